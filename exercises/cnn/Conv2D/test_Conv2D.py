@@ -1,0 +1,149 @@
+"""The checks of `Conv2D`: a module with a kernel and a bias.
+
+The names of the two parameters are free: the kernel is the one with most axes. Numbers of ours are
+written into them, so that any random start is as good as another. One fault, one charge: a layer
+that is wrong because the student's own `corr2d` is, is charged there.
+"""
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from grader.checks import assert_close, assert_shape, check, expect_tensor, sizes, whole_numbers
+from grader.checks.compare import Mismatch, fail, show
+from grader.errors import BadAnswer, StudentRaised
+from reference import corr2d
+
+SIZE = (2, 2)  # other sizes are asked for in test_forward, and only there
+LAYER = f"Conv2D({SIZE})"
+
+
+def kernel_of(parameters, size):
+    """Return the name of the parameter that holds the kernel, whatever its shape."""
+    name = max(parameters, key=lambda key: parameters[key].ndim, default=None)
+    if name is None or parameters[name].numel() != size[0] * size[1]:
+        shapes = [tuple(p.shape) for p in parameters.values()]
+        fail(
+            f"Conv2D({size}) has no parameter of shape {size}; shapes of its parameters: {shapes}",
+            call=f"Conv2D({size}).parameters()",
+            got=str(shapes),
+            expected=f"one of shape {size}",
+        )
+    return name
+
+
+def with_numbers(student, weight, bias):
+    """Make a layer that holds `weight`, and `bias` in every other parameter.
+
+    Returns the layer, its kernel's name, and the bias that it now adds.
+    """
+    layer = student.Conv2D(tuple(weight.shape))
+    parameters = layer.parameters()
+    kernel = kernel_of(parameters, tuple(weight.shape))
+    layer.load(
+        {
+            name: weight.reshape(old.shape) if name == kernel else torch.full_like(old, bias)
+            for name, old in parameters.items()
+        }
+    )
+    # a bias that is no parameter is charged for that, and here it is what it began as
+    return layer, kernel, bias if len(parameters) > 1 else 0.0
+
+
+@st.composite
+def weight_and_image(draw):
+    """Draw a kernel (KH, KW) and an image it fits inside, all sizes on their own."""
+    KH, KW, OH, OW = (draw(sizes(3)) for _ in range(4))
+    return draw(whole_numbers((KH, KW))), draw(whole_numbers((OH + KH - 1, OW + KW - 1)))
+
+
+@check(points=2, feedback="Wrap the kernel in nn.Parameter, and take its shape from kernel_size.")
+def test_the_kernel_is_a_parameter(student):
+    """Conv2D((2, 2)) has a parameter of shape (2, 2): the kernel."""
+    parameters = student.Conv2D(SIZE).parameters()
+    kernel = parameters[kernel_of(parameters, SIZE)]
+    assert_shape(kernel, SIZE, call=f"the kernel of {LAYER}")
+
+
+@check(points=2, feedback="Wrap torch.zeros(1) in nn.Parameter.")
+def test_the_bias_is_a_parameter_that_starts_at_0(student):
+    """Beside the kernel there is one more parameter: the bias, of shape (1,), 0 at the start."""
+    parameters = student.Conv2D(SIZE).parameters()
+    kernel = max(parameters, key=lambda name: parameters[name].ndim, default=None)
+    # a lone vector or number is a bias whose kernel is missing, which is charged above
+    is_bias = kernel is not None and parameters[kernel].ndim < 2
+    rest = [p for name, p in parameters.items() if is_bias or name != kernel]
+    if len(rest) != 1:
+        fail(
+            f"{LAYER} has {len(rest)} parameters beside the kernel, expected one: the bias",
+            call=f"{LAYER}.parameters()",
+            got=str([tuple(p.shape) for p in parameters.values()]),
+            expected=f"shapes {SIZE} and (1,)",
+        )
+    assert_close(rest[0], torch.zeros(1), call=f"the bias of {LAYER}")
+
+
+@check(points=1, feedback="Draw the kernel at random, for example with torch.rand.")
+def test_the_kernel_starts_at_random(student):
+    """The numbers of a new kernel are not all the same."""
+    parameters = student.Conv2D(SIZE).parameters()
+    weight = parameters[kernel_of(parameters, SIZE)]
+    first = weight.flatten()[0]
+    if bool((weight == first).all()):
+        fail(
+            f"every number of the kernel of a new {LAYER} is {first:g}",
+            call=f"the kernel of {LAYER}",
+            got=weight,
+            expected="random numbers",
+        )
+
+
+@check(
+    points=3,
+    feedback="forward(x) is corr2d(x, kernel) + bias, with the parameters of this very layer.",
+)
+@given(weight_and_image(), st.integers(-4, 4))
+@settings(max_examples=25)
+def test_forward(student, pair, bias):
+    """The layer cross-correlates the image with its kernel and adds its bias, for any sizes."""
+    weight, x = pair
+    layer, _, added = with_numbers(student, weight, float(bias))
+    call = f"Conv2D({tuple(weight.shape)}) with kernel {show(weight)} and bias {bias} on {show(x)}"
+    y = None
+    try:
+        y = layer(x)
+        assert_close(y, corr2d(x, weight) + added, call=call)
+    except (Mismatch, StudentRaised):
+        if not follows_a_wrong_corr2d(student, x, weight, added, y):
+            raise
+
+
+def follows_a_wrong_corr2d(student, x, weight, bias, y):
+    """Say whether the student's own `corr2d` explains `y`; None stands for a call that raised."""
+    if not student.has("corr2d"):
+        return False
+    try:
+        own = expect_tensor(student.corr2d(x, weight), call="corr2d")
+        assert_close(y, own + bias, call="the layer")
+    except StudentRaised:
+        return y is None
+    except (Mismatch, BadAnswer):
+        return False
+    return True
+
+
+@check(
+    points=2,
+    feedback="Let autograd see the way from the parameters to the result: no .data, no .detach().",
+)
+def test_gradients_reach_every_parameter(student):
+    """A result of the layer, differentiated, gives its kernel and its bias their gradients."""
+    # positive numbers, and a kernel as large as the image: a wrong sum is charged above
+    x = weight = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    layer, kernel, _ = with_numbers(student, weight, 1.0)
+    for name, gradient in layer.gradients(x).items():
+        what = "the gradient of the kernel" if name == kernel else "the gradient of the bias"
+        if gradient is None:
+            fail(f"{what} is missing", call=what, got="None", expected="a tensor")
+        elif not bool((gradient != 0).any()):
+            fail(f"{what} is 0", call=what, got=gradient, expected="a tensor that is not 0")

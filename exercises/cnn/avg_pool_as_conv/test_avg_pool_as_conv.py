@@ -1,0 +1,96 @@
+"""The checks of average pooling as a convolution, an exercise of the book.
+
+The book fixes no name and no signature, so the ways to call it that were seen are tried in turn,
+and axes of length 1 do not count: some answers squeeze them away, others keep batch and channel.
+"""
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from grader.checks import assert_close, assert_equal, check, expect_tensor, sizes, whole_numbers
+from grader.checks.compare import show
+from grader.errors import StudentRaised
+from reference import pool2d
+
+IMAGE = torch.arange(9.0).reshape(3, 3)
+
+
+def ways(x, size):
+    """Yield the arguments that answers to this exercise take."""
+    yield x, size
+    yield x[None, None], size
+    yield x, *size
+    if size[0] == size[1]:
+        yield x, size[0]
+
+
+def pooled(student, x, size):
+    """Call the answer in the first way that does not raise."""
+    first = None
+    for arguments in ways(x, size):
+        try:
+            return student.answer(*arguments)
+        except StudentRaised as error:
+            first = first or error
+    raise first
+
+
+def assert_pools(student, x, size):
+    call = f"the average pooling of {show(x)} with the window {size}"
+    y = expect_tensor(pooled(student, x, size), call=call)
+    expected = pool2d(x, size, "avg")
+    assert_close(y.squeeze(), expected.squeeze(), call=call)
+
+
+@st.composite
+def square_case(draw):
+    """Draw a square window and a square image it fits inside."""
+    p, o = draw(sizes(3)), draw(sizes(3))
+    return draw(whole_numbers((o + p - 1, o + p - 1))), (p, p)
+
+
+@st.composite
+def any_case(draw):
+    """Draw a window and an image it fits inside, all sizes on their own."""
+    PH, PW, OH, OW = (draw(sizes(4)) for _ in range(4))
+    return draw(whole_numbers((OH + PH - 1, OW + PW - 1))), (PH, PW)
+
+
+@check(points=1, feedback="A kernel in which every number is 1 / (h * w).")
+def test_example_from_the_book(student):
+    """A 3x3 image counting up from 0 and a window (2, 2) give [[2, 3], [5, 6]]."""
+    assert_pools(student, IMAGE, (2, 2))
+
+
+@check(points=2, feedback="The numbers of the kernel must sum to 1.")
+@given(square_case())
+@settings(max_examples=30)
+def test_square_windows(student, case):
+    """The mean of every square window of any square image."""
+    assert_pools(student, *case)
+
+
+@check(
+    points=1,
+    needs="test_square_windows",
+    feedback="A window of height h and width w has h * w numbers.",
+)
+@given(any_case())
+@settings(max_examples=40)
+def test_any_sizes(student, case):
+    """Images and windows of any height and width."""
+    assert_pools(student, *case)
+
+
+@check(points=1, feedback="Build a new tensor; leave the image as it came.")
+def test_leaves_its_argument_alone(student):
+    """The image holds the same numbers after the call as before."""
+    for arguments in ways(IMAGE, (2, 2)):
+        try:
+            after = student.call("avg_pool_as_conv", *arguments).arguments[0]
+        except StudentRaised:
+            continue
+        assert_equal(after, arguments[0], call="after the call, X")
+        return
+    pooled(student, IMAGE, (2, 2))

@@ -1,0 +1,113 @@
+"""The checks of `comp_conv2d`: a layer applied to one image, without axes of batch and channel.
+
+The layers are made inside and given whole numbers, so that the result is known out here.
+"""
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from grader.checks import (
+    assert_close,
+    assert_equal,
+    assert_shape,
+    check,
+    expect_tensor,
+    sizes,
+    whole_numbers,
+)
+from grader.checks.compare import fail, show
+
+IMAGE = torch.arange(64.0).reshape(8, 8)
+BOOK = (  # arguments of the layer, and the shape of its result on an 8x8 image
+    ({"kernel_size": 3, "padding": 1}, (8, 8)),
+    ({"kernel_size": (5, 3), "padding": (2, 1)}, (8, 8)),
+    ({"kernel_size": 3, "padding": 1, "stride": 2}, (4, 4)),
+    ({"kernel_size": (3, 5), "padding": (0, 1), "stride": (3, 4)}, (2, 2)),
+)
+
+
+def layer_with(student, weight, bias, **options):
+    """Build a convolution inside that holds `weight` (KH, KW) and one bias."""
+    layer = student.build("Conv2d", 1, 1, kernel_size=tuple(weight.shape), **options)
+    layer.load([weight[None, None], torch.tensor([float(bias)])])
+    return layer
+
+
+@st.composite
+def layer_and_image(draw):
+    """Draw a kernel, a bias, padding, stride, and an image that gives 2 to 4 rows and columns."""
+    KH, KW = draw(sizes(3)), draw(sizes(3))
+    SH, SW = draw(sizes(3)), draw(sizes(3))
+    PH, PW = draw(st.integers(0, KH - 1)), draw(st.integers(0, KW - 1))
+    H = (draw(sizes(4, least=2)) - 1) * SH + KH - 2 * PH
+    W = (draw(sizes(4, least=2)) - 1) * SW + KW - 2 * PW
+    weight, x = draw(whole_numbers((KH, KW))), draw(whole_numbers((max(H, 1), max(W, 1))))
+    return weight, draw(st.integers(-4, 4)), (PH, PW), (SH, SW), x
+
+
+@check(points=2, feedback="Only the two axes that you added may go: what is left is (H', W').")
+def test_examples_from_the_book(student):
+    """The four layers of the book turn an 8x8 image into 8x8, 8x8, 4x4 and 2x2."""
+    for options, shape in BOOK:
+        y = student.comp_conv2d(student.build("LazyConv2d", 1, **options), IMAGE)
+        arguments = ", ".join(f"{name}={value}" for name, value in options.items())
+        assert_shape(y, shape, call=f"comp_conv2d(nn.LazyConv2d(1, {arguments}), X), X 8x8")
+
+
+@check(points=4, feedback="The result is conv2d(X[None, None])[0, 0], of the layer passed in.")
+@given(layer_and_image())
+@settings(max_examples=40)
+def test_applies_the_layer(student, drawn):
+    """The result holds the numbers of the layer, whatever its size, padding, stride and bias."""
+    weight, bias, padding, stride, x = drawn
+    layer = layer_with(student, weight, bias, padding=padding, stride=stride)
+    expected = F.conv2d(
+        x[None, None],
+        weight[None, None],
+        torch.tensor([float(bias)]),
+        padding=padding,
+        stride=stride,
+    )[0, 0]
+    call = (
+        f"comp_conv2d(layer, {show(x)}) for a layer with kernel {show(weight)}, bias {bias}, "
+        f"padding {padding} and stride {stride}"
+    )
+    assert_close(student.comp_conv2d(layer, x), expected, call=call)
+
+
+@check(points=2, feedback="squeeze() drops every axis of length 1; drop the first two by position.")
+def test_keeps_an_axis_of_length_1(student):
+    """A result of one row or one column is still a matrix."""
+    weight = torch.tensor([[1.0]])
+    for shape in ((1, 3), (3, 1), (1, 1)):
+        x = torch.arange(float(shape[0] * shape[1])).reshape(shape)
+        y = student.comp_conv2d(layer_with(student, weight, 0), x)
+        call = f"comp_conv2d(layer with a 1x1 kernel, {show(x)})"
+        if expect_tensor(y, call=call).ndim != 2:  # a matrix of the wrong shape is charged above
+            assert_shape(y, shape, call=call)
+
+
+@check(points=1, feedback="Call the layer a single time, on X with two axes of length 1 in front.")
+def test_calls_the_layer_once_on_a_batch(student):
+    """The layer is called once, with X as a batch of one image with one channel."""
+    # batch normalisation takes nothing but (N, C, H, W) and counts its calls in a buffer
+    counter = student.build("BatchNorm2d", 1)
+    student.comp_conv2d(counter, IMAGE)
+    calls = int(counter.buffers()["num_batches_tracked"])
+    if calls != 1:
+        fail(
+            f"comp_conv2d called its layer {calls} times, expected once",
+            call="comp_conv2d(layer, X)",
+            got=f"{calls} calls",
+            expected="1 call",
+        )
+
+
+@check(points=1, feedback="X.reshape(...) makes a view: do not write into it.")
+def test_leaves_its_argument_alone(student):
+    """X holds the same numbers after the call, in the same shape."""
+    layer = layer_with(student, torch.tensor([[2.0]]), 1)
+    _, after = student.call("comp_conv2d", layer, IMAGE).arguments
+    assert_equal(after, IMAGE, call="after comp_conv2d(layer, X), X")

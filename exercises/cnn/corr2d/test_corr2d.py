@@ -1,0 +1,86 @@
+"""The checks of `corr2d`: cross-correlation of one image with one kernel, without padding.
+
+Inputs are whole numbers, so that a counterexample can be read; results are compared within the
+course's tolerance, because a right answer may round (one that goes by way of an FFT does).
+"""
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from grader.checks import assert_close, assert_equal, check, sizes, whole_numbers
+from grader.checks.compare import show
+from reference import corr2d
+
+IMAGE = torch.arange(9.0).reshape(3, 3)
+KERNEL = torch.arange(4.0).reshape(2, 2)
+
+
+@st.composite
+def square_pair(draw):
+    """Draw a square kernel and a square image that it fits inside."""
+    k, o = draw(sizes(3)), draw(sizes(3))
+    return draw(whole_numbers((o + k - 1, o + k - 1))), draw(whole_numbers((k, k)))
+
+
+@st.composite
+def any_pair(draw):
+    """Draw a kernel (KH, KW) and an image it fits inside, all sizes on their own."""
+    KH, KW, OH, OW = (draw(sizes(4)) for _ in range(4))
+    return draw(whole_numbers((OH + KH - 1, OW + KW - 1))), draw(whole_numbers((KH, KW)))
+
+
+@check(points=2, feedback="Work it out by hand: y[0, 0] = 0*0 + 1*1 + 3*2 + 4*3.")
+def test_example_from_the_book(student):
+    """A 3x3 image and a 2x2 kernel, both counting up from 0, give [[19, 25], [37, 43]]."""
+    y = student.corr2d(IMAGE, KERNEL)
+    expected = torch.tensor([[19.0, 25.0], [37.0, 43.0]])
+    assert_close(y, expected, call=f"corr2d({show(IMAGE)}, {show(KERNEL)})")
+
+
+@check(points=3, feedback="y[i, j] is the sum of x[i : i + h, j : j + w] * k, kernel not turned.")
+@given(square_pair())
+@settings(max_examples=30)
+def test_square_images_and_kernels(student, pair):
+    """Any square image and any square kernel that fits inside it."""
+    x, k = pair
+    assert_close(student.corr2d(x, k), corr2d(x, k), call=f"corr2d({show(x)}, {show(k)})")
+
+
+@check(
+    points=2,
+    needs="test_square_images_and_kernels",
+    feedback="Height and width have their own sizes: the output is (H - h + 1, W - w + 1).",
+)
+@given(any_pair())
+@settings(max_examples=40)
+def test_any_sizes(student, pair):
+    """Images and kernels of any height and width, also with a single row or column."""
+    x, k = pair
+    assert_close(student.corr2d(x, k), corr2d(x, k), call=f"corr2d({show(x)}, {show(k)})")
+
+
+@check(points=1, feedback="Let the result have a floating-point dtype, such as torch.zeros gives.")
+def test_keeps_fractions(student):
+    """Numbers with a fractional part keep it."""
+    # a 1x1 kernel: whatever else is wrong is charged above
+    x, k = torch.tensor([[0.5, -1.25], [3.0, 0.75]]), torch.tensor([[0.5]])
+    expected = torch.tensor([[0.25, -0.625], [1.5, 0.375]])
+    assert_close(student.corr2d(x, k), expected, call=f"corr2d({show(x)}, {show(k)})")
+
+
+@check(points=1, feedback="Build a new tensor; leave x and k as they came.")
+def test_leaves_its_arguments_alone(student):
+    """The image and the kernel hold the same numbers after the call as before."""
+    x, k = student.call("corr2d", IMAGE, KERNEL).arguments
+    assert_equal(x, IMAGE, call="after corr2d(x, k), x")
+    assert_equal(k, KERNEL, call="after corr2d(x, k), k")
+
+
+@check(points=1, feedback="Start every call from a fresh result; keep nothing from earlier calls.")
+def test_same_call_same_answer(student):
+    """The same call made twice gives the same result."""
+    first = student.corr2d(IMAGE, KERNEL)
+    again = student.corr2d(IMAGE, KERNEL)
+    if isinstance(first, torch.Tensor):  # what is no tensor is charged above
+        assert_close(again, first, call="the second of two calls corr2d(x, k)")

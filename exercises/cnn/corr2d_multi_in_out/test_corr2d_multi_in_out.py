@@ -1,0 +1,124 @@
+"""The checks of `corr2d_multi_in_out`: one result for each output channel, stacked.
+
+Inputs are whole numbers, so that a counterexample can be read; results are compared within the
+course's tolerance, because a right answer may round. One fault, one charge: what is wrong because
+the student's own `corr2d_multi_in` is, is charged there.
+"""
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from grader.checks import assert_close, assert_equal, check, sizes, whole_numbers
+from grader.checks.compare import Mismatch, show
+from grader.errors import BadAnswer, StudentRaised
+from reference import corr2d_multi_in_out
+
+IMAGE = torch.stack([torch.arange(9.0).reshape(3, 3), torch.arange(1.0, 10.0).reshape(3, 3)])
+ONE = torch.stack([torch.arange(4.0).reshape(2, 2), torch.arange(1.0, 5.0).reshape(2, 2)])
+KERNEL = torch.stack([ONE, ONE + 1, ONE + 2])
+EASY = KERNEL[:2]  # as many channels out as in
+
+
+@st.composite
+def square_pair(draw):
+    """Draw a square kernel and a square image it fits inside; 2 or 3 channels each way."""
+    CO, CI, k, o = draw(sizes(3, least=2)), draw(sizes(3, least=2)), draw(sizes(2)), draw(sizes(2))
+    return draw(whole_numbers((CI, o + k - 1, o + k - 1))), draw(whole_numbers((CO, CI, k, k)))
+
+
+@st.composite
+def any_pair(draw):
+    """Draw a kernel (CO, CI, KH, KW) and an image it fits inside, all sizes on their own."""
+    CO, CI = draw(sizes(3, least=2)), draw(sizes(3, least=2))
+    KH, KW, OH, OW = (draw(sizes(3)) for _ in range(4))
+    x = draw(whole_numbers((CI, OH + KH - 1, OW + KW - 1)))
+    return x, draw(whole_numbers((CO, CI, KH, KW)))
+
+
+def assert_right(student, x, k, expected):
+    y = None
+    try:
+        y = student.corr2d_multi_in_out(x, k)
+        assert_close(y, expected, call=f"corr2d_multi_in_out({show(x)}, {show(k)})")
+    except (Mismatch, StudentRaised):
+        if not follows_a_wrong_corr2d_multi_in(student, x, k, y):
+            raise
+
+
+def follows_a_wrong_corr2d_multi_in(student, x, k, y):
+    """Say whether the student's own `corr2d_multi_in` explains `y`; None: the call raised."""
+    if not student.has("corr2d_multi_in"):
+        return False
+    try:
+        due = torch.stack([student.corr2d_multi_in(x, one) for one in k])
+        assert_close(y, due, call="the result")
+    except StudentRaised:
+        return y is None
+    except (Mismatch, BadAnswer, TypeError, RuntimeError):  # its results cannot be stacked
+        return False
+    return True
+
+
+@check(points=2, feedback="One result for each of the kernels k, k + 1 and k + 2, along axis 0.")
+def test_example_from_the_book(student):
+    """The book's image with the kernels K, K + 1 and K + 2 gives its three results, stacked."""
+    expected = torch.tensor(
+        [
+            [[56.0, 72.0], [104.0, 120.0]],
+            [[76.0, 100.0], [148.0, 172.0]],
+            [[96.0, 128.0], [192.0, 224.0]],
+        ]
+    )
+    assert_right(student, IMAGE, KERNEL, expected)
+
+
+@check(points=3, feedback="The axes of k are (output channel, input channel, height, width).")
+@given(square_pair())
+@settings(max_examples=30)
+def test_channels_in_and_out(student, pair):
+    """Two or three channels each way, any square image, any square kernel that fits inside it."""
+    x, k = pair
+    assert_right(student, x, k, corr2d_multi_in_out(x, k))
+
+
+@check(
+    points=1,
+    needs="test_channels_in_and_out",
+    feedback="Height and width have their own sizes: the output is (CO, H - h + 1, W - w + 1).",
+)
+@given(any_pair())
+@settings(max_examples=40)
+def test_any_sizes(student, pair):
+    """Images and kernels of any height and width, also with a single row or column."""
+    x, k = pair
+    assert_right(student, x, k, corr2d_multi_in_out(x, k))
+
+
+@check(points=2, feedback="A kernel of shape (1, 1, h, w) gives a result of shape (1, H', W').")
+def test_single_channels(student):
+    """One input channel, one output channel: their axes are there like any others."""
+    x = torch.tensor([[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]])
+    for k in (torch.tensor([[[[2.0]]]]), torch.tensor([[[[2.0]]], [[[-1.0]]]])):
+        expected = torch.cat([x * factor for factor in k.flatten()])
+        assert_right(student, x, k, expected)
+    x = torch.tensor([[[1.0, 2.0]], [[3.0, 5.0]]])
+    k = torch.tensor([[[[1.0]], [[1.0]]]])
+    assert_right(student, x, k, torch.tensor([[[4.0, 7.0]]]))
+
+
+@check(points=1, feedback="Build a new tensor; leave x and k as they came.")
+def test_leaves_its_arguments_alone(student):
+    """The image and the kernel hold the same numbers after the call as before."""
+    x, k = student.call("corr2d_multi_in_out", IMAGE, EASY).arguments
+    assert_equal(x, IMAGE, call="after corr2d_multi_in_out(x, k), x")
+    assert_equal(k, EASY, call="after corr2d_multi_in_out(x, k), k")
+
+
+@check(points=1, feedback="Start every call from a fresh result; keep nothing from earlier calls.")
+def test_same_call_same_answer(student):
+    """The same call made twice gives the same result."""
+    first = student.corr2d_multi_in_out(IMAGE, EASY)
+    again = student.corr2d_multi_in_out(IMAGE, EASY)
+    if isinstance(first, torch.Tensor):  # what is no tensor is charged above
+        assert_close(again, first, call="the second of two calls corr2d_multi_in_out(x, k)")

@@ -1,0 +1,96 @@
+"""The checks of `corr2d_multi_in_out_1x1`: a matrix product over channels at every pixel.
+
+The general function gives the same values and is right too. Inputs are whole numbers, so that a
+counterexample can be read; the book's own bound of 1e-6 on float32 sums is no criterion.
+"""
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from grader.checks import assert_close, assert_equal, check, sizes, whole_numbers
+from grader.checks.compare import show
+from reference import corr2d_multi_in_out_1x1
+
+IMAGE = torch.tensor([[[1.0, 2.0, 3.0]], [[4.0, 5.0, 6.0]]])
+KERNEL = torch.tensor([[1.0, 0.0], [0.0, 1.0], [2.0, -1.0]]).reshape(3, 2, 1, 1)
+# a square image, as many channels out as in
+EASY = (torch.arange(8.0).reshape(2, 2, 2), torch.arange(4.0).reshape(2, 2, 1, 1))
+
+
+@st.composite
+def square_pair(draw):
+    """Draw a square image and a 1x1 kernel; as many channels out as in, two or three."""
+    C, n = draw(sizes(3, least=2)), draw(sizes(3))
+    return draw(whole_numbers((C, n, n))), draw(whole_numbers((C, C, 1, 1)))
+
+
+@st.composite
+def any_pair(draw):
+    """Draw an image and a 1x1 kernel, all sizes on their own; 2 to 4 channels each way."""
+    CO, CI = draw(sizes(4, least=2)), draw(sizes(4, least=2))
+    H, W = draw(sizes(4)), draw(sizes(4))
+    return draw(whole_numbers((CI, H, W))), draw(whole_numbers((CO, CI, 1, 1)))
+
+
+@check(points=2, feedback="Each result is a weighted sum of the input channels, pixel by pixel.")
+def test_small_example(student):
+    """Weights (1, 0), (0, 1) and (2, -1) copy the two channels and combine them."""
+    y = student.corr2d_multi_in_out_1x1(IMAGE, KERNEL)
+    expected = torch.tensor([[[1.0, 2.0, 3.0]], [[4.0, 5.0, 6.0]], [[-2.0, -1.0, 0.0]]])
+    assert_close(y, expected, call=f"corr2d_multi_in_out_1x1({show(IMAGE)}, {show(KERNEL)})")
+
+
+@check(points=3, feedback="Multiply K, as a matrix (CO, CI), by X, as a matrix (CI, H * W).")
+@given(square_pair())
+@settings(max_examples=30)
+def test_combines_the_channels(student, pair):
+    """Square images, as many output channels as input channels."""
+    x, k = pair
+    call = f"corr2d_multi_in_out_1x1({show(x)}, {show(k)})"
+    assert_close(student.corr2d_multi_in_out_1x1(x, k), corr2d_multi_in_out_1x1(x, k), call=call)
+
+
+@check(
+    points=1,
+    needs="test_combines_the_channels",
+    feedback="Four sizes are free: the channels in and out, the height and the width.",
+)
+@given(any_pair())
+@settings(max_examples=30)
+def test_any_sizes(student, pair):
+    """Any number of channels each way, images of any height and width."""
+    x, k = pair
+    call = f"corr2d_multi_in_out_1x1({show(x)}, {show(k)})"
+    assert_close(student.corr2d_multi_in_out_1x1(x, k), corr2d_multi_in_out_1x1(x, k), call=call)
+
+
+@check(points=2, feedback="A kernel of shape (1, 1, 1, 1) gives a result of shape (1, H, W).")
+def test_single_channels(student):
+    """One input channel, one output channel: their axes are there like any others."""
+    x = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])
+    for k in (torch.tensor([[[[2.0]]]]), torch.tensor([[[[2.0]]], [[[-1.0]]]])):
+        expected = torch.cat([x * factor for factor in k.flatten()])
+        call = f"corr2d_multi_in_out_1x1({show(x)}, {show(k)})"
+        assert_close(student.corr2d_multi_in_out_1x1(x, k), expected, call=call)
+    x = torch.tensor([[[1.0, 2.0], [3.0, 4.0]], [[3.0, 5.0], [7.0, 9.0]]])
+    k = torch.tensor([[[[1.0]], [[1.0]]]])
+    call = f"corr2d_multi_in_out_1x1({show(x)}, {show(k)})"
+    assert_close(student.corr2d_multi_in_out_1x1(x, k), x.sum(0, keepdim=True), call=call)
+
+
+@check(points=1, feedback="Build a new tensor; leave x and k as they came, their shapes too.")
+def test_leaves_its_arguments_alone(student):
+    """The image and the kernel have the same numbers and shapes after the call as before."""
+    x, k = student.call("corr2d_multi_in_out_1x1", *EASY).arguments
+    assert_equal(x, EASY[0], call="after corr2d_multi_in_out_1x1(x, k), x")
+    assert_equal(k, EASY[1], call="after corr2d_multi_in_out_1x1(x, k), k")
+
+
+@check(points=1, feedback="Start every call from a fresh result; keep nothing from earlier calls.")
+def test_same_call_same_answer(student):
+    """The same call made twice gives the same result."""
+    first = student.corr2d_multi_in_out_1x1(*EASY)
+    again = student.corr2d_multi_in_out_1x1(*EASY)
+    if isinstance(first, torch.Tensor):  # what is no tensor is charged above
+        assert_close(again, first, call="the second of two calls corr2d_multi_in_out_1x1(x, k)")

@@ -1,0 +1,85 @@
+"""The checks of the edge detector: the image, the kernel and the result that the cells leave.
+
+Values are judged, not the way to them and not their names: `X`, `Y` and `K` are bound many times in
+a notebook, so each value was copied when its statement had run, and one right value is enough.
+One fault, one charge: a `Y` that is wrong because the student's own `corr2d` is, is charged there.
+"""
+
+import torch
+
+from grader.checks import assert_close, check
+from grader.errors import NameNotDefined, StudentError
+from reference import edge_image, edge_kernel, edges
+
+
+def assert_left(student, name, expected, *others):
+    """Demand that some cell left `expected`, with or without axes of batch and channel.
+
+    `others` are as good, but not what a message asks for.
+
+    Raises:
+        NameNotDefined: no cell binds a tensor to `name`, and none is right under another name.
+        Mismatch: with the value of `name` that comes nearest.
+    """
+    named = tensors(student, name)
+    for values in (named, None):  # asking for all values is dear
+        found = tensors(student, None) if values is None else values
+        if any(is_right(value, right) for value in found for right in (expected, *others)):
+            return
+    if not named:
+        raise NameNotDefined(name)
+    # of all that is bound to the name, the last of the right shape is what a reader looks for
+    shapes = shapes_of(expected)
+    alike = [v.reshape(expected.shape) for v in named if tuple(v.shape) in shapes] or named
+    assert_close(alike[-1], expected, call=name)
+
+
+def shapes_of(expected):
+    """Return the shapes a value may have: as it is, or as a batch of one image."""
+    return (tuple(expected.shape), (1, 1, *expected.shape))
+
+
+def tensors(student, name):
+    return [c.value for c in student.values(name) if isinstance(c.value, torch.Tensor)]
+
+
+def is_right(value, expected):
+    if tuple(value.shape) not in shapes_of(expected) or value.is_complex():
+        return False
+    got = value.detach().reshape(expected.shape).to(expected.dtype)
+    return torch.allclose(got, expected, rtol=1e-4, atol=1e-4)
+
+
+@check(points=1, feedback="Start from torch.ones((6, 8)) and set columns 2 to 5 to 0.")
+def test_the_image(student):
+    """X is an image of 6 rows and 8 columns: 1 everywhere, but 0 in the columns 2 to 5."""
+    assert_left(student, "X", edge_image())
+
+
+@check(points=1, feedback="One row, two columns: the left neighbour minus the right one.")
+def test_the_kernel(student):
+    """K is the kernel [[1, -1]]."""
+    assert_left(student, "K", edge_kernel())
+
+
+@check(
+    points=2,
+    needs=("test_the_image", "test_the_kernel"),
+    feedback="Y = corr2d(X, K), with X and K as they are here.",
+)
+def test_the_edges(student):
+    """Y, 6 rows and 7 columns, is 1 in column 1, -1 in column 5 and 0 elsewhere."""
+    assert_left(student, "Y", edges(), *edges_of_a_wrong_corr2d(student))
+
+
+def edges_of_a_wrong_corr2d(student):
+    """Return what the student's own `corr2d` makes of the right image and kernel."""
+    if not student.has("corr2d"):
+        return []
+    try:
+        y = student.corr2d(edge_image(), edge_kernel())
+    except StudentError:
+        return []
+    if not isinstance(y, torch.Tensor) or y.ndim != 2 or y.is_complex():
+        return []
+    return [y]

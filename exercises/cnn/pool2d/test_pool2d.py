@@ -1,0 +1,109 @@
+"""The checks of `pool2d`: the largest number or the mean of every window, stride 1, no padding.
+
+Other modes than 'max' and 'avg' are free, and so is a later layer of the same name.
+"""
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from grader.checks import assert_close, assert_equal, check, sizes, whole_numbers
+from grader.checks.compare import show
+from reference import pool2d
+
+IMAGE = torch.arange(9.0).reshape(3, 3)
+
+
+@st.composite
+def square_case(draw):
+    """Draw a square window and a square image it fits inside, of numbers from 0."""
+    p, o = draw(sizes(3)), draw(sizes(3))
+    return draw(whole_numbers((o + p - 1, o + p - 1), least=0)), (p, p)
+
+
+@st.composite
+def any_case(draw):
+    """Draw a window and an image it fits inside, all sizes on their own, of numbers from 0."""
+    PH, PW, OH, OW = (draw(sizes(4)) for _ in range(4))
+    return draw(whole_numbers((OH + PH - 1, OW + PW - 1), least=0)), (PH, PW)
+
+
+def called(x, size, mode):
+    return f"pool2d({show(x)}, {size}, {mode!r})"
+
+
+@check(points=1, feedback="The largest number of each window; 'max' is the default mode.")
+def test_max_example_from_the_book(student):
+    """A 3x3 image counting up from 0 and a window (2, 2), no mode given: [[4, 5], [7, 8]]."""
+    y = student.pool2d(IMAGE, (2, 2))
+    expected = torch.tensor([[4.0, 5.0], [7.0, 8.0]])
+    assert_close(y, expected, call=f"pool2d({show(IMAGE)}, (2, 2))")
+
+
+@check(points=1, feedback="The mean of each window when the third argument is 'avg'.")
+def test_avg_example_from_the_book(student):
+    """The same image and window in mode 'avg' give [[2, 3], [5, 6]]."""
+    y = student.pool2d(IMAGE, (2, 2), "avg")
+    expected = torch.tensor([[2.0, 3.0], [5.0, 6.0]])
+    assert_close(y, expected, call=called(IMAGE, (2, 2), "avg"))
+
+
+@check(points=2, feedback="Every window of every place: stride 1, no padding.")
+@given(square_case())
+@settings(max_examples=25)
+def test_max_of_square_windows(student, case):
+    """Mode 'max' on any square image with any square window that fits inside it."""
+    x, size = case
+    assert_close(
+        student.pool2d(x, size, "max"), pool2d(x, size, "max"), call=called(x, size, "max")
+    )
+
+
+@check(points=2, feedback="A mean divides by the number of elements of the window.")
+@given(square_case())
+@settings(max_examples=25)
+def test_avg_of_square_windows(student, case):
+    """Mode 'avg' on any square image with any square window that fits inside it."""
+    x, size = case
+    assert_close(
+        student.pool2d(x, size, "avg"), pool2d(x, size, "avg"), call=called(x, size, "avg")
+    )
+
+
+@check(
+    points=1,
+    needs=("test_max_of_square_windows", "test_avg_of_square_windows"),
+    feedback="pool_size is (height, width): the output is (H - h + 1, W - w + 1).",
+)
+@given(any_case(), st.sampled_from(["max", "avg"]))
+@settings(max_examples=40)
+def test_any_sizes(student, case, mode):
+    """Both modes on images and windows of any height and width."""
+    x, size = case
+    assert_close(student.pool2d(x, size, mode), pool2d(x, size, mode), call=called(x, size, mode))
+
+
+@check(points=1, feedback="Start the search for the largest number from the window, not from 0.")
+def test_negative_numbers(student):
+    """The largest of negative numbers is negative, and so is their mean."""
+    x = torch.tensor([[-1.0, -3.0], [-5.0, -7.0]])
+    for mode, expected in (("max", -1.0), ("avg", -4.0)):
+        y = student.pool2d(x, (2, 2), mode)
+        assert_close(y, torch.tensor([[expected]]), call=called(x, (2, 2), mode))
+
+
+@check(points=1, feedback="Build a new tensor; leave the image as it came.")
+def test_leaves_its_argument_alone(student):
+    """The image holds the same numbers after the call as before, in both modes."""
+    for mode in ("max", "avg"):
+        after = student.call("pool2d", IMAGE, (2, 2), mode).arguments[0]
+        assert_equal(after, IMAGE, call=f"after pool2d(x, (2, 2), {mode!r}), x")
+
+
+@check(points=1, feedback="Start every call from a fresh result; keep nothing from earlier calls.")
+def test_same_call_same_answer(student):
+    """The same call made twice gives the same result."""
+    first = student.pool2d(IMAGE, (2, 2))
+    again = student.pool2d(IMAGE, (2, 2))
+    if isinstance(first, torch.Tensor):  # what is no tensor is charged above
+        assert_close(again, first, call="the second of two calls pool2d(x, (2, 2))")

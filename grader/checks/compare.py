@@ -1,0 +1,184 @@
+"""Equal, close, same shape: comparisons that say what was called and where it is wrong.
+
+A comparison raises `Mismatch`, an AssertionError that keeps the facts, so that a report need not
+parse a sentence. Tolerances live here, and each says where its number comes from.
+
+Here: comparing what came back with what was due. Not here: computing what was due.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from grader.errors import BadAnswer
+from grader.records import Counterexample
+
+# float32 rounding of sums of up to some thousand terms of size 1 stays below 1e-5 (measured on the
+# book's layers); a wrong formula is off by far more than 1e-4. The course's own figure.
+TOLERANCE = 1e-4
+_MOST_NUMBERS_SHOWN = 64
+
+
+class Mismatch(AssertionError):
+    """What came back is not what was due."""
+
+    def __init__(self, message: str, counterexample: Counterexample) -> None:
+        super().__init__(message, counterexample)
+        self.message = message
+        self.counterexample = counterexample
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def assert_equal(got: object, expected: Tensor, *, call: str) -> None:
+    """Demand the same shape and the same numbers, exactly; dtypes may differ (A1).
+
+    For inputs of small whole numbers, where every order of summation gives the same bits.
+
+    Args:
+        got: what came back.
+        expected: what was due.
+        call: the call as a person would type it: `corr2d([[0.0, 1.0]], [[1.0]])`.
+
+    Raises:
+        BadAnswer: no tensor came back.
+        Mismatch: another shape or other numbers.
+    """
+    _compare(got, expected, call, tolerance=0.0)
+
+
+def assert_close(got: object, expected: Tensor, *, call: str, tolerance: float = TOLERANCE) -> None:
+    """Demand the same shape, and numbers equal within `tolerance`, relative and absolute.
+
+    Raises:
+        BadAnswer: no tensor came back.
+        Mismatch: another shape or other numbers.
+    """
+    _compare(got, expected, call, tolerance=tolerance)
+
+
+def assert_shape(got: object, expected: tuple[int, ...], *, call: str) -> None:
+    """Demand a tensor of this shape.
+
+    Raises:
+        BadAnswer: no tensor came back.
+        Mismatch: another shape.
+    """
+    y = expect_tensor(got, call=call)
+    if tuple(y.shape) != tuple(expected):
+        raise _wrong_shape(y, tuple(expected), call)
+
+
+def expect_tensor(got: object, *, call: str) -> Tensor:
+    """Return `got` where it is a tensor.
+
+    Raises:
+        BadAnswer: it is something else.
+    """
+    if isinstance(got, Tensor):
+        return got
+    raise BadAnswer(call, describe(got), "a tensor")
+
+
+def expect_number(got: object, *, call: str) -> float:
+    """Return `got` as a float where it is a number or a tensor of one element.
+
+    Raises:
+        BadAnswer: it is something else.
+    """
+    if isinstance(got, int | float) and not isinstance(got, bool):
+        return float(got)
+    if isinstance(got, Tensor) and got.numel() == 1:
+        return float(got.item())
+    raise BadAnswer(call, describe(got), "a number")
+
+
+def fail(message: str, *, call: str, got: object = "", expected: object = "") -> None:
+    """Fail a check with a message of one's own and facts for the feedback page."""
+    raise Mismatch(message, Counterexample(call, _text(got), _text(expected)))
+
+
+def describe(value: object) -> str:
+    """Name a value the way feedback does: `None`, `a list of 3`, `a float32 tensor (2, 3)`."""
+    if value is None:
+        return "None"
+    if isinstance(value, Tensor):
+        return f"a {str(value.dtype).removeprefix('torch.')} tensor {_shape(value)}"
+    if isinstance(value, tuple | list | dict):
+        return f"a {type(value).__name__} of {len(value)}"
+    if isinstance(value, bool | int | float | str):
+        text = repr(value)
+        return text if len(text) <= 60 else f"{text[:57]}..."
+    return getattr(value, "description", None) or f"a {type(value).__name__}"
+
+
+def show(value: object) -> str:
+    """Write a tensor out for a person: nested lists when small, its description when large."""
+    if isinstance(value, Tensor):
+        if value.numel() <= _MOST_NUMBERS_SHOWN:
+            return str(_tidy(value.detach().tolist()))
+        return describe(value)
+    if isinstance(value, tuple):
+        inner = ", ".join(show(item) for item in value)
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    if isinstance(value, list):
+        return f"[{', '.join(show(item) for item in value)}]"
+    if isinstance(value, float):
+        return _number(value)
+    if value is None or isinstance(value, bool | int | str):
+        return repr(value)
+    return describe(value)
+
+
+def _compare(got: object, expected: Tensor, call: str, *, tolerance: float) -> None:
+    y = expect_tensor(got, call=call)
+    if y.shape != expected.shape:
+        raise _wrong_shape(y, tuple(expected.shape), call)
+    if y.dtype.is_complex:
+        raise BadAnswer(call, describe(y), f"a real tensor {_shape(expected)}")
+    a, b = y.detach().to(torch.float64), expected.detach().to(torch.float64)
+    # equal infinities are equal; NaN never is, unless it was due
+    right = (a == b) | (a.isnan() & b.isnan())
+    if tolerance:
+        right |= (a - b).abs() <= tolerance + tolerance * b.abs()
+    if bool(right.all()):
+        return
+    wrong = int((~right).sum())
+    first = tuple(int(i) for i in (~right).nonzero()[0])
+    where = f"({', '.join(map(str, first))})" if first else "its value"
+    is_at, was_due = _number(float(a[first])), _number(float(b[first]))
+    others = f" ({wrong} of {right.numel()} numbers are wrong)" if wrong > 1 else ""
+    raise Mismatch(
+        f"{call} is wrong at {where}: got {is_at}, expected {was_due}{others}",
+        Counterexample(call, show(y), show(expected), where),
+    )
+
+
+def _wrong_shape(y: Tensor, expected: tuple[int, ...], call: str) -> Mismatch:
+    return Mismatch(
+        f"{call} has the wrong shape: got {_shape(y)}, expected {expected}",
+        Counterexample(call, f"shape {_shape(y)}", f"shape {expected}", "its shape"),
+    )
+
+
+def _shape(value: Tensor) -> tuple[int, ...]:
+    return tuple(value.shape)
+
+
+def _number(value: float) -> str:
+    return f"{value:.6g}"
+
+
+def _tidy(nested: Any) -> Any:
+    """Round the floats of nested lists to six significant digits."""
+    if isinstance(nested, list):
+        return [_tidy(item) for item in nested]
+    return float(f"{nested:.6g}") if isinstance(nested, float) else nested
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else show(value)

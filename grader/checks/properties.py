@@ -1,0 +1,139 @@
+"""Properties: drawn once, replayed for every student, shrunk on failure.
+
+Drawing a hundred examples costs far more than asking a function about them. So the examples of a
+`@given` check are drawn once per process with the run's seed, kept, and replayed. Only when a
+replayed example fails does Hypothesis run live against that student, from the same seed, and
+shrinks what it finds. The example shown is the one the check ended with, never printed text.
+
+Here: drawing, replaying, shrinking. Not here: fixtures and points (`plugin.py`).
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable
+from typing import Any
+
+import hypothesis
+from hypothesis.errors import Flaky, HypothesisException
+
+from grader.errors import (
+    CallTimedOut,
+    CourseError,
+    GraderError,
+    KernelDied,
+    NameNotDefined,
+    OutOfMemory,
+    SandboxError,
+)
+
+PROFILE = "grader"
+# each of these costs a whole deadline or a kernel: such an example is shown as it was drawn
+_NOT_WORTH_SHRINKING = (CallTimedOut, KernelDied, OutOfMemory, NameNotDefined, SandboxError)
+
+hypothesis.settings.register_profile(
+    PROFILE,
+    max_examples=60,
+    database=None,
+    deadline=None,
+    derandomize=True,
+    print_blob=False,
+    report_multiple_bugs=False,
+    suppress_health_check=list(hypothesis.HealthCheck),
+    # without `explain`, which runs a failing example some hundred times more
+    phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate, hypothesis.Phase.shrink),
+)
+
+
+class _Stop(BaseException):
+    """Ends a live run at once; not an Exception, so that Hypothesis lets it through."""
+
+
+class Properties:
+    """The drawn examples of all properties, for one seed."""
+
+    def __init__(self, seed: int, *, shrink_s: float = 10.0) -> None:
+        self._seed = seed
+        self._shrink_s = shrink_s
+        self._drawn: dict[Callable[..., Any], list[dict[str, Any]]] = {}
+
+    def examples(self, check: Callable[..., Any], fixtures: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the examples of a property, drawing them the first time.
+
+        Raises:
+            CourseError: a strategy of the check fails.
+        """
+        if check not in self._drawn:
+            found: list[dict[str, Any]] = []
+
+            def collect(**arguments: Any) -> None:
+                found.append({k: v for k, v in arguments.items() if k not in fixtures})
+
+            try:
+                _run_with(check, collect, fixtures, self._seed)
+            except (HypothesisException, Exception) as error:
+                name = getattr(check, "__name__", "a check")
+                raise CourseError(f"{name} cannot draw its examples: {error}") from error
+            self._drawn[check] = found
+        return self._drawn[check]
+
+    def run(self, check: Callable[..., Any], fixtures: dict[str, Any]) -> None:
+        """Ask one student every example; raise what the smallest failing one raises."""
+        body = check.hypothesis.inner_test  # type: ignore[attr-defined]
+        for example in self.examples(check, fixtures):
+            try:
+                body(**fixtures, **copy.deepcopy(example))
+            except (AssertionError, GraderError) as error:
+                if isinstance(error, _NOT_WORTH_SHRINKING):
+                    raise
+                raise self._shrunk(check, body, fixtures, error) from None
+
+    def _shrunk(
+        self,
+        check: Callable[..., Any],
+        body: Callable[..., Any],
+        fixtures: dict[str, Any],
+        first: BaseException,
+    ) -> BaseException:
+        """Return the error of the smallest failing example found within the time for it."""
+        smallest = first
+        deadline = time.monotonic() + self._shrink_s
+
+        def live(**arguments: Any) -> None:
+            nonlocal smallest
+            if time.monotonic() > deadline:
+                raise _Stop
+            try:
+                body(**arguments)
+            except _NOT_WORTH_SHRINKING as error:
+                raise _Stop from error
+            except (AssertionError, GraderError) as error:
+                # every failing example a shrinker goes on to is smaller than the one before
+                smallest = error
+                raise
+
+        try:
+            _run_with(check, live, fixtures, self._seed)
+        except (_Stop, Flaky):
+            return smallest
+        except (AssertionError, GraderError) as error:
+            return error
+        return first  # it did not fail again: the answer changes from call to call
+
+
+def is_property(check: Callable[..., Any]) -> bool:
+    """Say whether a test function is a Hypothesis property."""
+    return bool(getattr(check, "is_hypothesis_test", False))
+
+
+def _run_with(
+    check: Callable[..., Any], body: Callable[..., None], fixtures: dict[str, Any], seed: int
+) -> None:
+    handle = check.hypothesis  # type: ignore[attr-defined]
+    original = handle.inner_test
+    handle.inner_test = body
+    try:
+        hypothesis.seed(seed)(check)(**fixtures)
+    finally:
+        handle.inner_test = original

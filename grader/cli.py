@@ -1,0 +1,192 @@
+"""The commands: parse, call one function, print, choose an exit code. Nothing is decided here."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from grader.errors import GraderError, SubmissionError, UsageError
+from grader.plan import DEFAULT_SEED, Isolation, Plan, find_data
+from grader.settings import list_assignments, load_assignment
+
+EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_BROKEN, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
+DEFAULT_OUT = Path("reports/latest")
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Grade notebooks of PyTorch exercises. Exit codes: 0 graded, 1 a check failed (--strict, "
+    "check), 2 wrong usage or nothing to grade, 3 our side broke.",
+)
+
+AssignmentOption = Annotated[
+    str, typer.Option("--assignment", help="Name of an assignment of the course, or its folder.")
+]
+OutOption = Annotated[Path, typer.Option("--out", help="Folder for the gradebook and reports.")]
+IsolationOption = Annotated[
+    str, typer.Option("--isolation", help="sandbox, or process: no walls, trusted notebooks only.")
+]
+DataOption = Annotated[
+    Path | None, typer.Option("--data", help="Folder that holds FashionMNIST/raw.")
+]
+SeedOption = Annotated[int, typer.Option("--seed", help="Of examples, kernels and training.")]
+
+
+@app.command()
+def grade(
+    submissions: Annotated[list[Path], typer.Argument(help="Notebooks, folders, zip files.")],
+    assignment: AssignmentOption = "cnn",
+    out: OutOption = DEFAULT_OUT,
+    jobs: Annotated[str, typer.Option("--jobs", help="Workers: auto, or a number.")] = "auto",
+    fresh: Annotated[bool, typer.Option("--fresh", help="Grade again what is stored.")] = False,
+    only: Annotated[str, typer.Option("--only", help="Some exercises: corr2d,pool2d.")] = "",
+    seed: SeedOption = DEFAULT_SEED,
+    data: DataOption = None,
+    isolation: IsolationOption = "sandbox",
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 when a check failed.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no table.")] = False,
+) -> None:
+    """Grade submissions, store every result as it is found, and write the reports."""
+    from grader import running  # noqa: PLC0415  (what a command needs is loaded when it runs)
+    from grader.progress import progress  # noqa: PLC0415
+    from grader.report.terminal import summary_table  # noqa: PLC0415
+
+    names = tuple(name.strip() for name in only.split(",") if name.strip())
+    plan = _plan(assignment, names, seed, data, isolation)
+    found = running.collect(submissions, plan)
+    with progress(len(found), quiet=quiet) as show:
+        try:
+            run = running.grade_and_store(
+                plan, found, out, jobs=_jobs(jobs), fresh=fresh, show=show
+            )
+        except KeyboardInterrupt:
+            show.stop()
+            _say(f"Interrupted. What is graded is stored in {out}: the same command goes on there.")
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+    running.write(run, out)
+    if not quiet:
+        Console().print(summary_table(run.results, max_points=run.max_points))
+        print(f"\n{len(run.results)} submissions; reports in {out / 'report.html'}")
+    raise typer.Exit(_exit_code(run, strict=strict))
+
+
+@app.command()
+def check(
+    notebook: Annotated[Path, typer.Argument(help="Your notebook.")],
+    exercises: Annotated[list[str] | None, typer.Argument(help="Some exercises only.")] = None,
+    assignment: AssignmentOption = "cnn",
+    hints: Annotated[int, typer.Option("--hints", min=0, max=3, help="How much help.")] = 3,
+    seed: SeedOption = DEFAULT_SEED,
+    data: DataOption = None,
+    isolation: IsolationOption = "sandbox",
+) -> None:
+    """Check one notebook and show, on the terminal, what is wrong and on which input."""
+    from grader import running  # noqa: PLC0415
+    from grader.report.terminal import check_view  # noqa: PLC0415
+
+    plan = _plan(assignment, tuple(exercises or ()), seed, data, isolation)
+    result = running.check_one(notebook, plan)
+    Console().print(check_view(result, hints=hints))
+    if result.status == "broken":
+        raise typer.Exit(EXIT_BROKEN)
+    if result.status == "unreadable":
+        raise typer.Exit(EXIT_USAGE)
+    raise typer.Exit(EXIT_FAILED if running.failed(result) else EXIT_OK)
+
+
+@app.command()
+def report(out: OutOption = DEFAULT_OUT) -> None:
+    """Render the latest run of a gradebook again."""
+    from grader import running  # noqa: PLC0415
+
+    for path in running.write(running.latest(out), out)[:3]:
+        print(path)
+
+
+@app.command()
+def doctor(data: DataOption = None) -> None:
+    """Say which walls, which data and which device this machine has."""
+    from grader.doctor import examine  # noqa: PLC0415
+
+    console = Console()
+    sound = True
+    for line in examine(find_data(data)):
+        console.print(line.as_text())
+        sound = sound and line.good is not False
+    raise typer.Exit(EXIT_OK if sound else EXIT_BROKEN)
+
+
+@app.command("list")
+def list_command(
+    assignment: Annotated[str, typer.Argument(help="An assignment; all of them without.")] = "",
+) -> None:
+    """List assignments, or the exercises and points of one."""
+    if not assignment:
+        for name in list_assignments():
+            print(f"{name}\t{load_assignment(name).title}")
+        return
+    from grader.running import points_of  # noqa: PLC0415
+
+    for exercise, points in points_of(load_assignment(assignment)):
+        note = "optional" if exercise.optional else ""
+        print(f"{exercise.section}\t{exercise.name}\t{float(points):g}\t{exercise.title}\t{note}")
+
+
+def main() -> NoReturn:
+    """Run a command; an error of ours on purpose is a sentence, never a traceback."""
+    try:
+        app()
+    except (UsageError, SubmissionError) as error:
+        _say(str(error))
+        sys.exit(EXIT_USAGE)
+    except GraderError as error:
+        _say(str(error))
+        sys.exit(EXIT_BROKEN)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+    sys.exit(EXIT_OK)
+
+
+def _plan(
+    assignment: str, only: tuple[str, ...], seed: int, data: Path | None, isolation: str
+) -> Plan:
+    levels: dict[str, Isolation] = {"sandbox": "sandbox", "process": "process"}
+    if isolation not in levels:
+        raise UsageError(f"--isolation is sandbox or process, not {isolation!r}.")
+    if data is not None and find_data(data) is None:
+        raise UsageError(f"{data} does not hold FashionMNIST/raw with the four IDX files.")
+    plan = Plan(assignment, only, seed, levels[isolation], find_data(data))
+    assert plan.assignment  # a wrong name is told now, before anything is read
+    return plan
+
+
+def _jobs(text: str) -> int:
+    from grader.scheduling import usable_cores  # noqa: PLC0415
+
+    if text == "auto":
+        return usable_cores()
+    if text.isdigit() and int(text) > 0:
+        return int(text)
+    raise UsageError(f"--jobs is auto or a whole number from 1 on, not {text!r}.")
+
+
+def _exit_code(run: object, *, strict: bool) -> int:
+    from grader.running import StoredRun, failed  # noqa: PLC0415
+
+    assert isinstance(run, StoredRun)
+    if any(result.status == "broken" for result in run.results):
+        return EXIT_BROKEN
+    if all(result.status == "unreadable" for result in run.results):
+        return EXIT_USAGE
+    if strict and any(failed(result) for result in run.results):
+        return EXIT_FAILED
+    return EXIT_OK
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)

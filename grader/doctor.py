@@ -1,0 +1,79 @@
+"""What this machine has: which walls stand, which data, which device.
+
+Every wall is really built, in a process that is thrown away. Not here: how it is built.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.text import Text
+
+from grader.errors import KernelLost, SandboxUnavailable
+from grader.kernel.processes import WarmParent
+from grader.sandbox.policy import PROMISES, Wall
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of what was found. `good` is None for what is neither good nor bad."""
+
+    what: str
+    state: str
+    good: bool | None = None
+
+    def as_text(self) -> Text:
+        """Return the line as it is printed."""
+        mark, style = {True: ("ok", "green"), False: ("--", "red"), None: ("  ", "")}[self.good]
+        line = Text(f"{mark}  ", style=style)
+        return line.append(f"{self.what}: ", style="bold").append(self.state, style="default")
+
+
+def examine(data: Path | None) -> Iterator[Finding]:
+    """Try everything out and say what was found, most important first."""
+    yield Finding("machine", f"{platform.system()} {platform.release()}, {platform.machine()}")
+    if sys.platform != "linux":
+        remedy = "kernels start cold and are not isolated; grade with --isolation process"
+        yield Finding("sandbox", f"not on {sys.platform}: {remedy}", good=False)
+    else:
+        yield from _walls()
+    if data:
+        yield Finding("data", f"Fashion-MNIST in {data}", good=True)
+    else:
+        yield Finding("data", "no Fashion-MNIST files here: the drawn stand-in is used")
+    yield _device()
+
+
+def _walls() -> Iterator[Finding]:
+    warm = WarmParent()
+    try:
+        ready = warm.wait()
+    except SandboxUnavailable as error:
+        yield Finding("sandbox", str(error), good=False)
+        return
+    except KernelLost as error:
+        yield Finding("warm process", str(error), good=False)
+        return
+    finally:
+        warm.close()
+    for wall in Wall:
+        reason = ready.missing.get(wall)
+        yield Finding(f"wall, {wall}", reason or "stands", good=reason is None)
+    for promise, ways in PROMISES.items():
+        kept = any(not way & ready.missing.keys() for way in ways)
+        yield Finding(f"closed off, {promise}", "yes" if kept else "no", good=kept)
+    yield Finding(
+        "warm process", f"ready in {ready.seconds:.1f} s, {ready.threads} thread", good=True
+    )
+
+
+def _device() -> Finding:
+    import torch  # noqa: PLC0415  (seconds, and only for this line)
+
+    if torch.cuda.is_available():
+        return Finding("device", f"{torch.cuda.get_device_name(0)}; training checks use the CPU")
+    return Finding("device", f"CPU, torch {torch.__version__}")

@@ -1,0 +1,130 @@
+"""Every exception the grader raises on purpose, arranged by whose fault it is.
+
+GraderError
+  UsageError         the person at the keyboard: a path, an option, an exercise name
+  CourseError        the course team: an exercise.toml, a check, a reference
+  SubmissionError    what was handed in cannot be read
+  StudentError       the student's code: NameNotDefined, StudentRaised, CallTimedOut,
+                     BadAnswer, KernelDied, OutOfMemory
+  SandboxError       us or this machine, so no points are lost: SandboxUnavailable, KernelLost
+
+Here: what went wrong and whose it is. Not here: which verdict follows (`verdict.py`).
+"""
+
+from __future__ import annotations
+
+
+class GraderError(Exception):
+    """The root: everything the grader raises on purpose."""
+
+
+class UsageError(GraderError):
+    """A command was asked for something it cannot do; the message names the remedy."""
+
+
+class CourseError(GraderError):
+    """A file of the course is wrong: settings, a check, a bank of mistakes."""
+
+
+class SubmissionError(GraderError):
+    """A file that was handed in cannot be read."""
+
+
+class StudentError(GraderError):
+    """The student's code, and nothing of ours, is the reason."""
+
+
+class NameNotDefined(StudentError):
+    """The notebook defines no such name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def __str__(self) -> str:
+        return f"{self.name} is not defined in this notebook."
+
+
+class StudentRaised(StudentError):
+    """The student's code raised an exception while it was being called."""
+
+    def __init__(self, call: str, kind: str, message: str, where: str = "") -> None:
+        super().__init__(call, kind, message, where)
+        self.call = call
+        self.kind = kind
+        self.message = message
+        self.where = where
+
+    def __str__(self) -> str:
+        place = f" ({self.where})" if self.where else ""
+        text = f"{self.kind}: {self.message}" if self.message else self.kind
+        return f"{self.call} raised {text}{place}"
+
+
+class CallTimedOut(StudentError):
+    """A call into the student's code took longer than it may."""
+
+    def __init__(self, call: str, limit_s: float) -> None:
+        super().__init__(call, limit_s)
+        self.call = call
+        self.limit_s = limit_s
+
+    def __str__(self) -> str:
+        return f"{self.call} took longer than {self.limit_s:g} s"
+
+
+class BadAnswer(StudentError):
+    """Something came back that is no answer to the call: a generator, None, a wrong type."""
+
+    def __init__(self, call: str, got: str, expected: str) -> None:
+        super().__init__(call, got, expected)
+        self.call = call
+        self.got = got
+        self.expected = expected
+
+    def __str__(self) -> str:
+        return f"{self.call} returned {self.got}, expected {self.expected}"
+
+
+class KernelDied(StudentError):
+    """The student's code ended its own process, or made it answer nonsense."""
+
+    def __init__(self, call: str, reason: str) -> None:
+        super().__init__(call, reason)
+        self.call = call
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.call} ended the notebook's process: {self.reason}"
+
+
+class OutOfMemory(StudentError):
+    """The student's process tree went past its memory limit and was ended."""
+
+    def __init__(self, call: str, limit_bytes: int) -> None:
+        super().__init__(call, limit_bytes)
+        self.call = call
+        self.limit_bytes = limit_bytes
+
+    def __str__(self) -> str:
+        return f"{self.call} needed more than the {self.limit_bytes >> 20} MiB of memory allowed"
+
+
+class SandboxError(GraderError):
+    """Our side or this machine failed: no points are lost, a person is asked."""
+
+
+class SandboxUnavailable(SandboxError):
+    """This machine lacks something the sandbox is built from."""
+
+    def __init__(self, missing: str, remedy: str) -> None:
+        super().__init__(missing, remedy)
+        self.missing = missing
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"cannot isolate student code: {self.missing}. {self.remedy}"
+
+
+class KernelLost(SandboxError):
+    """A kernel could not be started, or was lost without the student's doing."""

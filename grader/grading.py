@@ -1,0 +1,274 @@
+"""One submission, from what was handed in to its result.
+
+Here: running a notebook, judging each exercise on the best of its candidates, what became of it.
+Not here: many submissions (`scheduling.py`), how a check is run (`checks/session.py`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import torch
+
+from grader.answers import collect_answers
+from grader.candidates import forbidden_names
+from grader.checks.diagnosis import Diagnosis
+from grader.checks.session import CheckSession
+from grader.errors import SandboxError, UsageError
+from grader.kernel.processes import WarmParent
+from grader.kernel.student import Captured, Student
+from grader.notebook import OpenNotebook
+from grader.plan import DEFAULT_SEED, Plan
+from grader.records import (
+    Cell,
+    CheckResult,
+    ExerciseResult,
+    Limits,
+    NamedMistake,
+    Submission,
+    SubmissionResult,
+)
+from grader.settings import Assignment, Exercise, load_assignment
+from grader.submissions import find_submissions
+from grader.verdict import Status, Verdict
+
+
+class Grader:
+    """Grades one submission after another: a warm process, and checks collected once."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        torch.set_num_threads(1)  # the other cores grade other submissions
+        plan = self.plan
+        self._warm: WarmParent | None = None
+        if plan.can_fork:
+            self._warm = WarmParent(isolate=plan.isolation == "sandbox", data=plan.data)
+            self._stack.callback(self._close_warm)
+        try:
+            assignment = plan.assignment
+            session = CheckSession(assignment.exercises, course=assignment.course, seed=plan.seed)
+            self._session = self._stack.enter_context(session)
+            self._diagnosis = Diagnosis(self._session)
+            self._handed_out = handed_out(assignment)
+            if self._warm is not None:
+                self._warm.wait()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def grade(self, submission: Submission) -> SubmissionResult:
+        """Grade one submission. Whatever happens, there is a result."""
+        started = time.perf_counter()
+        result = SubmissionResult(
+            key=self.plan.key(submission),
+            student=submission.student,
+            submission=submission.path,
+            assignment=self.plan.assignment.name,
+            status=Status.UNREADABLE,
+            notes=submission.notes,
+            problem=submission.problem,
+            facts=self.plan.facts(),
+        )
+        if not submission.problem:
+            result = self._grade_readable(submission, result)
+        seconds = time.perf_counter() - started
+        finished = datetime.now(UTC).isoformat(timespec="seconds")
+        return replace(result, seconds=seconds, finished_at=finished)
+
+    def open(self, submission: Submission) -> OpenNotebook:
+        """Run a notebook and keep it open for questions.
+
+        Raises:
+            SandboxError: no kernel could be had.
+        """
+        self._ensure_warm()
+        return OpenNotebook(submission, self._warm, self.plan.spending, self.plan.seed)
+
+    def _grade_readable(self, submission: Submission, result: SubmissionResult) -> SubmissionResult:
+        answers = collect_answers(submission.cells, handed_out=self._handed_out)
+        result = replace(result, answers=answers)
+        for last_try in (False, True):
+            try:
+                with self.open(submission) as notebook:
+                    exercises = tuple(
+                        self._exercise(submission, notebook, exercise)
+                        for exercise in self.plan.assignment.exercises
+                    )
+                    cells = notebook.cells
+                break
+            except SandboxError as error:
+                # our side: try once more from a new warm process, then ask for a person
+                if last_try:
+                    exercises = tuple(
+                        self._broken(exercise, str(error))
+                        for exercise in self.plan.assignment.exercises
+                    )
+                    problem = f"Our side failed, no points are lost: {error}"
+                    return replace(
+                        result, status=Status.BROKEN, exercises=exercises, problem=problem
+                    )
+        done = replace(result, exercises=exercises, cells=cells)
+        return replace(done, status=_status(done))
+
+    def _exercise(
+        self, submission: Submission, notebook: OpenNotebook, exercise: Exercise
+    ) -> ExerciseResult:
+        """Judge every candidate for an exercise, and keep the best."""
+        found = notebook.candidates(exercise)
+        if not found and exercise.kind != "values":
+            message = f"{exercise.names[0]} is not defined in this notebook."
+            return self._result(
+                exercise, self._session.not_asked(exercise, Verdict.MISSING, message)
+            )
+        judged: list[tuple[Captured | None, list[CheckResult]]] = []
+        for candidate in found if exercise.kind != "values" else [None]:
+            checks = self._session.run(exercise, notebook.student(exercise, candidate))
+            judged.append((candidate, checks))
+            if all(check.verdict is Verdict.PASSED for check in checks):
+                break
+        candidate, checks = max(judged, key=lambda pair: _merit(pair[1]))
+        mistake = None
+        if any(check.verdict is Verdict.FAILED for check in checks):
+            mistake = self._mistake(exercise, notebook, candidate, checks)
+        if candidate is None:
+            return self._result(exercise, checks, mistake)
+        notebook.known[exercise.name] = notebook.known[candidate.name] = candidate
+        source = {cell.index: cell for cell in submission.cells}[candidate.cell]
+        others = tuple(dict.fromkeys(c.cell for c in found if c.cell != candidate.cell))
+        made = self._result(exercise, checks, mistake)
+        made = replace(
+            made, name=candidate.name, cell=candidate.cell, source=source.source,
+            other_cells=others,
+        )  # fmt: skip
+        return self._without_forbidden(made, source)
+
+    def _mistake(
+        self,
+        exercise: Exercise,
+        notebook: OpenNotebook,
+        candidate: Captured | None,
+        checks: list[CheckResult],
+    ) -> NamedMistake | None:
+        def again() -> Student:
+            return notebook.student(exercise, candidate)
+
+        return self._diagnosis.name_mistake(exercise, checks, again)
+
+    def _without_forbidden(self, result: ExerciseResult, cell: Cell) -> ExerciseResult:
+        used = forbidden_names(cell, self.plan.assignment.forbid)
+        if not used:
+            return result
+        message = f"This assignment asks you not to use {', '.join(used)}."
+        checks = tuple(
+            replace(check, verdict=Verdict.FAILED, points=Fraction(0), message=message)
+            for check in result.checks
+        )
+        return replace(result, checks=checks, notes=(*result.notes, message))
+
+    def _broken(self, exercise: Exercise, message: str) -> ExerciseResult:
+        return self._result(exercise, self._session.not_asked(exercise, Verdict.BROKEN, message))
+
+    def _result(
+        self,
+        exercise: Exercise,
+        checks: list[CheckResult],
+        mistake: NamedMistake | None = None,
+    ) -> ExerciseResult:
+        return ExerciseResult(
+            exercise.name, exercise.title, exercise.section, exercise.optional, tuple(checks),
+            mistake=mistake,
+        )  # fmt: skip
+
+    def _close_warm(self) -> None:
+        if self._warm is not None:
+            self._warm.close()
+
+    def _ensure_warm(self) -> None:
+        """Replace a warm process that has died."""
+        if self._warm is not None and not self._warm.is_alive():
+            self._warm.close()
+            self._warm = WarmParent(isolate=self.plan.isolation == "sandbox", data=self.plan.data)
+            self._warm.wait()
+
+
+def handed_out(assignment: Assignment) -> tuple[Cell, ...]:
+    """Return the cells of the notebook the assignment hands out, if there is one."""
+    path = assignment.folder / f"{assignment.name}.ipynb"
+    if not path.is_file():
+        return ()
+    (found,) = find_submissions([path], assignment=assignment.name)
+    return found.cells
+
+
+def rubric_points(assignment: Assignment) -> list[tuple[Exercise, Fraction]]:
+    """Return every exercise of an assignment with what it is worth."""
+    with CheckSession(assignment.exercises, course=assignment.course) as session:
+        return [
+            (exercise, sum((points for *_, points in session.rubric(exercise)), Fraction(0)))
+            for exercise in assignment.exercises
+        ]
+
+
+@contextmanager
+def opened_for_debugging(path: Path) -> Iterator[Any]:
+    """Run a notebook once for `pytest --submission`; checks of any exercise may ask it."""
+    (submission,) = find_submissions([path], assignment="")
+    if submission.problem:
+        raise UsageError(f"{path}: {submission.problem}")
+
+    class Notebook:
+        def __init__(self, notebook: OpenNotebook) -> None:
+            self._notebook = notebook
+
+        def student_for(self, folder: Path) -> Student:
+            assignment = load_assignment(folder.parent)
+            (exercise,) = assignment.only([folder.name]).exercises
+            found = self._notebook.candidates(exercise)
+            return self._notebook.student(exercise, found[-1] if found else None)
+
+    warm = WarmParent()
+    try:
+        warm.wait()
+        with OpenNotebook(submission, warm, Limits(), DEFAULT_SEED) as notebook:
+            yield Notebook(notebook)
+    finally:
+        warm.close()
+
+
+def _merit(checks: list[CheckResult]) -> tuple[bool, Fraction, int]:
+    broken = any(check.verdict is Verdict.BROKEN for check in checks)
+    passed = sum(check.verdict is Verdict.PASSED for check in checks)
+    return not broken, sum((check.points for check in checks), Fraction(0)), passed
+
+
+def _status(result: SubmissionResult) -> Status:
+    checks = [check for exercise in result.exercises for check in exercise.checks]
+    if any(check.verdict is Verdict.BROKEN for check in checks):
+        return Status.BROKEN
+    required = [exercise for exercise in result.exercises if not exercise.optional]
+    missing = any(
+        check.verdict is Verdict.MISSING for exercise in required for check in exercise.checks
+    )
+    if missing or any(run.status != "ok" for run in result.cells):
+        return Status.PARTIAL
+    return Status.GRADED

@@ -1,0 +1,186 @@
+"""Data sets with torchvision's API that never download: real IDX files, or drawn clothes.
+
+`FashionMNIST`, `MNIST`, `KMNIST` and `CIFAR10` take torchvision's arguments. Images are read or
+drawn when they are first looked at. The stand-in of each of the four shows the same clothes, in the
+shape, colours and class names of the original.
+
+Not here: batches (`_data.py`), drawing (`_clothes.py`), putting these in torchvision's place
+(`_patches.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torchvision.datasets import VisionDataset  # type: ignore[import-untyped]
+
+from . import _clothes, _idx, _settings
+
+TRAIN_SIZE = 4_000
+TEST_SIZE = 1_000
+
+
+class _Clothes(VisionDataset):  # type: ignore[misc]
+    """What the four data sets share: torchvision's arguments, lazy images, labels, length."""
+
+    classes: ClassVar[list[str]] = list(_clothes.CLASSES)
+
+    def __init__(
+        self,
+        root: str | Path | None = None,
+        train: bool = True,
+        transform: Callable[[Any], Any] | None = None,
+        target_transform: Callable[[Any], Any] | None = None,
+        download: bool = False,
+    ) -> None:
+        place = "." if root is None else root
+        super().__init__(place, transform=transform, target_transform=target_transform)
+        self.train = train
+        if download:
+            self.download()
+
+    @cached_property
+    def _arrays(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        _settings.note_data("drawn stand-in")
+        count = TRAIN_SIZE if self.train else TEST_SIZE
+        return _clothes.draw_clothes(count, [_settings.settings.seed, int(self.train)])
+
+    @cached_property
+    def data(self) -> Any:
+        """The images: uint8, shape (N, 28, 28)."""
+        return torch.from_numpy(self._arrays[0])
+
+    @cached_property
+    def targets(self) -> Any:
+        """The labels: int64, shape (N,)."""
+        return torch.from_numpy(self._arrays[1])
+
+    @property
+    def class_to_idx(self) -> dict[str, int]:
+        """The label of each class name."""
+        return {name: label for label, name in enumerate(self.classes)}
+
+    @property
+    def raw_folder(self) -> str:
+        """Where torchvision keeps the files of this data set."""
+        return str(Path(self.root, type(self).__name__, "raw"))
+
+    def download(self) -> None:
+        """Do nothing: there is no network, and no need."""
+
+    def extra_repr(self) -> str:
+        """Name the split, as torchvision does."""
+        return f"Split: {'Train' if self.train else 'Test'}"
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        image: Any = self._picture(index)
+        label: Any = int(self.targets[index])
+        if self.transform is not None:
+            image = self.transform(image)
+        if self.target_transform is not None:
+            label = self.target_transform(label)
+        return image, label
+
+    def _picture(self, index: int) -> Image.Image:
+        return Image.fromarray(self.data[index].numpy())
+
+
+class MNIST(_Clothes):
+    """MNIST from IDX files in `<root>/MNIST/raw` or the data folder; drawn clothes otherwise."""
+
+    classes: ClassVar[list[str]] = [
+        "0 - zero",
+        "1 - one",
+        "2 - two",
+        "3 - three",
+        "4 - four",
+        "5 - five",
+        "6 - six",
+        "7 - seven",
+        "8 - eight",
+        "9 - nine",
+    ]
+
+    @cached_property
+    def _arrays(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        found = _idx.find_pair(self._folders(), self.train)
+        if found is None:
+            drawn: tuple[NDArray[np.uint8], NDArray[np.int64]] = super()._arrays
+            return drawn
+        images, labels = (_idx.read_idx(path) for path in found)
+        if images.ndim != 3 or labels.shape != images.shape[:1]:
+            raise ValueError(f"{found[0].parent} does not hold one label for each image")
+        self._note_files()
+        return images, labels.astype(np.int64)
+
+    def _folders(self) -> list[Path]:
+        given = _settings.settings.data_dir
+        bases = [base for base in (given, Path(self.root)) if base is not None]
+        return [base / type(self).__name__ / "raw" for base in bases]
+
+    def _note_files(self) -> None:
+        """Only Fashion-MNIST is asked about."""
+
+
+class KMNIST(MNIST):
+    """Kuzushiji-MNIST, as `MNIST`."""
+
+    classes: ClassVar[list[str]] = ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"]
+
+
+class FashionMNIST(MNIST):
+    """Fashion-MNIST, as `MNIST`; its files may also lie in the data folder itself."""
+
+    classes: ClassVar[list[str]] = list(_clothes.CLASSES)
+
+    def _folders(self) -> list[Path]:
+        given = _settings.settings.data_dir
+        return super()._folders() + ([] if given is None else [given / "raw", given])
+
+    def _note_files(self) -> None:
+        _settings.note_data("fashion-mnist")
+
+
+class CIFAR10(_Clothes):
+    """Drawn clothes in colour, 32x32: `data` is a uint8 array (N, 32, 32, 3), `targets` a list."""
+
+    classes: ClassVar[list[str]] = [
+        "airplane",
+        "automobile",
+        "bird",
+        "cat",
+        "deer",
+        "dog",
+        "frog",
+        "horse",
+        "ship",
+        "truck",
+    ]
+
+    @cached_property
+    def data(self) -> Any:
+        """The images: uint8, shape (N, 32, 32, 3)."""
+        images, labels = self._arrays
+        tint = np.random.default_rng(_settings.settings.seed).uniform(
+            0.4, 1, (len(labels), 1, 1, 3)
+        )
+        padded = np.pad(images, ((0, 0), (2, 2), (2, 2)))
+        return (padded[..., None] * tint).astype(np.uint8)
+
+    @cached_property
+    def targets(self) -> Any:
+        """The labels: a list of whole numbers."""
+        return self._arrays[1].tolist()
+
+    def _picture(self, index: int) -> Image.Image:
+        return Image.fromarray(self.data[index])

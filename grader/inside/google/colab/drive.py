@@ -1,0 +1,12 @@
+"""The drive that notebooks mount: there is none while grading."""
+
+from __future__ import annotations
+
+
+def mount(mountpoint: str, *args: object, **kwargs: object) -> None:
+    """Say that nothing was mounted, and go on."""
+    print(f"{mountpoint}: no drive is mounted while grading")
+
+
+def flush_and_unmount(*args: object, **kwargs: object) -> None:
+    """Do nothing."""

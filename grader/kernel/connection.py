@@ -1,0 +1,208 @@
+"""How a request reaches the guest: over a socket under a deadline, or in this process.
+
+Here: deadlines, interrupts, the death of a kernel, and the reading of what comes back.
+Not here: what is asked (`student.py`), the format (`wire.py`).
+"""
+
+from __future__ import annotations
+
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from grader.errors import CallTimedOut, KernelDied, OutOfMemory, StudentRaised
+from grader.kernel import wire
+from grader.kernel.guest import Guest
+from grader.kernel.student import handle_nodes
+
+_GRACE_S = 1.0  # from an interrupt until the kernel is killed
+
+
+def encode(
+    request: wire.Request, args: Sequence[object], kwargs: dict[str, object]
+) -> list[memoryview]:
+    """Write a request with its arguments as the parts of a frame."""
+    encoder = wire.Encoder(handle_nodes)
+    request.args = [encoder.node(arg) for arg in args]
+    request.kwargs = {key: encoder.node(arg) for key, arg in kwargs.items()}
+    return wire.pack(request, encoder.payload)
+
+
+def read_answer(
+    reply: wire.Reply, payload: bytearray, call: str, decode: Callable[[wire.HandleNode], object]
+) -> wire.Answer:
+    """Turn a reply into an answer.
+
+    Raises:
+        StudentRaised: the reply says that the call raised.
+        WireError: a value in it is not what it says.
+    """
+    if reply.failure is not None:
+        failure = reply.failure
+        kind = "" if failure.refused else failure.kind[:200]
+        raise StudentRaised(call, kind or "It", failure.message[:2_000], failure.where[:200])
+    return wire.Answer(
+        wire.decode(reply.value, payload, decode),
+        [wire.decode(node, payload, decode) for node in reply.arguments],
+        reply.printed[:100_000],
+    )
+
+
+class LocalConnection:
+    """A guest in this very process: for the self-check, and for tests of checks.
+
+    Everything still travels as bytes, so values are copied and refused as they are in earnest.
+    """
+
+    def __init__(self, guest: Guest) -> None:
+        self._guest = guest
+
+    def ask(
+        self,
+        request: wire.Request,
+        args: Sequence[object],
+        kwargs: dict[str, object],
+        *,
+        call: str,
+        decode: Callable[[wire.HandleNode], object],
+    ) -> wire.Answer:
+        """Answer at once; there is no deadline here."""
+        sent = _joined(encode(request, args, kwargs))
+        header, _ = wire.lengths(bytes(sent[: wire.HEAD_BYTES]))
+        body = sent[wire.HEAD_BYTES :]
+        parts = self._guest.answer(wire.read_request(body[:header]), body[header:])
+        received = _joined(parts)
+        header, _ = wire.lengths(bytes(received[: wire.HEAD_BYTES]))
+        body = received[wire.HEAD_BYTES :]
+        return read_answer(wire.read_reply(body[:header]), body[header:], call, decode)
+
+
+class Process(Protocol):
+    """What a connection needs to know of the kernel behind it."""
+
+    @property
+    def pidfd(self) -> int:
+        """A descriptor that becomes readable when the kernel has died."""
+
+    @property
+    def out_of_memory(self) -> int:
+        """The memory limit in bytes if the kernel was ended for passing it, else 0."""
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the kernel."""
+
+
+@dataclass
+class SocketConnection:
+    """A guest behind a socket, in a kernel that may hang, lie or die."""
+
+    channel: socket.socket
+    process: Process
+    call_s: float
+    lost: str = ""
+    """Why nothing more can be asked; empty while the kernel lives."""
+
+    def ask(
+        self,
+        request: wire.Request,
+        args: Sequence[object],
+        kwargs: dict[str, object],
+        *,
+        call: str,
+        decode: Callable[[wire.HandleNode], object],
+    ) -> wire.Answer:
+        """Send one request and wait for its answer, for at most `call_s` seconds.
+
+        Raises:
+            CallTimedOut: no answer in time. The call was interrupted; if that did not help, the
+                kernel is dead now.
+            StudentRaised, KernelDied, OutOfMemory: what the student's code did instead.
+        """
+        if self.lost:
+            raise KernelDied(call, self.lost)
+        deadline = time.monotonic() + self.call_s
+        try:
+            self._send(encode(request, args, kwargs), deadline)
+            return self._receive(request.number, deadline, call, decode)
+        except _Late:
+            self._interrupt(request.number, call, decode)
+            raise CallTimedOut(call, self.call_s) from None
+        except wire.WireError as error:
+            raise self._end(call, f"its answer cannot be read: {error}") from None
+        except (EOFError, OSError):
+            raise self._end(call, "the process exited") from None
+
+    def _interrupt(
+        self, number: int, call: str, decode: Callable[[wire.HandleNode], object]
+    ) -> None:
+        self.process.signal(signal.SIGINT)
+        try:
+            self._receive(number, time.monotonic() + _GRACE_S, call, decode)
+        except StudentRaised:
+            return
+        except (_Late, wire.WireError, EOFError, OSError):
+            self._end(call, "it did not stop when a call took too long")
+
+    def _end(self, call: str, reason: str) -> KernelDied | OutOfMemory:
+        self.lost = reason
+        self.process.signal(signal.SIGKILL)
+        # the watchdog says why before it kills, so this is known by now
+        if self.process.out_of_memory:
+            return OutOfMemory(call, self.process.out_of_memory)
+        return KernelDied(call, reason)
+
+    def _send(self, parts: list[memoryview], deadline: float) -> None:
+        small = sum(part.nbytes for part in parts) < 1 << 16
+        for part in [memoryview(_joined(parts))] if small else parts:
+            view = part
+            while view:
+                self._wait(select.POLLOUT, deadline)
+                view = view[self.channel.send(view, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL) :]
+
+    def _receive(
+        self, number: int, deadline: float, call: str, decode: Callable[[wire.HandleNode], object]
+    ) -> wire.Answer:
+        header, payload = wire.lengths(bytes(self._read(wire.HEAD_BYTES, deadline)))
+        reply = wire.read_reply(self._read(header, deadline))
+        data = self._read(payload, deadline)
+        if reply.number != number:
+            raise wire.WireError("it answers another question")
+        return read_answer(reply, data, call, decode)
+
+    def _read(self, size: int, deadline: float) -> bytearray:
+        data = bytearray(size)
+        view = memoryview(data)
+        while view:
+            self._wait(select.POLLIN, deadline)
+            got = self.channel.recv_into(view, 0, socket.MSG_DONTWAIT)
+            if not got:
+                raise EOFError
+            view = view[got:]
+        return data
+
+    def _wait(self, event: int, deadline: float) -> None:
+        """Wait until the channel is ready; a dead kernel may have left its answer there."""
+        poll = select.poll()
+        poll.register(self.channel, event)
+        poll.register(self.process.pidfd, select.POLLIN)
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise _Late
+            ready = dict(poll.poll(left * 1000))
+            if ready.get(self.channel.fileno(), 0) & (event | select.POLLHUP | select.POLLERR):
+                return
+            if ready:
+                raise EOFError
+
+
+class _Late(Exception):
+    """The deadline has passed."""
+
+
+def _joined(parts: Sequence[memoryview]) -> bytearray:
+    return bytearray(b"".join(parts))

@@ -1,0 +1,296 @@
+"""Inside the sandbox: answers questions about the notebook's functions, values and modules.
+
+Our one file beside student code. It lives on `wire`, `recorder`, the standard library and torch,
+holds no expected value and decides nothing; the trusted side believes none of its answers.
+
+Here: one method per operation (`op_...`), and the loop that serves them over a socket.
+Not here: deadlines and verdicts (`student.py`), capturing definitions (`recorder.py`).
+Not covered: student code shares this process and can change whatever is here.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import os
+import random
+import signal
+import socket
+import traceback
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from grader.kernel import wire
+from grader.kernel.recorder import HOOK, Recorder, StatementReporter
+
+_MOST_PRINTED = 64_000
+_MOST_LAYERS = 2_000
+
+
+class Refused(Exception):
+    """The guest cannot do what was asked; the message says why."""
+
+
+class _Printed(io.StringIO):
+    """Keeps the first characters of what is printed and drops the rest."""
+
+    def write(self, text: str) -> int:
+        room = _MOST_PRINTED - self.tell()
+        if room > 0:
+            super().write(str(text)[:room])
+        return len(text)
+
+
+class Guest:
+    """Answers requests about one notebook."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
+        self.kept: dict[int, Any] = {}
+
+    def answer(self, request: wire.Request, payload: bytearray) -> list[memoryview]:
+        """Carry out one request and return its reply as the parts of a frame."""
+        numbers = iter(range(request.keep, request.keep + 64)) if request.keep >= 0 else iter(())
+
+        def keep(value: object) -> wire.HandleNode | wire.RefusalNode:
+            number = next(numbers, None)
+            if number is None or not _is_worth_keeping(value):
+                return wire.RefusalNode(_describe(value))
+            self.kept[number] = value
+            return wire.HandleNode(number, _type_name(value), isinstance(value, nn.Module))
+
+        encoder = wire.Encoder(keep)
+        printed = _Printed()
+        reply = wire.Reply(request.number)
+        try:
+            operation: Callable[[wire.Request, list[Any], dict[str, Any]], Any]
+            operation = getattr(self, f"op_{request.op}")
+            args = [wire.decode(node, payload, self._object) for node in request.args]
+            kwargs = {k: wire.decode(v, payload, self._object) for k, v in request.kwargs.items()}
+            _seed(request.seed)
+            with redirect_stdout(printed):
+                value = operation(request, args, kwargs)
+            reply.value = encoder.node(value)
+            if request.back:
+                reply.arguments = [encoder.node(arg) for arg in args]
+        except BaseException as error:  # SystemExit and KeyboardInterrupt are answers too
+            encoder = wire.Encoder(keep)
+            reply = wire.Reply(request.number, failure=self._failure(error))
+        if request.printed:
+            reply.printed = printed.getvalue()
+        return wire.pack(reply, encoder.payload)
+
+    # ------------------------------------------------------------------ operations
+
+    def op_catalog(self, request: wire.Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """List every captured definition: number, name, cell, kind, imported."""
+        return [(d.number, d.name, d.cell, d.kind, d.imported) for d in self.recorder.definitions]
+
+    def op_select(self, request: wire.Request, args: list[Any], kwargs: dict[str, Any]) -> None:
+        """Begin anew, with functions' helpers as they stood when cell `args[0]` had run."""
+        self.kept.clear()
+        self.recorder.namespace.update(self.recorder.functions_at(int(args[0])))
+
+    def op_value(self, request: wire.Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Return what a definition was bound to."""
+        return self._target(request)
+
+    def op_call(self, request: wire.Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Call a definition, a kept object, or a method of one."""
+        target = self._target(request)
+        if request.method:
+            target = getattr(target, request.method)
+        return target(*args, **kwargs)
+
+    def op_build(self, request: wire.Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Make a layer of `torch.nn`, to be passed to the student's code."""
+        return getattr(nn, request.method)(*args, **kwargs)
+
+    def op_attribute(self, request: wire.Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Return an attribute of a kept object."""
+        return getattr(self._target(request), request.method)
+
+    def op_mode(self, request: wire.Request, args: list[Any], kwargs: dict[str, Any]) -> None:
+        """Put a module in training or evaluation mode."""
+        self._module(request).train(bool(args[0]))
+
+    def op_parameters(self, request: wire.Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Return the parameters by name, in module order."""
+        return dict(self._module(request).named_parameters())
+
+    def op_buffers(self, request: wire.Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Return the buffers by name, in module order."""
+        return dict(self._module(request).named_buffers())
+
+    def op_sizes(self, request: wire.Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Return the shapes of parameters by name, in module order, without their values."""
+        return {k: tuple(p.shape) for k, p in self._module(request).named_parameters()}
+
+    def op_load(self, request: wire.Request, args: list[Any], kwargs: dict[str, Any]) -> None:
+        """Write values into the parameters (`args[0]`) and buffers (`args[1]`), in module order."""
+        module = self._module(request)
+        for what, values, places in (
+            ("parameters", args[0], list(module.parameters())),
+            ("buffers", args[1], list(module.buffers())),
+        ):
+            if values is None:
+                continue
+            if len(values) != len(places):
+                raise Refused(f"it has {len(places)} {what}, not {len(values)}")
+            for number, (place, value) in enumerate(zip(places, values, strict=True)):
+                if tuple(place.shape) != tuple(value.shape):
+                    shapes = f"shape {tuple(place.shape)}, not {tuple(value.shape)}"
+                    raise Refused(f"number {number} of its {what} has {shapes}")
+                with torch.no_grad():
+                    place.copy_(value)
+
+    def op_gradients(self, request: wire.Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Send `kwargs['upstream']` back through `module(*args)`; gradients by parameter name."""
+        module = self._module(request)
+        module.zero_grad(set_to_none=True)
+        upstream = kwargs["upstream"]
+        y = module(*args)
+        (y.sum() if upstream is None else (y * upstream).sum()).backward()
+        return {name: parameter.grad for name, parameter in module.named_parameters()}
+
+    def op_layers(self, request: wire.Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Run a module and list its innermost modules in the order in which they are called."""
+        module = self._module(request)
+        found: list[tuple[str, str, tuple[int, ...]]] = []
+        names = {id(part): name for name, part in module.named_modules()}
+
+        def note(part: nn.Module, _inputs: Any, output: Any) -> None:
+            if isinstance(output, torch.Tensor) and len(found) < _MOST_LAYERS:
+                found.append((names.get(id(part), ""), type(part).__name__, tuple(output.shape)))
+
+        leaves = [part for part in module.modules() if not any(True for _ in part.children())]
+        hooks = [part.register_forward_hook(note) for part in leaves]
+        try:
+            module(*args, **kwargs)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return found
+
+    def op_rerun(self, request: wire.Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Run cell `args[0]` again in a copy of its world, with `kwargs` in place of its names.
+
+        Returns what it bound, as the catalog does; the values are asked for by their numbers,
+        which begin where the recorder's end.
+        """
+        cell = int(args[0])
+        world = self.recorder.world_before(cell)
+        world.update(kwargs)
+        again = Recorder(world)
+        again.begin(cell, self.recorder.sources[cell])
+        tree = ast.parse(again.sources[cell])
+        StatementReporter().visit(tree)
+        world[HOOK] = again.statement_done  # in place of the builtin of the first run
+        exec(compile(tree, "<cell>", "exec"), world)
+        again.end()
+        first = len(self.recorder.definitions)
+        found = [
+            type(d)(first + i, d.name, d.cell, d.kind, d.value, d.imported, d.is_copy)
+            for i, d in enumerate(again.definitions)
+        ]
+        self.recorder.definitions.extend(found)
+        return [(d.number, d.name, d.cell, d.kind, d.imported) for d in found]
+
+    # ------------------------------------------------------------------ helpers
+
+    def _target(self, request: wire.Request) -> Any:
+        if request.handle >= 0:
+            return self.kept[request.handle]
+        return self.recorder.definitions[request.definition].value
+
+    def _module(self, request: wire.Request) -> nn.Module:
+        target = self._target(request)
+        if not isinstance(target, nn.Module):
+            raise Refused(f"{_describe(target)} is no nn.Module")
+        return target
+
+    def _object(self, node: wire.HandleNode) -> Any:
+        return self.kept[node.number]
+
+    def _failure(self, error: BaseException) -> wire.Failure:
+        message = _text(error)[:2_000]
+        where = ""
+        for frame in reversed(traceback.extract_tb(error.__traceback__)):
+            cell = self.recorder.files.get(frame.filename)
+            if cell is not None:
+                where = f"cell {cell}, line {frame.lineno}, in {frame.name}"
+                break
+        return wire.Failure(type(error).__name__[:200], message, where, isinstance(error, Refused))
+
+
+def serve(guest: Guest, descriptor: int) -> None:
+    """Answer requests from a socket until it is closed. Runs in the kernel's main thread."""
+    working = False
+
+    def interrupt(_signal: int, _frame: object) -> None:
+        # between two calls an interrupt is late: it was meant for the call that has just ended
+        if working:
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
+    with socket.socket(fileno=os.dup(descriptor)) as channel:
+        try:
+            while True:
+                header, payload = wire.lengths(bytes(_read(channel, wire.HEAD_BYTES)))
+                request = wire.read_request(_read(channel, header))
+                data = _read(channel, payload)
+                working = True
+                try:
+                    parts = guest.answer(request, data)
+                finally:
+                    working = False
+                for part in parts:
+                    channel.sendall(part)
+        except (EOFError, OSError):
+            return
+
+
+def _read(channel: socket.socket, size: int) -> bytearray:
+    data = bytearray(size)
+    view = memoryview(data)
+    while view:
+        got = channel.recv_into(view)
+        if not got:
+            raise EOFError
+        view = view[got:]
+    return data
+
+
+def _seed(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def _is_worth_keeping(value: object) -> bool:
+    """Say whether an object can be of use by its handle: modules, classes and their instances."""
+    if isinstance(value, nn.Module | type):
+        return True
+    module = type(value).__module__
+    return module == "__main__" or callable(value)
+
+
+def _describe(value: object) -> str:
+    name = _type_name(value)
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+
+
+def _type_name(value: object) -> str:
+    return str(type(value).__name__)[:200]
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException:
+        return "(its message cannot be read)"

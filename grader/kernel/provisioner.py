@@ -1,0 +1,228 @@
+"""How Jupyter starts a kernel in the sandbox: a `KernelProvisioner` over warm or cold processes.
+
+Here: the scratch folder of a kernel, its pipes, its start, its end. Not here: the walls
+(`sandbox/`), the processes themselves (`processes.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import shutil
+import signal
+import socket
+import tempfile
+from pathlib import Path
+from typing import Any, cast
+
+from jupyter_client.connect import KernelConnectionInfo
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
+
+from grader.errors import KernelLost
+from grader.kernel.processes import ColdProcess, KernelProcess, WarmParent
+from grader.kernel.watchdog import MemoryWatchdog
+from grader.records import Limits
+from grader.sandbox import messages
+
+SPEC = KernelSpec(
+    argv=["grader"], display_name="sandbox", language="python", interrupt_mode="signal"
+)
+"""The one kernel there is, whatever kernelspec a notebook names."""
+_PORTS = ("shell", "iopub", "stdin", "hb", "control")
+_START_S = 60.0
+
+
+class SandboxProvisioner(KernelProvisionerBase):
+    """One kernel: its folder, its process, its watchdog and its socket for questions."""
+
+    def __init__(
+        self, warm: WarmParent | None, limits: Limits, seed: int, *, data: str = ""
+    ) -> None:
+        super().__init__(kernel_id="kernel", kernel_spec=SPEC)
+        self._warm = warm
+        self._limits = limits
+        self._seed = seed
+        self._data = data
+        self.process: KernelProcess | None = None
+        self.watchdog: MemoryWatchdog | None = None
+        self.questions: socket.socket | None = None
+        self.lockdown_s = 0.0
+        self._folder: Path | None = None
+        self._log = -1
+
+    # ---------------------------------------------------------------- asked by jupyter_client
+
+    @property
+    def has_process(self) -> bool:
+        """Whether a kernel has been started and not yet ended."""
+        return self.process is not None
+
+    async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
+        """Make the scratch folder; the kernel's sockets lie in it."""
+        kwargs.pop("extra_arguments", None)
+        root = self._warm.scratch if self._warm else None
+        self._folder = Path(tempfile.mkdtemp(prefix="k", dir=root))
+        self._folder.chmod(0o755)
+        uid = self._uid = self._warm.new_uid() if self._warm else -1
+        for name in ("work", "sockets"):
+            made = self._folder / name
+            made.mkdir(mode=0o700)
+            if uid >= 0:
+                os.chown(made, uid, uid)
+        return await super().pre_launch(cmd=[], **kwargs)
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
+        """Start the kernel and wait until it is locked up.
+
+        Raises:
+            KernelLost: it could not be started; the message says why.
+        """
+        assert self._folder is not None
+        assert self.parent is not None
+        address = str(self._folder / "sockets" / "k")
+        self.parent.ip = address
+        ports = {f"{name}_port": i + 1 for i, name in enumerate(_PORTS)}
+        for name, port in ports.items():
+            setattr(self.parent, name, port)
+        key = self.parent.session.key.decode()
+        self._log = os.open(self._folder / "log", os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o600)
+        self.questions, theirs = socket.socketpair()
+        ready, ready_end = os.pipe()
+        try:
+            descriptors = [self._log, ready_end, theirs.fileno()]
+            self.process = self._start(key, descriptors)
+        finally:
+            os.close(ready_end)
+            theirs.close()
+        await self._locked(ready)
+        if self._limits.memory_bytes and os.path.isdir("/proc/self"):
+            self.watchdog = MemoryWatchdog(self.process, self._limits.memory_bytes)
+            self.watchdog.start()
+        info: dict[str, Any] = {
+            "ip": address, "transport": "ipc", "key": self.parent.session.key,
+            "signature_scheme": "hmac-sha256", **ports,
+        }  # fmt: skip
+        self.connection_info = cast(KernelConnectionInfo, info)
+        return self.connection_info
+
+    async def poll(self) -> int | None:
+        """Return None while the kernel lives, then its exit code."""
+        if self.process is None:
+            return 0
+        if not select.select([self.process.alive], [], [], 0)[0]:
+            return None
+        return self.process.exit_code() or 0
+
+    async def wait(self) -> int | None:
+        """Wait for the kernel's end."""
+        process = self.process
+        if process is None:
+            return 0
+        await _readable(process.alive)
+        code = process.exit_code()
+        self._end()
+        return code
+
+    async def send_signal(self, signum: int) -> None:
+        """Send a signal to the kernel."""
+        if self.process is not None:
+            self.process.signal(signum)
+
+    async def kill(self, restart: bool = False) -> None:
+        """End the kernel and everything it started."""
+        self._end()
+
+    async def terminate(self, restart: bool = False) -> None:
+        """End the kernel and everything it started."""
+        await self.kill()
+
+    async def cleanup(self, restart: bool = False) -> None:
+        """Remove whatever is left of the kernel."""
+        self.close()
+
+    # ---------------------------------------------------------------- ours
+
+    @property
+    def pidfd(self) -> int:
+        """A descriptor that becomes readable when the kernel has died."""
+        return self.process.alive if self.process else self._log
+
+    @property
+    def out_of_memory(self) -> int:
+        """The memory limit in bytes if the kernel was ended for passing it, else 0."""
+        return self.watchdog.out_of_memory if self.watchdog else 0
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the kernel, at once."""
+        if self.process is not None:
+            self.process.signal(number)
+
+    def kill_now(self) -> None:
+        """End the kernel's processes; its folder stays until `close`."""
+        self.signal(signal.SIGKILL)
+
+    def close(self) -> None:
+        """End the kernel and remove its folder; may be called again."""
+        self._end()
+        if self.questions is not None:
+            self.questions.close()
+        if self._log >= 0:
+            os.close(self._log)
+            self._log = -1
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _end(self) -> None:
+        if self.watchdog is not None:
+            self.watchdog.stop()
+        if self.process is not None:
+            self.process.close()
+            self.process = None
+
+    def _start(self, key: str, descriptors: list[int]) -> KernelProcess:
+        assert self._folder is not None
+        if self._warm is not None:
+            return self._warm.fork(
+                folder=self._folder.name, uid=self._uid, key=key, seed=self._seed,
+                limits=self._limits, descriptors=descriptors,
+            )  # fmt: skip
+        order = messages.Fork(0, self._folder.name, -1, key, self._seed, self._limits, self._data)
+        return ColdProcess(self._folder.parent, order, descriptors)
+
+    async def _locked(self, ready: int) -> None:
+        try:
+            await asyncio.wait_for(_readable(ready), _START_S)
+            packet = os.read(ready, 1 << 16)
+        except TimeoutError:
+            raise KernelLost(f"the kernel was not ready in {_START_S:g} s") from None
+        finally:
+            os.close(ready)
+        if not packet:
+            raise KernelLost(f"the kernel died while it started: {self._last_words()}")
+        locked = messages.decode_locked(packet)
+        if locked.error:
+            raise KernelLost(
+                f"the kernel could not be locked up: {locked.error} {self._last_words()}"
+            )
+        self.lockdown_s = locked.lockdown_s
+
+    def _last_words(self) -> str:
+        return os.pread(self._log, 4_000, 0).decode(errors="replace").strip()[-1_500:]
+
+
+async def _readable(descriptor: int) -> None:
+    """Wait until a descriptor can be read."""
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+
+    def note() -> None:
+        if not ready.done():
+            ready.set_result(None)
+
+    loop.add_reader(descriptor, note)
+    try:
+        await ready
+    finally:
+        loop.remove_reader(descriptor)

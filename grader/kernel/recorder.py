@@ -1,0 +1,246 @@
+"""Inside the sandbox: writes down what a notebook binds, statement by statement.
+
+A notebook rebinds its names: `pool2d` from the function to a layer, `X` from an image to a batch.
+So a definition is captured when the statement that makes it has run, and every one is kept: small
+tensors and modules as copies, functions and classes as they are. Each definition knows its cell.
+
+Also here: the names as they stood at a cell (`functions_at`, `world_before`), because a function
+looks its helpers up when it is called, and they may have been rebound since.
+Not here: questions about a definition (`guest.py`), which of them counts (trusted side).
+Not covered: student code can reach this object; what it could fake is only its own answers.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import copy
+import sys
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+HOOK = "__notebook_statement_done__"
+_MOST_DEFINITIONS = 4_000
+_MOST_NUMBERS = 200_000  # of a tensor or module that is copied; larger ones are kept as they are
+_MOST_NUMBERS_IN_ALL = 20_000_000
+_PLAIN = (bool, int, float, str, tuple, list)
+_OURS = frozenset({"In", "Out", "exit", "quit", "get_ipython", "open"})
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One binding of a name: what it was bound to, and where."""
+
+    number: int
+    name: str
+    cell: int
+    kind: str
+    """function, class, module, tensor or plain."""
+    value: Any
+    imported: bool
+    """Whether the value says that it comes from a library rather than from the notebook."""
+    is_copy: bool = False
+
+
+class Recorder:
+    """Captures the definitions of one notebook in the order in which they are made."""
+
+    def __init__(self, namespace: dict[str, Any]) -> None:
+        self.namespace = namespace
+        self.definitions: list[Definition] = []
+        self.sources: dict[int, str] = {}
+        self.files: dict[str, int] = {}
+        """Which compiled file is which cell, for places in error messages."""
+        self.cell = -1
+        self._seen: dict[str, Any] = {}
+        self._latest: dict[str, Definition] = {}
+        self._copied = 0
+
+    def begin(self, cell: int, source: str) -> None:
+        """Note that a cell is about to run; `source` is Python, magics already translated."""
+        self.cell = cell
+        self.sources[cell] = source
+
+    def statement_done(self, names: tuple[str, ...]) -> None:
+        """Capture what a statement of the running cell has just bound."""
+        self.files.setdefault(sys._getframe(1).f_code.co_filename, self.cell)
+        for name in names:
+            if name in self.namespace:
+                self._look(name)
+
+    def end(self) -> None:
+        """Capture what else is new after a cell: bound by a call, or before an interruption."""
+        for name in list(self.namespace):
+            self._look(name)
+
+    def functions_at(self, cell: int) -> dict[str, Any]:
+        """Return every function and class by name as it stood when `cell` had run.
+
+        A name defined only later is given as first defined: a function may use a helper that
+        follows it in the notebook.
+        """
+        world: dict[str, Any] = {}
+        for definition in self.definitions:
+            if definition.kind not in ("function", "class"):
+                continue
+            if definition.cell <= cell or definition.name not in world:
+                world[definition.name] = definition.value
+        return world
+
+    def world_before(self, cell: int) -> dict[str, Any]:
+        """Return a namespace like the one `cell` ran in: copies, so that it can run again."""
+        world = dict(self.namespace)
+        last: dict[str, Definition] = {}
+        for definition in self.definitions:
+            if definition.cell < cell:
+                last[definition.name] = definition
+        for name, definition in last.items():
+            copied = definition.is_copy
+            world[name] = _copy(definition.value) if copied else definition.value
+        world.update({k: v for k, v in self.functions_at(cell).items() if k not in last})
+        return world
+
+    def _look(self, name: str) -> None:
+        if name.startswith("_") or name in _OURS or len(self.definitions) >= _MOST_DEFINITIONS:
+            return
+        value = self.namespace.get(name)
+        kind = kind_of(value)
+        if not kind or self._is_known(name, value, kind):
+            return
+        self._seen[name] = value
+        stored, is_copy = value, False
+        if kind in ("tensor", "module"):
+            stored, is_copy = self._copy_if_small(value)
+        module = getattr(value, "__module__", "__main__")
+        imported = kind in ("function", "class") and module != "__main__"
+        definition = Definition(
+            len(self.definitions), name, self.cell, kind, stored, imported, is_copy
+        )
+        self.definitions.append(definition)
+        self._latest[name] = definition
+
+    def _is_known(self, name: str, value: Any, kind: str) -> bool:
+        if self._seen.get(name, self) is not value:
+            return False
+        last = self._latest[name]
+        # the same object may have changed in place: `X[:, 2:6] = 0`, `conv2d.weight.data -= ...`
+        return not last.is_copy or kind not in ("tensor", "module") or _same(last.value, value)
+
+    def _copy_if_small(self, value: Any) -> tuple[Any, bool]:
+        try:
+            size = sum(tensor.numel() for tensor in _tensors(value))
+        except Exception:  # a lazy parameter has no size yet, and a subclass may raise anything
+            size = 0 if isinstance(value, nn.Module) else _MOST_NUMBERS + 1
+        if size > _MOST_NUMBERS or self._copied + size > _MOST_NUMBERS_IN_ALL:
+            return value, False
+        try:
+            copied = _copy(value)
+        except Exception:  # modules may hold what cannot be copied
+            return value, False
+        self._copied += size
+        return copied, True
+
+
+def kind_of(value: object) -> str:
+    """Sort a value into what a definition can be; empty where it is nothing to capture."""
+    if isinstance(value, torch.Tensor):
+        return "tensor"
+    if isinstance(value, nn.Module):
+        return "module"
+    if isinstance(value, type):
+        return "class"
+    if isinstance(value, types.ModuleType):
+        return ""
+    if callable(value):
+        return "function"
+    return "plain" if type(value) in _PLAIN else ""
+
+
+def attach(shell: Any, recorder: Recorder) -> None:
+    """Make an IPython shell report its cells and statements to the recorder."""
+
+    def before(info: Any) -> None:
+        cell = str(getattr(info, "cell_id", "") or "")
+        if cell.isdigit():
+            recorder.begin(int(cell), shell.transform_cell(str(info.raw_cell)))
+
+    def after(result: Any) -> None:
+        recorder.end()
+
+    setattr(builtins, HOOK, recorder.statement_done)
+    shell.ast_transformers.append(StatementReporter())
+    shell.events.register("pre_run_cell", before)
+    shell.events.register("post_run_cell", after)
+
+
+class StatementReporter(ast.NodeTransformer):
+    """Adds a report after every top-level statement that binds names."""
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        """Rewrite a whole cell; anything else is left as it is."""
+        if isinstance(node, ast.Module):
+            node.body = [out for statement in node.body for out in _with_report(statement)]
+            ast.fix_missing_locations(node)
+        return node
+
+
+def _with_report(statement: ast.stmt) -> Iterator[ast.stmt]:
+    yield statement
+    names = sorted(set(bound_names(statement)))
+    if names and not isinstance(statement, ast.Expr):
+        call = ast.Call(
+            func=ast.Name(HOOK, ast.Load()),
+            args=[ast.Tuple([ast.Constant(name) for name in names], ast.Load())],
+            keywords=[],
+        )
+        yield ast.copy_location(ast.Expr(call), statement)
+
+
+def bound_names(statement: ast.stmt) -> Iterator[str]:
+    """Yield the names that a top-level statement binds or changes in place; not imports."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield statement.name
+        return
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return
+    for node in ast.walk(statement):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            base: ast.expr = node
+            while isinstance(base, ast.Subscript | ast.Attribute):
+                base = base.value
+            if isinstance(base, ast.Name):
+                yield base.id
+
+
+def _tensors(value: Any) -> list[torch.Tensor]:
+    if isinstance(value, nn.Module):
+        return [*value.parameters(), *value.buffers()]
+    return [value]
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.detach().clone().requires_grad_(value.requires_grad)
+    return copy.deepcopy(value)
+
+
+def _same(old: Any, new: Any) -> bool:
+    try:
+        before, after = _tensors(old), _tensors(new)
+        return len(before) == len(after) and all(
+            a.shape == b.shape
+            and a.dtype == b.dtype
+            and torch.allclose(a, b, rtol=0.0, atol=0.0, equal_nan=True)
+            for a, b in zip(before, after, strict=True)
+        )
+    except Exception:  # a lazy parameter that has been filled since, a subclass that objects
+        return False

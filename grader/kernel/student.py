@@ -1,0 +1,349 @@
+"""The trusted side of a call: `Student`, which forwards public names to the notebook.
+
+`student.corr2d(x, k)` calls the notebook's `corr2d` in the sandbox and returns what came back: a
+tensor, a number, a tuple, text, None, or a `Handle` for an object that stays inside. What the
+student's code does wrong arrives as a `StudentError`; checks need not catch it.
+
+Every argument is copied by being written out as bytes, so student code cannot change our tensors.
+Here: names, handles, captured values. Not here: bytes and deadlines (`connection.py`), which
+definition is the one to judge (`candidates.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from grader.checks.compare import show
+from grader.errors import NameNotDefined, StudentRaised
+from grader.kernel import wire
+from grader.plan import DEFAULT_SEED
+
+
+@dataclass(frozen=True)
+class Captured:
+    """A definition as the catalog of the sandbox lists it."""
+
+    number: int
+    name: str
+    cell: int
+    kind: str
+    """function, class, module, tensor or plain."""
+    imported: bool
+    value: Any = None
+    """Its value, where values were asked for: a tensor, a number, or a `Handle`."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a call left behind."""
+
+    value: Any
+    arguments: tuple[Any, ...] = ()
+    """The positional arguments as they were after the call."""
+    printed: str = ""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One innermost module of a model, as it was called."""
+
+    path: str
+    kind: str
+    shape: tuple[int, ...]
+
+
+class Connection(Protocol):
+    """What carries a request to the guest and its answer back."""
+
+    def ask(
+        self,
+        request: wire.Request,
+        args: Sequence[object],
+        kwargs: dict[str, object],
+        *,
+        call: str,
+        decode: Callable[[wire.HandleNode], object],
+    ) -> wire.Answer:
+        """Send one request and return its answer, within the deadline of a call.
+
+        Raises:
+            StudentError: what the student's code did instead of answering.
+            SandboxError: the fault is ours.
+        """
+        ...
+
+
+class Student:
+    """One notebook, as a check sees it.
+
+    Public names are forwarded and nothing else: a proxy that answers to everything would also
+    answer to Hypothesis's printer, and the failing example would be lost.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        definitions: dict[str, Captured],
+        *,
+        answer: str = "",
+        seed: int = DEFAULT_SEED,
+    ) -> None:
+        self._connection = connection
+        self._definitions = definitions
+        self._answer = answer
+        self._seed = seed
+        self._next = 0
+        self._transcript: list[tuple[str, Any]] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if name == "answer":
+            name = self._answer
+        return lambda *args, **kwargs: self.call(name, *args, **kwargs).value
+
+    def __repr__(self) -> str:
+        return "student"
+
+    def has(self, name: str) -> bool:
+        """Say whether the notebook defines a name."""
+        return name in self._definitions
+
+    def call(self, name: str, *args: Any, **kwargs: Any) -> Call:
+        """Call a function or class of the notebook.
+
+        Raises:
+            NameNotDefined: the notebook has no such name.
+            StudentError: the call raised, hung or ended the process.
+        """
+        found = self._definitions.get(name)
+        if found is None:
+            raise NameNotDefined(name)
+        return self._ask("call", found.name, args, kwargs, definition=found.number)
+
+    def build(self, layer: str, *args: Any, **kwargs: Any) -> Handle:
+        """Make a layer of `torch.nn` inside, to be passed to the student's code."""
+        made = self._ask("build", f"nn.{layer}", args, kwargs, method=layer).value
+        assert isinstance(made, Handle)
+        return made
+
+    def values(self, name: str | None = None) -> list[Captured]:
+        """Return the tensors, modules and plain values the cells bound, in order of time."""
+        return self._fetch(self.catalog(), name)
+
+    def rerun(self, cell: int, replaced: dict[str, Any], name: str | None = None) -> list[Captured]:
+        """Run one cell again in a copy of its world, with some names replaced.
+
+        Returns the values it bound, in order. What the first run left is not touched.
+        """
+        rows = self._ask("rerun", f"cell {cell}", (cell,), replaced).value
+        return self._fetch(read_catalog(rows), name)
+
+    def catalog(self) -> list[Captured]:
+        """Return every definition the cells made, in order of time, without values."""
+        return read_catalog(self._ask("catalog", "catalog", (), {}).value)
+
+    def record(self) -> list[tuple[str, Any]]:
+        """Return a list to which every operation and its answer are added from now on."""
+        self._transcript = []
+        return self._transcript
+
+    def select(self, cell: int) -> None:
+        """Let functions find their helpers as these stood when `cell` had run."""
+        self._ask("select", "select", (cell,), {})
+
+    # ---------------------------------------------------------------- below: for this module only
+
+    def _fetch(self, catalog: list[Captured], name: str | None) -> list[Captured]:
+        wanted = [
+            entry
+            for entry in catalog
+            if entry.kind in ("tensor", "module", "plain") and name in (None, entry.name)
+        ]
+        return [
+            Captured(
+                e.number,
+                e.name,
+                e.cell,
+                e.kind,
+                e.imported,
+                self._ask("value", e.name, (), {}, definition=e.number).value,
+            )
+            for e in wanted
+        ]
+
+    def _ask(
+        self,
+        op: str,
+        what: str,
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+        *,
+        definition: int = -1,
+        handle: int = -1,
+        method: str = "",
+    ) -> Call:
+        self._next += 1
+        # numbers for what stays inside are given out here, so that a request can name an object
+        # of an earlier one whose answer has not been read yet
+        request = wire.Request(
+            self._next,
+            op,
+            definition,
+            handle,
+            method,
+            keep=self._next * 64,
+            seed=self._seed,
+            printed=op == "call",
+            back=op == "call",
+        )
+        try:
+            answer = self._connection.ask(
+                request, args, kwargs, call=call_text(what, args, kwargs), decode=self._handle
+            )
+        except StudentRaised as error:
+            self._note(op, error.kind)
+            raise
+        self._note(op, answer.value)
+        return Call(answer.value, tuple(answer.arguments), answer.printed)
+
+    def _note(self, op: str, answer: Any) -> None:
+        if self._transcript is not None:
+            self._transcript.append((op, answer))
+
+    def _handle(self, node: wire.HandleNode) -> Handle:
+        return Handle(self, node)
+
+
+class Handle:
+    """An object that stays in the sandbox: a module, a class, an instance of one."""
+
+    def __init__(self, student: Student, node: wire.HandleNode) -> None:
+        self._student = student
+        self._node = node
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call it: forward for a module, an instance for a class."""
+        return self._ask("call", args, kwargs).value
+
+    def __repr__(self) -> str:
+        return self.description
+
+    @property
+    def type_name(self) -> str:
+        """The name of its class, as the student's side says it."""
+        return self._node.type_name
+
+    @property
+    def is_module(self) -> bool:
+        """Whether it is an `nn.Module`."""
+        return self._node.is_module
+
+    @property
+    def description(self) -> str:
+        """The object in words, for a message."""
+        return f"a {self.type_name} object"
+
+    def call(self, method: str, *args: Any, **kwargs: Any) -> Call:
+        """Call a method."""
+        return self._ask("call", args, kwargs, method=method)
+
+    def attribute(self, name: str) -> Any:
+        """Return an attribute."""
+        return self._ask("attribute", (), {}, method=name).value
+
+    def parameters(self) -> dict[str, Tensor]:
+        """Return copies of the parameters by name, in module order."""
+        return _tensors_of(self._ask("parameters", (), {}).value)
+
+    def buffers(self) -> dict[str, Tensor]:
+        """Return copies of the buffers by name, in module order."""
+        return _tensors_of(self._ask("buffers", (), {}).value)
+
+    def sizes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the parameters by name, in module order."""
+        sizes = self._ask("sizes", (), {}).value
+        return {name: tuple(int(side) for side in shape) for name, shape in dict(sizes).items()}
+
+    def load(
+        self,
+        parameters: Sequence[Tensor] | dict[str, Tensor] | None,
+        buffers: Sequence[Tensor] | dict[str, Tensor] | None = None,
+    ) -> None:
+        """Write values into parameters and buffers, in module order, whatever their names.
+
+        Raises:
+            StudentRaised: their number or their shapes are not those of the module.
+        """
+        self._ask("load", (_in_order(parameters), _in_order(buffers)), {})
+
+    def gradients(self, *args: Any, upstream: Tensor | None = None) -> dict[str, Tensor | None]:
+        """Send `upstream` (ones by default) back through the module; gradients by parameter name.
+
+        None where no gradient reached a parameter.
+        """
+        found = self._ask("gradients", args, {"upstream": upstream}).value
+        return {name: value if isinstance(value, Tensor) else None for name, value in found.items()}
+
+    def layers(self, *args: Any) -> list[Layer]:
+        """Run the module and list its innermost layers in the order in which they are called."""
+        rows = self._ask("layers", args, {}).value
+        return [
+            Layer(str(path), str(kind), tuple(int(n) for n in shape)) for path, kind, shape in rows
+        ]
+
+    def train(self, mode: bool = True) -> Handle:
+        """Put the module in training mode."""
+        self._ask("mode", (mode,), {})
+        return self
+
+    def eval(self) -> Handle:
+        """Put the module in evaluation mode."""
+        return self.train(False)
+
+    def _ask(self, op: str, args: Sequence[Any], kwargs: dict[str, Any], method: str = "") -> Call:
+        what = f"{self.type_name}.{method}" if method else self.type_name
+        if op != "call":
+            what = f"{self.type_name}.{op}"
+        return self._student._ask(op, what, args, kwargs, handle=self._node.number, method=method)
+
+
+def read_catalog(rows: object) -> list[Captured]:
+    """Read what the guest lists, leaving out whatever is not an entry of a catalog."""
+    found = []
+    for row in rows if isinstance(rows, list) else []:
+        match row:
+            case (int(number), str(name), int(cell), str(kind), bool(imported)):
+                found.append(Captured(number, name[:200], cell, kind, imported))
+    return found
+
+
+def call_text(name: str, args: Sequence[object], kwargs: dict[str, object]) -> str:
+    """Write a call the way a person would type it."""
+    shown = [*(show(arg) for arg in args), *(f"{key}={show(arg)}" for key, arg in kwargs.items())]
+    return f"{name}({', '.join(shown)})"
+
+
+def handle_nodes(value: object) -> wire.HandleNode | wire.RefusalNode:
+    """Say how an argument that is no plain value is sent: a handle as its number."""
+    if isinstance(value, Handle):
+        return value._node
+    if isinstance(value, torch.nn.Module):
+        raise TypeError("a module cannot be sent; make one inside with student.build(...)")
+    raise TypeError(f"a {type(value).__name__} cannot be sent to the student's code")
+
+
+def _in_order(values: Sequence[Tensor] | dict[str, Tensor] | None) -> list[Tensor] | None:
+    if values is None:
+        return None
+    return list(values.values()) if isinstance(values, dict) else list(values)
+
+
+def _tensors_of(value: object) -> dict[str, Tensor]:
+    pairs = value.items() if isinstance(value, dict) else ()
+    return {str(name): tensor for name, tensor in pairs if isinstance(tensor, Tensor)}

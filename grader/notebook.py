@@ -1,0 +1,127 @@
+"""One notebook that has been run, open for questions, whatever happens to its kernel meanwhile.
+
+Student code may end its own process in the middle of a check. That check pays; the next question
+is asked of a fresh kernel that has run the notebook again, a bounded number of times.
+
+Here: the catalog, candidates' students, revival. Not here: running cells (`kernel/execution.py`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self
+
+from grader.candidates import callables, candidates_for, own_definitions
+from grader.errors import CallTimedOut, KernelDied
+from grader.kernel import wire
+from grader.kernel.execution import RunNotebook, run_notebook
+from grader.kernel.processes import WarmParent
+from grader.kernel.student import Captured, Student
+from grader.records import CellRun, Limits, Submission
+from grader.settings import Exercise
+
+
+class OpenNotebook:
+    """A notebook whose cells have run; also the connection its students ask through.
+
+    Raises:
+        SandboxError: no kernel could be had; the fault is ours.
+    """
+
+    def __init__(
+        self, submission: Submission, warm: WarmParent | None, limits: Limits, seed: int
+    ) -> None:
+        self._submission = submission
+        self._warm = warm
+        self._limits = limits
+        self._seed = seed
+        self._revivals = 0
+        self._world = -1
+        self._exercise_deadline = float("inf")
+        self._run = self._fresh(frozenset())
+        self.catalog = self._catalog()
+        self.own = own_definitions(self.catalog, submission.cells)
+        self.known = callables(self.own)
+        """The functions and classes by name; of a judged exercise, the best candidate."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._run.close()
+
+    @property
+    def cells(self) -> tuple[CellRun, ...]:
+        """How the cells ran."""
+        return self._run.cells
+
+    def candidates(self, exercise: Exercise) -> list[Captured]:
+        """Return the definitions that may answer an exercise."""
+        return candidates_for(exercise, self.own)
+
+    def student(self, exercise: Exercise, candidate: Captured | None) -> Student:
+        """Return the student for one candidate: its helpers stand as they did at its cell."""
+        definitions = dict(self.known)
+        if candidate is not None and candidate.kind in ("function", "class"):
+            definitions[exercise.name] = candidate
+            definitions[candidate.name] = candidate
+            self._world = candidate.cell
+        else:
+            self._world = max((cell.index for cell in self._submission.cells), default=0)
+        self._exercise_deadline = time.monotonic() + self._limits.exercise_s
+        if not self._run.connection.lost:
+            self._select()
+        return Student(self, definitions, answer=exercise.name, seed=self._seed)
+
+    def ask(
+        self, request: wire.Request, args: Sequence[object], kwargs: dict[str, object],
+        *, call: str, decode: Callable[[wire.HandleNode], object],
+    ) -> wire.Answer:  # fmt: skip
+        """Ask the kernel, or a fresh one where the last question ended it.
+
+        Raises:
+            StudentError: what the student's code did instead of answering.
+            SandboxError: the fault is ours.
+        """
+        if time.monotonic() > self._exercise_deadline:
+            raise CallTimedOut(f"{call}: the exercise", self._limits.exercise_s)
+        if self._run.connection.lost:
+            self._revive(call)
+        return self._run.connection.ask(request, args, kwargs, call=call, decode=decode)
+
+    def _revive(self, call: str) -> None:
+        lost = self._run.connection.lost
+        if self._revivals >= self._limits.kernel_restarts:
+            raise KernelDied(call, f"{lost}, {self._revivals + 1} times")
+        self._revivals += 1
+        skip = self._run.ended_by
+        self._run.close()
+        self._run = self._fresh(skip)
+        again = self._catalog()
+        if [(e.name, e.cell) for e in again] != [(e.name, e.cell) for e in self.catalog]:
+            self._run.connection.lost = f"{lost}, and the notebook ran differently the second time"
+            raise KernelDied(call, self._run.connection.lost)
+        self._select()
+
+    def _fresh(self, skip: frozenset[int]) -> RunNotebook:
+        cells = self._submission.cells
+        return run_notebook(cells, self._warm, self._limits, seed=self._seed, skip=skip)
+
+    def _catalog(self) -> list[Captured]:
+        try:
+            return Student(self._run.connection, {}).catalog()
+        except KernelDied:  # it has ended itself after the last cell, by a thread or a timer
+            return []
+
+    def _select(self) -> None:
+        try:
+            Student(self._run.connection, {}).select(self._world)
+        except KernelDied:
+            return  # the next question says so

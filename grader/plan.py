@@ -1,0 +1,87 @@
+"""What is to be graded and how: one record, made by a command, used by every worker.
+
+Here: the options of a run, and the key under which a result is stored. Not here: the grading.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from grader import __version__
+from grader.records import Limits, Submission
+from grader.settings import Assignment, load_assignment
+
+Isolation = Literal["sandbox", "process"]
+DEFAULT_SEED = 20_240
+_IDX_FILES = ("train-images-idx3-ubyte", "t10k-images-idx3-ubyte")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run: an assignment, or some exercises of it, and how they are graded."""
+
+    assignment_name: str
+    only: tuple[str, ...] = ()
+    seed: int = DEFAULT_SEED
+    isolation: Isolation = "sandbox"
+    data: Path | None = None
+    """Folder that holds `FashionMNIST/raw`, None for the drawn stand-in."""
+    limits: Limits | None = None
+    """In place of the assignment's, where given."""
+
+    @cached_property
+    def assignment(self) -> Assignment:
+        """The assignment, with only the wanted exercises."""
+        found = load_assignment(self.assignment_name)
+        return found.only(list(self.only)) if self.only else found
+
+    @property
+    def spending(self) -> Limits:
+        """What a submission may spend."""
+        return self.limits or self.assignment.limits
+
+    @property
+    def can_fork(self) -> bool:
+        """Whether kernels are forked from a warm process here; elsewhere they start cold."""
+        return sys.platform == "linux"
+
+    def facts(self) -> dict[str, str]:
+        """Return what the reports say about the run."""
+        return {
+            "isolation": self.isolation if self.can_fork else "none: a cold process for each",
+            "device": "cpu",
+            "data": "Fashion-MNIST" if self.data else "drawn stand-in for Fashion-MNIST",
+            "grader": __version__,
+            "seed": str(self.seed),
+        }
+
+    def key(self, submission: Submission) -> str:
+        """Return what a result of this run depends on, hashed."""
+        parts = (
+            submission.student, submission.path, submission.digest, self.assignment.digest,
+            *(exercise.name for exercise in self.assignment.exercises),
+            msgspec.json.encode(self.spending).decode(), *self.facts().values(),
+            platform.machine(), ".".join(map(str, sys.version_info[:2])),
+        )  # fmt: skip
+        return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def find_data(wanted: Path | None) -> Path | None:
+    """Return the folder that holds Fashion-MNIST's files: the wanted one, or a usual place.
+
+    Nothing is downloaded; None where there are no files.
+    """
+    places = [wanted] if wanted else [Path("data"), Path("../data"), Path.home() / "data"]
+    for place in places:
+        raw = place / "FashionMNIST" / "raw"
+        if all((raw / name).exists() or (raw / f"{name}.gz").exists() for name in _IDX_FILES):
+            return place.resolve()
+    return None

@@ -1,0 +1,49 @@
+"""Which checks count: what was earned, of how much, and what is still open.
+
+A broken check is ours. It counts on neither side, neither as earned nor as lost, until a person
+has looked. Here: sums as exact fractions. Not here: rounding (`report/tables.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+
+from grader.records import CheckResult, SubmissionResult
+from grader.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Points earned, of how many, and how many a broken check leaves open."""
+
+    points: Fraction = Fraction(0)
+    max_points: Fraction = Fraction(0)
+    open: Fraction = Fraction(0)
+    broken: int = 0
+    """How many checks broke, with or without points."""
+
+    @property
+    def share(self) -> Fraction | None:
+        """Earned of the earnable, 0 to 1; None when there was nothing to earn."""
+        return self.points / self.max_points if self.max_points else None
+
+
+def standing(checks: Iterable[CheckResult]) -> Standing:
+    """Add up checks; broken ones are left open."""
+    points = max_points = still_open = Fraction(0)
+    broken = 0
+    for check in checks:
+        if check.verdict is Verdict.BROKEN:
+            still_open += check.max_points
+            broken += 1
+        else:
+            points += check.points
+            max_points += check.max_points
+    return Standing(points, max_points, still_open, broken)
+
+
+def standing_of(result: SubmissionResult) -> Standing:
+    """Add up all checks of a submission."""
+    return standing(check for exercise in result.exercises for check in exercise.checks)

@@ -1,0 +1,183 @@
+"""The frozen records that travel between rooms, from a file handed in to a stored result.
+
+Here: plain data, no behaviour beyond sums over itself. Not here: how a record is made, stored or
+shown. Everything is JSON through msgspec; points are `Fraction`s and are rounded only in
+`report/tables.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal
+
+from grader.verdict import Status, Verdict
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell as it was handed in, without its outputs. `index` counts all cells from 0."""
+
+    index: int
+    kind: Literal["code", "markdown", "raw"]
+    source: str
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What one student handed in: one file, whatever state it is in."""
+
+    student: str
+    path: str
+    """Where it was found, for people: a file's path, or `archive.zip!member`."""
+    digest: str
+    """sha256 of the bytes handed in, hexadecimal."""
+    cells: tuple[Cell, ...] = ()
+    problem: str = ""
+    """Why it cannot be graded, as a sentence with a remedy; empty when it can."""
+    notes: tuple[str, ...] = ()
+    """What a reader should know: repaired cell ids, a file that failed validation, ..."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one submission may spend."""
+
+    cell_s: float = 30.0
+    notebook_s: float = 240.0
+    call_s: float = 5.0
+    exercise_s: float = 60.0
+    training_s: float = 6.0
+    training_steps: int = 60
+    cpu_s: int = 600
+    memory_bytes: int = 4 << 30
+    scratch_bytes: int = 256 << 20
+    scratch_files: int = 20_000
+    file_bytes: int = 128 << 20
+    processes: int = 64
+    open_files: int = 512
+    output_bytes: int = 5 << 20
+    kernel_restarts: int = 3
+
+
+@dataclass(frozen=True)
+class CellRun:
+    """How one code cell ran."""
+
+    index: int
+    status: Literal["ok", "raised", "timed_out", "died", "not_run"]
+    seconds: float = 0.0
+    error: str = ""
+    """`NameError: name 'corr2d' is not defined`; empty when the cell ran through."""
+    line: int = 0
+    """Line of the cell the error came from, counted from 1; 0 when not known."""
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """The smallest input found on which a function is wrong, as text for a person."""
+
+    call: str
+    got: str
+    expected: str
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """How one check of one exercise ended."""
+
+    exercise: str
+    check: str
+    claim: str
+    """The check's docstring: what must hold."""
+    verdict: Verdict
+    points: Fraction
+    max_points: Fraction
+    seconds: float = 0.0
+    message: str = ""
+    hint: str = ""
+    """The feedback sentence of the check's author, shown when it did not pass."""
+    counterexample: Counterexample | None = None
+
+
+@dataclass(frozen=True)
+class NamedMistake:
+    """A known wrong implementation that agrees with the student's on every probe."""
+
+    title: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class ExerciseResult:
+    """The checks of one exercise, on the best of the student's candidates."""
+
+    exercise: str
+    title: str
+    section: str
+    optional: bool
+    checks: tuple[CheckResult, ...]
+    name: str = ""
+    """The name in the notebook that was judged; empty when there is none."""
+    cell: int | None = None
+    """Index of the cell that defines it."""
+    source: str = ""
+    """That cell, so that feedback can show it."""
+    other_cells: tuple[int, ...] = ()
+    """Cells that hold other definitions of the name, which earned no more."""
+    mistake: NamedMistake | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def points(self) -> Fraction:
+        """What was earned."""
+        return sum((check.points for check in self.checks), Fraction(0))
+
+    @property
+    def max_points(self) -> Fraction:
+        """What could be earned."""
+        return sum((check.max_points for check in self.checks), Fraction(0))
+
+
+@dataclass(frozen=True)
+class WrittenAnswer:
+    """One passage of the student's own text, for a person to grade."""
+
+    section: str
+    heading: str
+    cell: int
+    text: str
+    state: Literal["written", "empty", "template"] = "written"
+
+
+@dataclass(frozen=True)
+class SubmissionResult:
+    """Everything that is known about one submission after it was graded."""
+
+    key: str
+    """What the result depends on, hashed: bytes, assignment, grader, seed, device."""
+    student: str
+    submission: str
+    assignment: str
+    status: Status
+    exercises: tuple[ExerciseResult, ...] = ()
+    cells: tuple[CellRun, ...] = ()
+    answers: tuple[WrittenAnswer, ...] = ()
+    notes: tuple[str, ...] = ()
+    problem: str = ""
+    seconds: float = 0.0
+    finished_at: str = ""
+    """UTC, ISO 8601."""
+    facts: dict[str, str] = field(default_factory=dict)
+    """What the run used: `isolation`, `device`, `data`, `grader`."""
+
+    @property
+    def points(self) -> Fraction:
+        """What was earned over all exercises."""
+        return sum((exercise.points for exercise in self.exercises), Fraction(0))
+
+    @property
+    def max_points(self) -> Fraction:
+        """What could be earned over all exercises."""
+        return sum((exercise.max_points for exercise in self.exercises), Fraction(0))

@@ -1,0 +1,1 @@
+"""The gradebook as frames, and the frames as files."""

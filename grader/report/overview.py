@@ -1,0 +1,218 @@
+"""A class at a glance: the numbers, mistakes and worries that `report.html` shows.
+
+Here: counting over results. Not here: one student's page (`pages.py`), files (`writers.py`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from statistics import median
+
+from grader.points import standing
+from grader.records import CheckResult, ExerciseResult, SubmissionResult
+from grader.report.tables import total_of
+from grader.text import one_line
+from grader.verdict import Status, Verdict
+
+_BINS = 10
+_MOST_MISTAKES = 25
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """Something that went wrong in the same way for several students."""
+
+    exercise: str
+    title: str
+    named: bool
+    """From the bank of known mistakes; otherwise it is a check and how it ended."""
+    example: str
+    students: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Worry:
+    """A submission that a person should look at, and why."""
+
+    index: int
+    """Its place among the results."""
+    student: str
+    status: Status
+    reasons: tuple[str, ...]
+
+    @property
+    def urgent(self) -> bool:
+        """No grade can be given without a person; otherwise a look is enough."""
+        return self.status is not Status.PARTIAL
+
+
+@dataclass(frozen=True)
+class Tally:
+    """One exercise over the class."""
+
+    exercise: str
+    title: str
+    section: str
+    optional: bool
+    solved: int
+    """Submissions in which every check passed."""
+    judged: int
+    mean: Fraction | None
+    """Mean share of its points, 0 to 1; None without points."""
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The class in numbers. Shares are 0 to 1."""
+
+    submissions: int
+    students: int
+    by_status: dict[Status, int]
+    mean: float | None
+    median: float | None
+    histogram: tuple[int, ...]
+    """Submissions by share of the points, in ten bins; the last holds 100 % too."""
+    tallies: tuple[Tally, ...]
+    mistakes: tuple[Mistake, ...]
+    worries: tuple[Worry, ...]
+    answers: int
+    """Passages of the students' own text that wait for a person."""
+    facts: tuple[tuple[str, str], ...]
+
+
+def overview(
+    results: Sequence[SubmissionResult], exercises: Sequence[str], max_points: Fraction
+) -> Overview:
+    """Count over the results of a run."""
+    shares = [total_of(result, max_points).share for result in results]
+    known = [float(share) for share in shares if share is not None]
+    histogram = [0] * _BINS
+    for share in known:
+        histogram[max(0, min(int(share * _BINS), _BINS - 1))] += 1
+    return Overview(
+        submissions=len(results),
+        students=len({result.student for result in results}),
+        by_status={s: sum(result.status is s for result in results) for s in Status},
+        mean=sum(known) / len(known) if known else None,
+        median=median(known) if known else None,
+        histogram=tuple(histogram),
+        tallies=tuple(_tally(results, exercise) for exercise in exercises),
+        mistakes=_mistakes(results),
+        worries=tuple(_worries(results)),
+        answers=sum(answer.state == "written" for r in results for answer in r.answers),
+        facts=_facts(results),
+    )
+
+
+def _tally(results: Sequence[SubmissionResult], name: str) -> Tally:
+    found = [e for result in results for e in result.exercises if e.exercise == name]
+    shares = [share for e in found if (share := standing(e.checks).share) is not None]
+    title, section, optional = name, "", False
+    if found:
+        title, section, optional = found[0].title or name, found[0].section, found[0].optional
+    return Tally(
+        name,
+        title,
+        section,
+        optional,
+        solved=sum(all(c.verdict is Verdict.PASSED for c in e.checks) for e in found),
+        judged=len(found),
+        mean=sum(shares, Fraction(0)) / len(shares) if shares else None,
+    )
+
+
+def _mistakes(results: Sequence[SubmissionResult]) -> tuple[Mistake, ...]:
+    """Group what went wrong: by the mistake's name where it has one, else by check and verdict."""
+    students: defaultdict[tuple[str, str, bool], dict[str, None]] = defaultdict(dict)
+    example: dict[tuple[str, str, bool], str] = {}
+    for result in results:
+        for exercise in result.exercises:
+            for title, named, message in _went_wrong(exercise):
+                key = (exercise.exercise, title, named)
+                students[key][result.student] = None
+                example.setdefault(key, one_line(message, limit=200))
+    found = [Mistake(*key, example[key], tuple(who)) for key, who in students.items()]
+    found.sort(key=lambda mistake: -len(mistake.students))
+    return tuple(found[:_MOST_MISTAKES])
+
+
+def _went_wrong(exercise: ExerciseResult) -> list[tuple[str, bool, str]]:
+    failed = [check for check in exercise.checks if is_wrong(check)]
+    if exercise.mistake and failed:
+        return [(exercise.mistake.title, True, failed[0].message)]
+    if failed and all(check.verdict is Verdict.MISSING for check in failed):
+        return [("not found in the notebook", False, "")]
+    return [
+        (f"{one_line(check.claim or check.check, limit=160)} ({said(check.verdict)})", False,
+         check.message)
+        for check in failed
+    ]  # fmt: skip
+
+
+def is_wrong(check: CheckResult) -> bool:
+    """Say whether a check ended in a way that is the student's to mend."""
+    return check.verdict not in (Verdict.PASSED, Verdict.SKIPPED, Verdict.BROKEN)
+
+
+def said(verdict: Verdict) -> str:
+    """Put a verdict in plain words."""
+    return _WORDS[verdict]
+
+
+_WORDS = {
+    Verdict.PASSED: "passed",
+    Verdict.FAILED: "not right yet",
+    Verdict.RAISED: "stopped with an error",
+    Verdict.TIMED_OUT: "took too long",
+    Verdict.OUT_OF_MEMORY: "needed too much memory",
+    Verdict.MISSING: "not found in the notebook",
+    Verdict.SKIPPED: "not asked, it builds on another check",
+    Verdict.BROKEN: "our fault, points open",
+}
+
+
+def _worries(results: Sequence[SubmissionResult]) -> list[Worry]:
+    found = []
+    for index, result in enumerate(results):
+        if result.status is not Status.GRADED:
+            reasons = tuple(_reasons(result))
+            found.append(Worry(index, result.student, result.status, reasons))
+    order = (Status.BROKEN, Status.UNREADABLE, Status.PARTIAL)
+    return sorted(found, key=lambda worry: order.index(worry.status))
+
+
+def _reasons(result: SubmissionResult) -> list[str]:
+    reasons = [one_line(result.problem)] if result.problem else []
+    for exercise in result.exercises:
+        broken = [check for check in exercise.checks if check.verdict is Verdict.BROKEN]
+        reasons += [
+            f"{c.exercise}: {c.check} broke, points open: {one_line(c.message, limit=200)}"
+            for c in broken
+        ]
+    failed = [run for run in result.cells if run.status in ("raised", "timed_out", "died")]
+    if failed:
+        cells = ", ".join(str(run.index) for run in failed[:8])
+        more = f" and {len(failed) - 8} more" if len(failed) > 8 else ""
+        reasons.append(
+            f"{'cells' if len(failed) > 1 else 'cell'} {cells}{more} did not run through"
+        )
+    missing = [
+        exercise.exercise
+        for exercise in result.exercises
+        if not exercise.optional and any(c.verdict is Verdict.MISSING for c in exercise.checks)
+    ]
+    if missing:
+        reasons.append(f"not found: {', '.join(missing)}")
+    return reasons
+
+
+def _facts(results: Sequence[SubmissionResult]) -> tuple[tuple[str, str], ...]:
+    """List what the run used; a fact that differs between submissions is listed with each value."""
+    found: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    for result in results:
+        for fact, value in result.facts.items():
+            found[fact][value] = None
+    return tuple((fact, ", ".join(values)) for fact, values in sorted(found.items()))

@@ -1,0 +1,239 @@
+"""Results as pages: what the templates in `templates/` are filled with.
+
+Every word on a page may come from a stranger. Jinja escapes all of it, `finalize` takes control
+characters out, the pages load nothing and run nothing (their CSP says so too).
+
+Here: views and rendering to a string. Not here: files and their names (`writers.py`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from pathlib import Path
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from grader.points import Standing, standing, standing_of
+from grader.records import CheckResult, ExerciseResult, SubmissionResult
+from grader.report.overview import is_wrong, overview, said
+from grader.report.tables import exercise_names, percent, points_of, shown, total_of
+from grader.text import clean, clip
+from grader.verdict import Status, Verdict
+
+_MOST_LINES = 200
+_LONGEST_LINE = 500
+_LONGEST_TEXT = 20_200
+_TONE_OF = {
+    Status.GRADED: "good",
+    Status.PARTIAL: "part",
+    Status.UNREADABLE: "bad",
+    Status.BROKEN: "open",
+}
+
+
+@dataclass(frozen=True)
+class _Exercise:
+    """One exercise on a student's page, its checks sorted by what the student can do about them."""
+
+    result: ExerciseResult
+    anchor: str
+    standing: Standing
+    tone: str
+    words: str
+    wrong: tuple[CheckResult, ...]
+    broken: tuple[CheckResult, ...]
+    passed: tuple[CheckResult, ...]
+    skipped: tuple[CheckResult, ...]
+    lines: tuple[str, ...]
+    cut: int
+
+    @property
+    def missing(self) -> bool:
+        """Nothing of that name was in the notebook."""
+        return bool(self.wrong) and all(c.verdict is Verdict.MISSING for c in self.wrong)
+
+
+@dataclass(frozen=True)
+class _GridCell:
+    text: str
+    tone: str
+
+
+@dataclass(frozen=True)
+class _GridRow:
+    student: str
+    submission: str
+    status: Status
+    points: str
+    percent: str
+    cells: tuple[_GridCell, ...]
+
+
+def feedback_page(result: SubmissionResult, *, assignment: str = "") -> str:
+    """Render what one student is shown."""
+    exercises = [_exercise(index, one) for index, one in enumerate(result.exercises)]
+    return _ENVIRONMENT.get_template("feedback.html").render(
+        result=result,
+        assignment=assignment or result.assignment,
+        # where it lay on the grader's machine is not the student's business
+        file_name=re.split(r"[/\\!]", result.submission)[-1],
+        exercises=exercises,
+        total=standing_of(result),
+        complete=sum(one.tone == "good" for one in exercises),
+        broken=any(one.broken for one in exercises),
+        written=sum(answer.state == "written" for answer in result.answers),
+        failed_cells=[run for run in result.cells if run.status != "ok"],
+    )
+
+
+def report_page(
+    results: Sequence[SubmissionResult],
+    *,
+    exercises: Sequence[str],
+    max_points: Fraction,
+    files: Sequence[str],
+    assignment: str = "",
+    written_at: str = "",
+) -> str:
+    """Render the class at a glance.
+
+    Args:
+        results: of one run.
+        exercises: names in the order of the assignment.
+        max_points: what the assignment is worth.
+        files: the feedback file of each result, in the same order.
+        assignment: its title.
+        written_at: UTC, ISO 8601.
+    """
+    names = exercise_names(results, exercises)
+    view = overview(results, names, max_points)
+    return _ENVIRONMENT.get_template("report.html").render(
+        view=view,
+        rows=[_grid_row(result, names, max_points) for result in results],
+        tone_of=_TONE_OF,
+        links=[f"feedback/{quote(file)}" for file in files],
+        judged=any(tally.judged for tally in view.tallies),
+        seconds=sum(result.seconds for result in results),
+        assignment=assignment or next((result.assignment for result in results), ""),
+        written_at=written_at,
+    )
+
+
+def _exercise(index: int, result: ExerciseResult) -> _Exercise:
+    checks = result.checks
+    lines = clean(result.source).strip("\n").split("\n") if result.source.strip() else []
+    tone, words = _tone(result)
+    return _Exercise(
+        result,
+        f"exercise-{index}",
+        standing(checks),
+        tone,
+        words,
+        wrong=tuple(check for check in checks if is_wrong(check)),
+        broken=tuple(check for check in checks if check.verdict is Verdict.BROKEN),
+        passed=tuple(check for check in checks if check.verdict is Verdict.PASSED),
+        skipped=tuple(check for check in checks if check.verdict is Verdict.SKIPPED),
+        lines=tuple(clip(line, limit=_LONGEST_LINE) for line in lines[:_MOST_LINES]),
+        cut=max(0, len(lines) - _MOST_LINES),
+    )
+
+
+def _tone(result: ExerciseResult) -> tuple[str, str]:
+    """Choose a colour and a word for how an exercise went, by its checks and not by points alone.
+
+    An optional exercise has no points and can be right or wrong all the same.
+    """
+    verdicts = [check.verdict for check in result.checks]
+    if Verdict.BROKEN in verdicts:
+        return "open", "our fault, open"
+    if not verdicts:
+        return "none", "not asked"
+    if all(verdict is Verdict.PASSED for verdict in verdicts):
+        return "good", "complete"
+    if all(verdict in (Verdict.MISSING, Verdict.SKIPPED) for verdict in verdicts):
+        return ("none", "not tried") if result.optional else ("bad", "not found")
+    earned = standing(result.checks)
+    share = earned.share
+    if share is None:
+        passed = sum(verdict is Verdict.PASSED for verdict in verdicts)
+        share = Fraction(passed, len(verdicts))
+    if not share:
+        return "bad", "not right yet"
+    return ("part" if share >= Fraction(1, 2) else "low"), "partly right"
+
+
+def _grid_row(result: SubmissionResult, names: Sequence[str], max_points: Fraction) -> _GridRow:
+    total = total_of(result, max_points)
+    share = percent(total.share)
+    by_name = {exercise.exercise: exercise for exercise in result.exercises}
+    points = f"{shown(total.points)} / {shown(total.max_points)}"
+    if total.open:
+        points += f", {shown(total.open)} open"
+    if result.status is Status.BROKEN and not total.max_points:
+        points = "?"
+    return _GridRow(
+        result.student,
+        result.submission,
+        result.status,
+        points,
+        percent="" if share is None else str(share),
+        cells=tuple(_grid_cell(result, by_name.get(name), name) for name in names),
+    )
+
+
+def _grid_cell(result: SubmissionResult, exercise: ExerciseResult | None, name: str) -> _GridCell:
+    points = points_of(result, name)
+    if exercise is None:
+        return _GridCell("0", "bad") if points is not None else _GridCell("–", "none")
+    tone, _ = _tone(exercise)
+    if points is None:
+        return _GridCell("?", "open")
+    if not exercise.max_points:
+        return _GridCell({"good": "✓", "none": "–"}.get(tone, "✗"), tone)
+    return _GridCell(str(shown(points)), tone)
+
+
+# ---- Jinja
+
+
+def _finalize(value: object) -> object:
+    """Clean whatever a template puts out, and cut what is endless; Jinja escapes it afterwards."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return clip(clean(value), limit=_LONGEST_TEXT)
+    return value
+
+
+def _moment(text: str) -> str:
+    """Show an ISO 8601 moment as a person writes it; leave anything else as it is."""
+    try:
+        return datetime.fromisoformat(text).strftime("%d %B %Y, %H:%M UTC")
+    except ValueError:
+        return text
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+_ENVIRONMENT = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    finalize=_finalize,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_ENVIRONMENT.filters |= {
+    "points": shown,
+    "percent": percent,
+    "said": said,
+    "moment": _moment,
+    "capital": _capital,
+    "clip": lambda text, limit: clip(str(text), limit=limit),
+}

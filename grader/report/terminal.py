@@ -1,0 +1,189 @@
+"""Results on the terminal: a table of the class, and one student's checks in full.
+
+Text of students is shown through `rich.text.Text`, which reads no markup in it. Every view can be
+read in 80 columns and without colours, as in the log of a CI job.
+
+Here: renderables. Not here: printing, progress and exit codes (`cli.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from grader.points import Standing, standing, standing_of
+from grader.records import CheckResult, ExerciseResult, SubmissionResult
+from grader.report.overview import is_wrong, said
+from grader.report.tables import percent, shown, total_of
+from grader.text import clean, clip, one_line
+from grader.verdict import Status, Verdict
+
+_STYLES = {
+    Status.GRADED: "green",
+    Status.PARTIAL: "yellow",
+    Status.UNREADABLE: "red",
+    Status.BROKEN: "magenta",
+}
+_MARKS = {Verdict.PASSED: ("ok", "green"), Verdict.SKIPPED: ("--", "dim")} | {
+    Verdict.BROKEN: ("??", "magenta")
+}
+
+
+def summary_table(
+    results: Sequence[SubmissionResult], *, max_points: Fraction = Fraction(0)
+) -> Table:
+    """Tabulate the class: who, how it ended, points, and what went wrong in a few words."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("student", overflow="fold")
+    table.add_column("status", no_wrap=True)
+    table.add_column("points", justify="right", no_wrap=True)
+    table.add_column("%", justify="right", no_wrap=True)
+    table.add_column("what went wrong", overflow="fold")
+    for result in results:
+        total = total_of(result, max_points)
+        share = percent(total.share)
+        table.add_row(
+            Text(one_line(result.student, limit=40)),
+            Text(str(result.status), style=_STYLES[result.status]),
+            Text(_points(total) + _open(total)),
+            Text("" if share is None else str(share)),
+            Text(_in_short(result)),
+        )
+    return table
+
+
+def check_view(result: SubmissionResult, *, hints: int = 3) -> RenderableType:
+    """Show a student one notebook's result, what failed in full.
+
+    Args:
+        result: of that notebook.
+        hints: how many kinds of hint follow a failure: 1 what to try, 2 the name of a known
+            mistake too, 3 the advice that goes with that name; 0 shows what came and was due only.
+    """
+    return Group(*_parts(result, hints))
+
+
+def _parts(result: SubmissionResult, hints: int) -> Iterator[RenderableType]:
+    yield Text(one_line(result.student), style="bold")
+    if result.problem:
+        whose = "our fault: " if result.status is Status.BROKEN else ""
+        yield _line(f"  {whose}{one_line(result.problem)}", _STYLES[result.status])
+    for exercise in result.exercises:
+        yield Text("")
+        yield from _exercise(exercise, hints)
+    failed = [run for run in result.cells if run.status != "ok"]
+    if failed:
+        yield Text("")
+        yield _line("cells that did not run through (counted from 0):", "bold")
+        for run in failed:
+            place = f"cell {run.index}" + (f", line {run.line}" if run.line else "")
+            what = one_line(run.error, limit=300) or run.status.replace("_", " ")
+            yield _indented(f"{place}: {what}", 2)
+    for note in result.notes:
+        yield _line(f"note: {one_line(note)}", "dim")
+    if result.exercises:
+        total = standing_of(result)
+        share = percent(total.share)
+        yield Text("")
+        suffix = "" if share is None else f" ({share} %)"
+        yield _line(f"{_points(total)} points{suffix}{_open(total)}", "bold")
+
+
+def _exercise(exercise: ExerciseResult, hints: int) -> Iterator[RenderableType]:
+    earned = standing(exercise.checks)
+    head = Text(one_line(exercise.exercise, limit=60), style="bold")
+    where = f"  cell {exercise.cell}" if exercise.cell is not None else ""
+    points = f"  {_points(earned)}" if earned.max_points else "  no points"
+    head.append(f"{points}{_open(earned)}{where}", style="not bold dim")
+    yield head
+    if _is_missing(exercise):
+        yield _indented("not found in the notebook", 2, "red")
+        return
+    if exercise.other_cells:
+        others = ", ".join(map(str, exercise.other_cells))
+        yield _indented(f"also defined in: cell {others}; the best one counts", 2, "dim")
+    for note in exercise.notes:
+        yield _indented(one_line(note), 2, "dim")
+    for check in exercise.checks:
+        yield from _check(check, hints)
+    if exercise.mistake and hints >= 2 and any(map(is_wrong, exercise.checks)):
+        yield _indented(f"known mistake: {one_line(exercise.mistake.title)}", 2, "yellow")
+        if hints >= 3:
+            yield _indented(one_line(exercise.mistake.hint, limit=1000), 4)
+
+
+def _check(check: CheckResult, hints: int) -> Iterator[RenderableType]:
+    mark, style = _MARKS.get(check.verdict, ("no", "red"))
+    claim = one_line(check.claim or check.check, limit=200)
+    ending = "" if check.verdict is Verdict.PASSED else f" [{said(check.verdict)}]"
+    yield _indented(f"{mark}  {claim}{ending}", 2, style)
+    if not is_wrong(check):
+        return
+    example = check.counterexample
+    if example:
+        facts = (
+            ("call", example.call),
+            ("got", example.got),
+            ("expected", example.expected),
+            ("where", example.where),
+        )
+        for label, fact in facts:
+            if fact.strip():
+                shown_fact = clip(clean(fact).strip(), limit=600)
+                yield _indented(f"{label + ':':<10}{shown_fact}", 6)
+    elif check.message:
+        yield _indented(clip(clean(check.message).strip(), limit=1000), 6)
+    if check.hint and hints >= 1:
+        yield _indented(f"{'try:':<10}{one_line(check.hint, limit=1000)}", 6, "cyan")
+
+
+def _in_short(result: SubmissionResult) -> str:
+    if result.problem:
+        return one_line(result.problem, limit=160)
+    named, missing, wrong, broken = [], [], [], []
+    for exercise in result.exercises:
+        verdicts = {check.verdict for check in exercise.checks}
+        if Verdict.BROKEN in verdicts:
+            broken.append(exercise.exercise)
+        elif not any(map(is_wrong, exercise.checks)):
+            continue
+        elif exercise.mistake:
+            named.append(f"{exercise.exercise}: {exercise.mistake.title}")
+        elif _is_missing(exercise):
+            missing += [] if exercise.optional else [exercise.exercise]
+        else:
+            wrong.append(exercise.exercise)
+    parts = [_listed("broken, our fault: ", broken), "; ".join(named[:2])]
+    parts += [_listed("wrong: ", wrong), _listed("missing: ", missing)]
+    return one_line("; ".join(part for part in parts if part), limit=160)
+
+
+def _listed(label: str, names: Sequence[str]) -> str:
+    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+    return f"{label}{', '.join(names[:4])}{more}" if names else ""
+
+
+def _is_missing(exercise: ExerciseResult) -> bool:
+    wrong = [check for check in exercise.checks if is_wrong(check)]
+    return bool(wrong) and all(check.verdict is Verdict.MISSING for check in wrong)
+
+
+def _points(total: Standing) -> str:
+    return f"{shown(total.points)}/{shown(total.max_points)}"
+
+
+def _open(total: Standing) -> str:
+    return f", {shown(total.open)} open" if total.open else ""
+
+
+def _line(text: str, style: str = "") -> Text:
+    return Text(text, style=style, overflow="fold")
+
+
+def _indented(text: str, by: int, style: str = "") -> Padding:
+    return Padding(_line(text, style), (0, 0, 0, by))

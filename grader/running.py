@@ -1,0 +1,167 @@
+"""A run from its submissions to its reports: collect, grade what is not stored, store, write.
+
+Here: what the commands have in common. Not here: options and printing (`cli.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+
+from grader.errors import UsageError
+from grader.plan import Plan
+from grader.records import Submission, SubmissionResult
+from grader.report.writers import write_reports
+from grader.scheduling import Event, Finished, grade_all
+from grader.settings import Assignment, Exercise
+from grader.store import Gradebook
+from grader.submissions import find_submissions
+from grader.verdict import Verdict
+
+GRADEBOOK = "gradebook.sqlite"
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run as the gradebook has it, with what the reports say about the assignment."""
+
+    results: tuple[SubmissionResult, ...]
+    title: str
+    exercises: tuple[str, ...]
+    max_points: Fraction
+    started_at: str
+
+
+def collect(paths: Sequence[Path], plan: Plan) -> list[Submission]:
+    """Find what was handed in.
+
+    Raises:
+        UsageError: a path does not exist, or there is no submission at all.
+    """
+    found = find_submissions(paths, assignment=plan.assignment.name)
+    if not found:
+        places = ", ".join(str(path) for path in paths)
+        raise UsageError(f"there is no notebook in {places}. Give notebooks, folders or a zip.")
+    return found
+
+
+def grade_and_store(
+    plan: Plan,
+    submissions: Sequence[Submission],
+    out: Path,
+    *,
+    jobs: int,
+    fresh: bool = False,
+    show: Callable[[Event], None] = lambda event: None,
+) -> StoredRun:
+    """Grade what the gradebook does not have yet; each result is stored as soon as it is there.
+
+    Args:
+        plan: what and how.
+        submissions: what was handed in.
+        out: the folder of the gradebook.
+        jobs: how many workers.
+        fresh: grade again what is stored.
+        show: is told of every event.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    keys = [plan.key(submission) for submission in submissions]
+    options = _options(plan)
+    with Gradebook.open(out / GRADEBOOK) as gradebook:
+        run_id = gradebook.start_run(plan.assignment.name, keys=keys, options=options)
+        due = []
+        for position, key in enumerate(keys):
+            stored = None if fresh else gradebook.find(key)
+            if stored is None:
+                due.append(position)
+                continue
+            gradebook.reuse(key, run_id)
+            show(Finished(position, stored))
+        for event in grade_all(plan, [submissions[i] for i in due], jobs=jobs):
+            if isinstance(event, Finished):
+                gradebook.save(event.result, run_id)
+            show(replace(event, position=due[event.position]))
+        return _stored(gradebook, run_id)
+
+
+def latest(out: Path) -> StoredRun:
+    """Return the latest run of a gradebook.
+
+    Raises:
+        UsageError: there is no gradebook, or it is empty.
+    """
+    path = out / GRADEBOOK
+    if not path.is_file():
+        raise UsageError(f"{path} does not exist. Run `grader grade` first, or give --out.")
+    with Gradebook.open(path) as gradebook:
+        run_id = gradebook.latest_run()
+        if run_id is None:
+            raise UsageError(f"{path} holds no run yet. Run `grader grade` first.")
+        return _stored(gradebook, run_id)
+
+
+def write(run: StoredRun, out: Path) -> list[Path]:
+    """Write the reports of a run and return their paths, the class's first."""
+    return write_reports(
+        run.results,
+        out,
+        exercises=run.exercises,
+        max_points=run.max_points,
+        assignment=run.title,
+        written_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def check_one(path: Path, plan: Plan) -> SubmissionResult:
+    """Grade one notebook in this process; nothing is stored.
+
+    Raises:
+        UsageError: the path holds no notebook, or several.
+    """
+    from grader.grading import Grader  # noqa: PLC0415  (loads torch)
+
+    found = collect([path], plan)
+    if len(found) != 1:
+        raise UsageError(f"{path} holds {len(found)} submissions; give the notebook to check.")
+    with Grader(plan) as grader:
+        return grader.grade(found[0])
+
+
+def points_of(assignment: Assignment) -> list[tuple[Exercise, Fraction]]:
+    """Return every exercise with what it is worth."""
+    from grader.grading import rubric_points  # noqa: PLC0415  (loads torch)
+
+    return rubric_points(assignment)
+
+
+def failed(result: SubmissionResult) -> bool:
+    """Say whether a check that carries points did not pass."""
+    return bool(result.problem) or any(
+        check.verdict is not Verdict.PASSED and check.max_points > 0
+        for exercise in result.exercises
+        for check in exercise.checks
+    )
+
+
+def _options(plan: Plan) -> dict[str, str]:
+    rubric = points_of(plan.assignment)
+    return {
+        **plan.facts(),
+        "title": plan.assignment.title,
+        "exercises": ",".join(exercise.name for exercise, _ in rubric),
+        "max_points": str(sum((points for _, points in rubric), Fraction(0))),
+    }
+
+
+def _stored(gradebook: Gradebook, run_id: int) -> StoredRun:
+    run = gradebook.run(run_id)
+    return StoredRun(
+        tuple(gradebook.results_of(run_id)),
+        run.options.get("title", run.assignment),
+        tuple(run.options.get("exercises", "").split(",")),
+        Fraction(run.options.get("max_points", "0")),
+        run.started_at,
+    )

@@ -1,0 +1,248 @@
+"""One kernel, from its fork to its first cell: locks itself up, then becomes an ipykernel.
+
+Here: the inner walls, which each kernel has for itself (scratch with a quota, user, limits,
+Landlock, seccomp), fresh random state, and ipykernel set up for notebooks that run as they come.
+Not here: the outer walls (`zygote.py`), what is allowed (`policy.py`).
+Not covered: see `linux.py`. The order matters: Landlock and seccomp hold for one thread and those
+it starts, so everything is locked before ipykernel starts its threads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import random
+import sys
+import tempfile
+import time
+from typing import Any, NoReturn
+
+import ipykernel.debugger
+import ipykernel.iostream
+import IPython.core.completer
+import IPython.core.completerlib
+import IPython.core.oinspect
+import numpy as np
+import torch
+import tornado.platform.asyncio
+from ipykernel.kernelapp import IPKernelApp
+from traitlets.config import Config
+
+from grader.kernel import guest, recorder
+from grader.sandbox import linux, messages, policy, syscalls
+from grader.sandbox.policy import Wall
+
+_READY, _QUESTIONS = 3, 4
+_PORTS = ("shell", "iopub", "stdin", "hb", "control")
+_DESCRIPTORS_KEPT_AT = 200
+
+_guest: guest.Guest
+
+
+def warm_up() -> None:
+    """Do, once in the warm parent, what every kernel would do for itself."""
+    for module in (ipykernel.debugger, IPython.core.oinspect, tornado.platform.asyncio):
+        assert module is not None  # imported above for its cost
+    import matplotlib.pyplot as plt  # noqa: PLC0415  (not before the environment is set)
+    from d2l import _patches  # noqa: PLC0415
+
+    _patches.patch_libraries()
+    plt.switch_backend("agg")
+    figure = plt.figure(figsize=(1, 1))
+    figure.add_subplot().plot([0, 1])
+    figure.savefig(io.BytesIO())  # the font cache
+    plt.close(figure)
+
+
+def run(
+    order: messages.Fork,
+    folder: str,
+    descriptors: list[int],
+    missing: dict[str, str],
+    settings: messages.Start,
+) -> NoReturn:
+    """Lock this process up and run a kernel in it until it is killed; `folder` is its scratch."""
+    ready = _arrange_descriptors(descriptors)
+    started = time.perf_counter()
+    try:
+        _enter_scratch(folder)
+        if settings.isolate:
+            _lock_up(order, folder, missing, settings)
+        else:
+            linux.set_rlimits(policy.rlimits(order.limits))
+        lockdown_s = time.perf_counter() - started
+        _reseed(order.seed)
+        app = _kernel(order, folder)
+    except BaseException as error:
+        os.write(ready, messages.encode(messages.Locked(f"{type(error).__name__}: {error}")))
+        os._exit(71)
+    os.write(ready, messages.encode(messages.Locked(lockdown_s=lockdown_s)))
+    os.close(ready)
+    app.start()
+    os._exit(0)
+
+
+def serve_questions() -> None:
+    """Answer the grader's questions in the main thread; it asks for this after the last cell."""
+    guest.serve(_guest, _QUESTIONS)
+
+
+def _arrange_descriptors(descriptors: list[int]) -> int:
+    """Keep a log on 1 and 2, the ready pipe and the questions; close everything else."""
+    os.setsid()
+    log, ready, questions = descriptors
+    null = os.open("/dev/null", os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    high = [
+        os.dup2(source, _DESCRIPTORS_KEPT_AT + i, inheritable=False)
+        for i, source in enumerate((ready, questions))
+    ]
+    os.closerange(3, _DESCRIPTORS_KEPT_AT)
+    os.dup2(high[0], _READY, inheritable=False)
+    os.dup2(high[1], _QUESTIONS, inheritable=False)
+    os.closerange(_QUESTIONS + 1, 1024)
+    return _READY
+
+
+def _enter_scratch(folder: str) -> None:
+    os.umask(0o077)
+    os.chdir(f"{folder}/work")
+    os.environ.update(policy.environment(f"{folder}/work"))
+    tempfile.tempdir = None
+
+
+def _lock_up(
+    order: messages.Fork, folder: str, missing: dict[str, str], settings: messages.Start
+) -> None:
+    work = f"{folder}/work"
+    shared = policy.SHARED_FOLDERS if Wall.ROOT not in missing else ()
+    if Wall.QUOTA not in missing:
+        linux.unshare(linux.NEWNS)
+        linux.make_mounts_private()
+        size, files = order.limits.scratch_bytes, order.limits.scratch_files
+        linux.mount_tmpfs(work, size, files, "700", order.uid)
+        for place in shared:
+            linux.mount_tmpfs(place, size, files, "1777")
+        with contextlib.suppress(OSError):
+            linux.mount_proc()
+        os.chdir(work)
+    limits = policy.rlimits(order.limits)
+    if order.uid >= 0:
+        os.setgroups([])
+        os.setresgid(order.uid, order.uid, order.uid)
+        os.setresuid(order.uid, order.uid, order.uid)
+        limits["RLIMIT_NPROC"] = order.limits.processes
+    elif Wall.NAMESPACES not in missing:
+        # in a user namespace of its own, RLIMIT_NPROC counts the processes of this kernel alone
+        uid, gid = os.getuid(), os.getgid()
+        linux.set_dumpable(True)
+        linux.unshare(linux.NEWUSER)
+        linux.map_user(uid, gid)
+        linux.set_dumpable(False)
+        limits["RLIMIT_NPROC"] = order.limits.processes
+    linux.set_rlimits(limits)
+    if Wall.LANDLOCK not in missing:
+        rules = linux.Landlock()
+        rules.allow_reading([*_readable(settings), *policy.SYSTEM_FILES, *policy.PROC_FILES])
+        rules.allow_reading([path for path in policy.DEVICES if path != "/dev/null"])
+        rules.allow_writing([work, *shared])
+        rules.allow_files(["/dev/null", "/dev/zero", "/dev/full"])
+        rules.allow_sockets(f"{folder}/sockets")
+        rules.enforce()
+    linux.drop_capabilities()
+    linux.no_new_privileges()
+    if Wall.SECCOMP not in missing:
+        syscalls.install(pretend_metadata=Wall.ROOT in missing)
+
+
+def _readable(settings: messages.Start) -> list[str]:
+    """Return the library folders, one by one where something of ours lies among them."""
+    found = list(settings.shown)
+    for folder in settings.read:
+        inside = [path for path in settings.hidden if path.startswith(f"{folder}/")]
+        if not inside:
+            found.append(folder)
+            continue
+        # Landlock can only add: list what lies beside the hidden folders instead of their parents
+        pending = [folder]
+        while pending:
+            parent = pending.pop()
+            for name in os.listdir(parent):
+                path = f"{parent}/{name}"
+                if any(hidden.startswith(f"{path}/") for hidden in inside):
+                    pending.append(path)
+                elif path not in inside:
+                    found.append(path)
+    return found
+
+
+def _reseed(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+    torch.set_num_threads(1)
+
+
+def _kernel(order: messages.Fork, folder: str) -> Any:
+    """Set up ipykernel over `ipc://`, without files, a debugger, history or a TCP socket."""
+    # output of forked children would come over tcp://127.0.0.1, and libzmq aborts when it is
+    # refused; it goes to descriptors 1 and 2 instead, which are captured as well
+    ipykernel.iostream.IOPubThread._setup_pipe_in = (  # type: ignore[method-assign]
+        lambda self: setattr(self, "_pipe_flag", False)
+    )
+    os.register_at_fork(after_in_child=_print_to_descriptors)
+    settings = Config()
+    settings.HistoryManager.enabled = False
+    settings.HistoryManager.hist_file = ":memory:"
+    settings.IPKernelApp.parent_handle = 0
+    settings.IPKernelApp.log_level = 40
+    settings.IPCompleter.use_jedi = False
+    settings.BaseIPythonApplication.auto_create = False
+    profile = f"{folder}/work/.ipython"
+    os.makedirs(profile, exist_ok=True)
+    settings.ProfileDir.location = profile
+
+    class App(IPKernelApp):
+        def init_connection_file(self) -> None: ...
+        def write_connection_file(self, **_: Any) -> None: ...
+        def cleanup_connection_file(self) -> None: ...
+        def log_connection_info(self) -> None: ...
+        def parse_command_line(self, argv: Any = None) -> None: ...
+        def init_signal(self) -> None: ...
+
+    app = App.instance(config=settings)
+    app.transport, app.ip = "ipc", f"{folder}/sockets/k"
+    for i, name in enumerate(_PORTS):
+        setattr(app, f"{name}_port", i + 1)
+    app.session.key = order.key.encode()
+    app.initialize([])  # type: ignore[no-untyped-call]
+    _prepare_shell(app.shell, order)
+    return app
+
+
+def _prepare_shell(shell: Any, order: messages.Fork) -> None:
+    import notebook_shell  # noqa: PLC0415  (the guest library)
+    from d2l import _settings  # noqa: PLC0415
+
+    global _guest  # noqa: PLW0603  (one kernel a process)
+    _settings.configure(
+        training_s=order.limits.training_s,
+        training_steps=order.limits.training_steps,
+        data_dir=order.data or None,
+        seed=order.seed,
+    )
+    notebook_shell.install(shell)
+    # pyplot was imported before there was a shell: without this a figure has no picture
+    shell.enable_matplotlib("inline")
+    captured = recorder.Recorder(shell.user_ns)
+    recorder.attach(shell, captured)
+    _guest = guest.Guest(captured)
+
+
+def _print_to_descriptors() -> None:
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        raw = io.FileIO(number, "w", closefd=False)
+        setattr(sys, name, io.TextIOWrapper(raw, line_buffering=True, write_through=True))

@@ -1,0 +1,100 @@
+"""What the grader and its warm process say to each other, one packet a message.
+
+Both ends are ours, and no student code ever runs on either; descriptors travel beside a packet.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from grader.records import Limits
+
+
+class Start(msgspec.Struct, frozen=True):
+    """The first packet: how the warm process is to be built."""
+
+    scratch: str
+    """Folder for the kernels' scratch folders."""
+    read: list[str]
+    hidden: list[str]
+    shown: list[str]
+    """What stays visible below a hidden folder: the guest library, the course's data."""
+    path: list[str]
+    preload: list[str]
+    isolate: bool
+    """False for `--isolation process`: fork warm kernels, build no walls."""
+
+
+class Ready(msgspec.Struct, frozen=True, tag="ready"):
+    """The warm process has imported everything."""
+
+    missing: dict[str, str]
+    """Walls that cannot be built here, and why."""
+    threads: int
+    seconds: float
+
+
+class Fork(msgspec.Struct, frozen=True):
+    """Start a kernel. Descriptors: log, ready pipe, socket for questions."""
+
+    number: int
+    folder: str
+    """Name of the kernel's folder below the scratch folder."""
+    uid: int
+    """User to become; -1 to stay the one we are."""
+    key: str
+    seed: int
+    limits: Limits
+    data: str
+    """Folder with the course's data sets; empty for the drawn stand-in."""
+
+
+class Forked(msgspec.Struct, frozen=True, tag="forked"):
+    """A kernel was forked. Descriptor: its pidfd."""
+
+    number: int
+
+
+class Exited(msgspec.Struct, frozen=True, tag="exited"):
+    """A kernel has ended."""
+
+    number: int
+    code: int
+    """Exit code; the negated signal number where a signal ended it."""
+    memory_bytes: int
+    cpu_s: float
+
+
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    """The warm process could not be built."""
+
+    reason: str
+
+
+Answer = Ready | Forked | Exited | Failed
+
+encode = msgspec.msgpack.Encoder().encode
+decode_start = msgspec.msgpack.Decoder(Start).decode
+decode_fork = msgspec.msgpack.Decoder(Fork).decode
+decode_answer = msgspec.msgpack.Decoder(Answer).decode
+
+
+class Cold(msgspec.Struct, frozen=True):
+    """What a kernel without a warm parent is told."""
+
+    start: Start
+    order: Fork
+
+
+decode_cold = msgspec.msgpack.Decoder(Cold).decode
+
+
+class Locked(msgspec.Struct, frozen=True):
+    """What a kernel says on its ready pipe."""
+
+    error: str = ""
+    """Why it could not be locked up; empty when it could, and then it runs."""
+    lockdown_s: float = 0.0
+
+
+decode_locked = msgspec.msgpack.Decoder(Locked).decode

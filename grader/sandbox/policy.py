@@ -1,0 +1,127 @@
+"""What code inside the sandbox may read, write, reach and spend, as data.
+
+Here: decisions. Not here: how a wall is built (`linux.py`), or when (`zygote.py`, `inmate.py`).
+"""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from grader.records import Limits
+
+PACKAGE = Path(__file__).resolve().parent.parent
+GUEST_LIBRARY = PACKAGE / "inside"
+"""Top-level packages for notebooks: `d2l`, `google.colab`."""
+
+
+class Wall(StrEnum):
+    """One wall of the sandbox, each probed and built on its own."""
+
+    NAMESPACES = "namespaces"
+    ROOT = "private file tree"
+    LANDLOCK = "Landlock"
+    SECCOMP = "seccomp"
+    LIMITS = "resource limits"
+    PRIVILEGES = "no new privileges"
+    USER = "own user"
+    QUOTA = "scratch quota"
+
+
+PROMISES: dict[str, tuple[frozenset[Wall], ...]] = {
+    "files outside the scratch folder": (frozenset({Wall.LANDLOCK}), frozenset({Wall.ROOT})),
+    "the network": (frozenset({Wall.NAMESPACES}), frozenset({Wall.SECCOMP})),
+    "the end of every process": (frozenset({Wall.NAMESPACES}),),
+    "privileges and rare system calls": (frozenset({Wall.SECCOMP, Wall.PRIVILEGES}),),
+    "CPU seconds, file sizes, processes": (frozenset({Wall.LIMITS}),),
+}
+"""What isolation promises, and the sets of walls of which one must stand for it."""
+
+SCRATCH_INSIDE = "/scratch"
+"""Where the scratch folders lie in the private file tree."""
+SHARED_FOLDERS = ("/dev/shm", "/tmp", "/var/tmp")
+"""Writable by anyone by custom; each kernel gets its own, empty ones."""
+SYSTEM_FOLDERS = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin")
+SYSTEM_FILES = (
+    "/etc/ld.so.cache", "/etc/localtime", "/etc/fonts", "/etc/mime.types", "/etc/alternatives",
+    "/sys/devices/system/cpu", "/sys/devices/system/node",
+)  # fmt: skip
+DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+PROC_FILES = ("/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/filesystems")
+
+PRELOADED = (
+    "numpy", "torch", "torch.nn.functional", "torch.utils.data", "torch._dynamo", "torchvision",
+    "torchvision.transforms", "matplotlib.pyplot", "matplotlib.backends.backend_agg",
+    "matplotlib_inline.backend_inline", "PIL.Image", "d2l.torch", "google.colab.drive",
+    "notebook_shell",
+)  # fmt: skip
+"""What notebooks of the course import: paid once, in the warm parent. `torch._dynamo` alone takes
+1.9 s on the first `torch.optim` object of a process."""
+
+
+@dataclass(frozen=True)
+class Libraries:
+    """Folders that code inside may read, and parts of them that it must not see."""
+
+    read: tuple[str, ...]
+    hidden: tuple[str, ...]
+    path: tuple[str, ...]
+    """`sys.path` inside."""
+
+
+def libraries() -> Libraries:
+    """Return the interpreter's folders and the installed libraries, without anything of ours.
+
+    In a wheel our code lies among the libraries; it is hidden there, the guest library excepted.
+    In a checkout it lies elsewhere and is simply not listed.
+    """
+    folders = {sys.prefix, sys.base_prefix, *SYSTEM_FOLDERS}
+    for name in ("stdlib", "platstdlib", "purelib", "platlib"):
+        folders.add(sysconfig.get_path(name))
+    found = sorted({str(Path(f).resolve()) for f in folders if Path(f).is_dir()})
+    read = [f for f in found if not any(f != g and Path(f).is_relative_to(g) for g in found)]
+    ours = [PACKAGE, PACKAGE.parent / "reference", PACKAGE.parent / "exercises"]
+    hidden = [str(p) for p in ours if p.is_dir() and any(p.is_relative_to(f) for f in read)]
+    installed = [p for p in sys.path if p and Path(p).resolve() != PACKAGE.parent]
+    if PACKAGE.parent.name == "site-packages":
+        installed.append(str(PACKAGE.parent))
+    kept = [p for p in dict.fromkeys(installed) if any(Path(p).is_relative_to(f) for f in read)]
+    return Libraries(tuple(read), tuple(hidden), (*kept, str(GUEST_LIBRARY)))
+
+
+def environment(scratch: str) -> dict[str, str]:
+    """Return the whole environment of student code; nothing of ours is inherited."""
+    return {
+        "HOME": scratch,
+        "TMPDIR": scratch,
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "MPLCONFIGDIR": f"{scratch}/.matplotlib",
+        "IPYTHONDIR": f"{scratch}/.ipython",
+        # one thread: the grader runs one kernel per core, and OpenMP does not survive a fork
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "TORCHDYNAMO_DISABLE": "1",
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        "PIP_NO_INDEX": "1",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    }
+
+
+def rlimits(limits: Limits) -> dict[str, int]:
+    """Return the resource limits of a kernel, by the names of the `resource` module."""
+    return {
+        "RLIMIT_CORE": 0,
+        "RLIMIT_CPU": limits.cpu_s,
+        "RLIMIT_FSIZE": limits.file_bytes,
+        "RLIMIT_NOFILE": limits.open_files,
+        # private memory of one process; the watchdog adds up the tree and shared memory
+        "RLIMIT_DATA": limits.memory_bytes + (1 << 30),
+    }

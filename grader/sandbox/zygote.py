@@ -1,0 +1,233 @@
+"""The warm parent that kernels are forked from.
+
+It imports what notebooks import, once, and then only forks: 0.1 s a kernel in place of seconds.
+It holds no secrets: a clean environment, a `sys.path` without anything of the course, no expected
+value in its memory. It runs no torch operation (OpenMP threads do not survive a fork), has one
+thread, no ZMQ context, and no socket but the one it takes orders from.
+
+Here: the outer walls, which all kernels share (namespaces, the private file tree), the imports,
+and the loop that forks. Not here: what each kernel does after its fork (`kernel_process.py`).
+Not covered: see `linux.py`; where namespaces cannot be had, a kernel's stray processes live on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import NoReturn
+
+from grader.sandbox import linux, messages, policy, syscalls
+from grader.sandbox.policy import Wall
+
+_PACKET = 1 << 18
+
+
+def main(descriptor: int) -> NoReturn:
+    """Build the warm process and serve fork requests until the grader is gone."""
+    control = socket.socket(fileno=descriptor)
+    control.set_inheritable(False)
+    linux.die_with_parent()
+    started = time.perf_counter()
+    settings = messages.decode_start(control.recv(_PACKET))
+    missing: dict[str, str] = {}
+    try:
+        _import_ours(settings)
+        own_pids = _build_outer_walls(settings, missing) if settings.isolate else False
+        _import_libraries(settings)
+    except Exception as error:  # anything at all: the grader must hear of it
+        control.send(messages.encode(messages.Failed(f"{type(error).__name__}: {error}")))
+        os._exit(1)
+    gc.collect()
+    gc.freeze()  # the collector would write to, and so copy, every page shared with the kernels
+    linux.set_dumpable(False)
+    threads = len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else 0
+    ready = messages.Ready(missing, threads, time.perf_counter() - started)
+    control.send(messages.encode(ready))
+    _serve(control, settings, missing, own_pids=own_pids)
+    os._exit(0)
+
+
+def start_cold(descriptors: list[int]) -> NoReturn:
+    """Be one kernel, without a warm parent: for systems that cannot fork a process with torch."""
+    told = messages.decode_cold(sys.stdin.buffer.read())
+    _import_ours(told.start)
+    _import_libraries(told.start)
+    from grader.sandbox import kernel_process  # noqa: PLC0415
+
+    folder = f"{told.start.scratch}/{told.order.folder}"
+    kernel_process.run(told.order, folder, descriptors, {}, told.start)
+
+
+def _build_outer_walls(settings: messages.Start, missing: dict[str, str]) -> bool:
+    """Leave the machine's namespaces and file tree; return whether pids are our own now."""
+    if linux.landlock_abi() < 1:
+        missing[Wall.LANDLOCK] = "this kernel has no Landlock"
+    if not syscalls.supported():
+        missing[Wall.SECCOMP] = f"the filter is not known for {os.uname().machine}"
+    uid, gid = os.getuid(), os.getgid()
+    flags = linux.NEWNET | linux.NEWIPC | linux.NEWNS | linux.NEWUTS | linux.NEWPID
+    try:
+        try:
+            linux.unshare(flags if uid == 0 else flags | linux.NEWUSER)
+        except OSError:
+            if uid:
+                raise
+            linux.unshare(flags | linux.NEWUSER)  # root without the right to make namespaces
+            missing[Wall.USER] = "this root may not make namespaces of its own"
+        if uid or Wall.USER in missing:
+            linux.map_user(uid, gid)
+    except OSError as error:
+        for wall in (Wall.NAMESPACES, Wall.ROOT, Wall.QUOTA):
+            missing[wall] = str(error)
+        return False
+    # pid 1 of the new pid namespace is our child: when it dies, the kernel of the machine ends
+    # everything that was ever started from it
+    child = os.fork()
+    if child:
+        _wait_for(child)
+    linux.die_with_parent()
+    try:
+        _private_tree(settings)
+    except OSError as error:
+        missing[Wall.ROOT] = missing[Wall.QUOTA] = str(error)
+    return True
+
+
+def _wait_for(child: int) -> NoReturn:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.closerange(3, 256)
+    _, status = os.waitpid(child, 0)
+    os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+
+
+def _private_tree(settings: messages.Start) -> None:
+    """Go to a file tree that holds the interpreter, the libraries and the scratch folder alone."""
+    linux.make_mounts_private()
+    root = f"{settings.scratch}/root"
+    os.makedirs(root, exist_ok=True)
+    linux.mount_tmpfs(root, 8 << 20, 20_000, "755")
+    for folder in policy.SYSTEM_FOLDERS:
+        if os.path.islink(folder):
+            os.symlink(os.readlink(folder), root + folder)
+    for source in (*settings.read, *policy.SYSTEM_FILES):
+        if os.path.exists(source) and not os.path.exists(root + source):
+            linux.bind(source, root + source, read_only=True)
+    shown = [(path, os.open(path, os.O_PATH)) for path in settings.shown]
+    for folder in settings.hidden:
+        linux.mount_tmpfs(root + folder, 1 << 20, 1_000, "755")
+    for path, place in shown:
+        linux.bind(f"/proc/self/fd/{place}", root + path, read_only=True)
+        os.close(place)
+    for device in policy.DEVICES:
+        linux.bind(device, root + device, read_only=False)
+    for name, target in (("fd", "fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
+        os.symlink(f"/proc/self/{target}", f"{root}/dev/{name}")
+    for folder in policy.SHARED_FOLDERS:
+        os.makedirs(root + folder, exist_ok=True)
+        linux.mount_tmpfs(root + folder, 64 << 20, 10_000, "1777")
+    linux.bind(settings.scratch, root + policy.SCRATCH_INSIDE, read_only=False)
+    os.makedirs(f"{root}/etc", exist_ok=True)
+    Path(f"{root}/etc/passwd").write_text(
+        "root:x:0:0:root:/:/bin/false\nstudent:x:65534:65534:student:/tmp:/bin/sh\n",
+        encoding="ascii",
+    )
+    with contextlib.suppress(OSError):  # masked in some containers; then there is no /proc inside
+        linux.mount_proc(f"{root}/proc")
+    linux.pivot_root(root)
+    linux.set_read_only("/", devices=True)
+    # scratch is written to, and /proc holds the uid map of every kernel
+    for path in (policy.SCRATCH_INSIDE, *policy.SHARED_FOLDERS, "/proc"):
+        with contextlib.suppress(OSError):
+            linux.set_writable(path)
+
+
+def _import_ours(settings: messages.Start) -> None:
+    """Import our own modules while they can still be read: no file of ours is shown inside."""
+    os.environ.clear()
+    os.environ.update(policy.environment(settings.scratch if not settings.isolate else "/tmp"))
+    sys.path[:] = settings.path
+    sys.modules["debugpy"] = None  # type: ignore[assignment]  # half of a kernel's start-up
+    importlib.import_module("grader.sandbox.kernel_process")
+    # from here on nothing of ours can be imported, by us or by a student
+    for name, module in list(sys.modules.items()):
+        if name.split(".")[0] == "grader" and hasattr(module, "__path__"):
+            module.__path__ = []
+
+
+def _import_libraries(settings: messages.Start) -> None:
+    """Import what notebooks import, inside the walls: what fails here would fail there."""
+    for name in settings.preload:
+        importlib.import_module(name)
+    from grader.sandbox import kernel_process  # noqa: PLC0415  (imports torch and ipykernel)
+
+    kernel_process.warm_up()
+
+
+def _serve(
+    control: socket.socket, settings: messages.Start, missing: dict[str, str], *, own_pids: bool
+) -> None:
+    """Fork a kernel for every request and report every end, until the grader is gone."""
+    pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC) if own_pids else -1
+    kernels: dict[int, tuple[int, int]] = {}
+    poll = select.poll()
+    poll.register(control, select.POLLIN)
+    while True:
+        for descriptor, _ in poll.poll():
+            if descriptor in kernels:
+                poll.unregister(descriptor)
+                pid, number = kernels.pop(descriptor)
+                os.close(descriptor)
+                control.send(messages.encode(_reap(pid, number)))
+                continue
+            packet, descriptors, _, _ = socket.recv_fds(control, _PACKET, 8)
+            if not packet:
+                return
+            order = messages.decode_fork(packet)
+            if own_pids:
+                linux.unshare(linux.NEWPID)
+            pid = os.fork()
+            if pid == 0:
+                _become_kernel(control, order, descriptors, missing, settings)
+            if own_pids:
+                linux.enter_namespace(pids, linux.NEWPID)
+            for passed in descriptors:
+                os.close(passed)
+            watched = os.pidfd_open(pid)
+            kernels[watched] = (pid, order.number)
+            poll.register(watched, select.POLLIN)
+            answer = messages.encode(messages.Forked(order.number))
+            socket.send_fds(control, [answer], [watched])
+
+
+def _reap(pid: int, number: int) -> messages.Exited:
+    _, status, used = os.wait4(pid, 0)
+    code = os.waitstatus_to_exitcode(status)
+    return messages.Exited(number, code, used.ru_maxrss << 10, used.ru_utime + used.ru_stime)
+
+
+def _become_kernel(
+    control: socket.socket,
+    order: messages.Fork,
+    descriptors: list[int],
+    missing: dict[str, str],
+    settings: messages.Start,
+) -> NoReturn:
+    from grader.sandbox import kernel_process  # noqa: PLC0415
+
+    try:
+        control.close()
+        private = settings.isolate and Wall.ROOT not in missing
+        scratch = policy.SCRATCH_INSIDE if private else settings.scratch
+        folder = f"{scratch}/{order.folder}"
+        kernel_process.run(order, folder, descriptors, missing, settings)
+    finally:
+        os._exit(70)

@@ -1,0 +1,200 @@
+"""Many submissions at a time: workers, and what happens as a stream of events.
+
+A worker is a process of ours that grades one submission after another. One that dies is replaced,
+and its submission is graded once more; if that ends a worker too, it is our side that broke, and
+a person is asked. Nothing here stores or shows anything.
+
+Here: workers and their lives. Not here: the grading of one submission (`grading.py`).
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+
+from grader.errors import GraderError, KernelLost, SandboxUnavailable
+from grader.plan import Plan
+from grader.records import Submission, SubmissionResult
+from grader.verdict import Status
+
+_MOST_STARTS_IN_A_ROW = 3
+
+
+@dataclass(frozen=True)
+class Started:
+    """A worker has begun with a submission."""
+
+    position: int
+    submission: Submission
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A submission has its result."""
+
+    position: int
+    result: SubmissionResult
+
+
+Event = Started | Finished
+
+
+@dataclass
+class _Worker:
+    process: BaseProcess
+    pipe: Connection
+    position: int = -1
+    """Which submission it has; -1 while it has none."""
+    ready: bool = False
+    deadline: float = field(default=float("inf"))
+
+
+def usable_cores() -> int:
+    """Return how many workers fit this machine: one a core that we may use."""
+    with suppress(AttributeError):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def grade_all(plan: Plan, submissions: Sequence[Submission], *, jobs: int) -> Iterator[Event]:
+    """Grade submissions in local workers; events come as they happen.
+
+    Raises:
+        SandboxError: no worker can be had; what is finished has been told already.
+        CourseError: the assignment's checks cannot be used.
+    """
+    team = _Team(plan, submissions, jobs=min(jobs, len(submissions)))
+    try:
+        yield from team.work()
+    finally:
+        team.dismiss()
+
+
+class _Team:
+    def __init__(self, plan: Plan, submissions: Sequence[Submission], *, jobs: int) -> None:
+        self._plan = plan
+        self._submissions = submissions
+        self._due = deque(range(len(submissions)))
+        self._tried: dict[int, int] = {}
+        self._failed_starts = 0
+        # spawned, not forked: whatever threads this process has would not survive a fork
+        self._context = multiprocessing.get_context("spawn")
+        self._workers = [self._hire() for _ in range(jobs)]
+        limits = plan.spending
+        # far beyond what a submission can take: only a worker that hangs gets there
+        runs = limits.kernel_restarts + 2
+        exercises = len(plan.assignment.exercises)
+        self._most_s = 60 + 2 * runs * limits.notebook_s + 6 * exercises * limits.exercise_s
+
+    def work(self) -> Iterator[Event]:
+        """Hand out submissions until every one has its result."""
+        finished = 0
+        while finished < len(self._submissions):
+            for worker in self._workers:
+                if worker.ready and worker.position < 0 and self._due:
+                    position = self._due.popleft()
+                    self._tried[position] = self._tried.get(position, 0) + 1
+                    worker.position = position
+                    worker.deadline = time.monotonic() + self._most_s
+                    with suppress(OSError):  # it has just died; seen below
+                        worker.pipe.send(self._submissions[position])
+                    yield Started(position, self._submissions[position])
+            ready = wait([worker.pipe for worker in self._workers], timeout=1.0)
+            for worker in list(self._workers):
+                late = time.monotonic() > worker.deadline
+                if worker.pipe not in ready and not late:
+                    continue
+                answer = None if late else _receive(worker.pipe)
+                if isinstance(answer, SubmissionResult):
+                    position, worker.position = worker.position, -1
+                    worker.deadline = float("inf")
+                    finished += 1
+                    yield Finished(position, answer)
+                elif isinstance(answer, GraderError):
+                    raise answer
+                elif answer == "ready":
+                    worker.ready, self._failed_starts = True, 0
+                else:
+                    lost = self._replace(worker)
+                    if lost is not None:
+                        finished += 1
+                        yield Finished(worker.position, lost)
+
+    def dismiss(self) -> None:
+        """End every worker at once; each ends its own kernels with it."""
+        for worker in self._workers:
+            worker.pipe.close()
+            worker.process.kill()
+        for worker in self._workers:
+            worker.process.join()
+
+    def _hire(self) -> _Worker:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=_work, args=(self._plan, theirs), daemon=True)
+        process.start()
+        theirs.close()
+        return _Worker(process, ours)
+
+    def _replace(self, worker: _Worker) -> SubmissionResult | None:
+        """Replace a worker that is gone; return the result of what it could not grade, twice."""
+        worker.process.kill()
+        worker.process.join()
+        worker.pipe.close()
+        self._workers.remove(worker)
+        if not worker.ready:
+            self._failed_starts += 1
+            if self._failed_starts >= _MOST_STARTS_IN_A_ROW:
+                raise KernelLost("the workers end while they start; `grader doctor` may say why")
+        self._workers.append(self._hire())
+        if worker.position < 0:
+            return None
+        if self._tried[worker.position] < 2:
+            self._due.appendleft(worker.position)
+            return None
+        submission = self._submissions[worker.position]
+        return SubmissionResult(
+            key=self._plan.key(submission),
+            student=submission.student,
+            submission=submission.path,
+            assignment=self._plan.assignment.name,
+            status=Status.BROKEN,
+            problem="Our side failed, no points are lost: the worker that graded it ended, twice.",
+            finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            facts=self._plan.facts(),
+        )
+
+
+def _receive(pipe: Connection) -> object:
+    try:
+        return pipe.recv()
+    except (EOFError, OSError):
+        return None
+
+
+def _work(plan: Plan, pipe: Connection) -> None:
+    """Be a worker: grade what comes until the pipe is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
+    from grader.grading import Grader  # noqa: PLC0415  (torch is loaded in workers alone)
+
+    try:
+        with Grader(plan) as grader:
+            pipe.send("ready")
+            while isinstance(submission := _receive(pipe), Submission):
+                pipe.send(grader.grade(submission))
+    except GraderError as error:
+        with suppress(OSError):
+            pipe.send(_crossing(error))
+
+
+def _crossing(error: GraderError) -> GraderError:
+    """Return an error as it can be sent: those with arguments of their own know how."""
+    return error if isinstance(error, SandboxUnavailable) else type(error)(str(error))

@@ -1,0 +1,195 @@
+"""What a course says about its exercises, read from `assignment.toml` and `exercise.toml`.
+
+A later source wins over an earlier one: the defaults of `records.Limits`, the assignment's file,
+the command line. Everything is checked while it is read; a wrong file is a `CourseError` that
+names the file and the field.
+
+Here: assignments and exercises as records, and where they are found. Not here: the checks
+themselves (`checks/`), which are collected by pytest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import msgspec
+
+from grader.errors import CourseError, UsageError
+from grader.records import Limits
+
+T = TypeVar("T")
+_PACKAGE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One function, class or script of an assignment."""
+
+    name: str
+    title: str
+    section: str
+    kind: Literal["function", "class", "values"]
+    names: tuple[str, ...]
+    """Names looked for in a notebook, as patterns; the first is the book's."""
+    optional: bool
+    folder: Path
+    total: Fraction | None = None
+    """Points in all, where the assignment overrides the sum over the checks."""
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What is handed in together."""
+
+    name: str
+    title: str
+    folder: Path
+    exercises: tuple[Exercise, ...]
+    limits: Limits = field(default_factory=Limits)
+    forbid: tuple[str, ...] = ()
+    """Dotted names that may not be used, `torch.nn.functional.conv2d`."""
+    digest: str = ""
+    """sha256 over every file that a grade depends on."""
+
+    @property
+    def course(self) -> Path:
+        """The folder that holds `exercises/` and `reference/`."""
+        return self.folder.parent.parent
+
+    def only(self, names: list[str]) -> Assignment:
+        """Keep some exercises, in the assignment's order.
+
+        Raises:
+            UsageError: a name the assignment does not have.
+        """
+        known = {exercise.name.lower(): exercise for exercise in self.exercises}
+        for name in names:
+            if name.lower() not in known:
+                has = ", ".join(exercise.name for exercise in self.exercises)
+                raise UsageError(f"{self.name} has no exercise {name!r}. It has: {has}.")
+        wanted = {name.lower() for name in names}
+        kept = tuple(e for e in self.exercises if e.name.lower() in wanted)
+        return replace(self, exercises=kept)
+
+
+class _ExerciseFile(msgspec.Struct, forbid_unknown_fields=True):
+    title: str
+    section: str
+    kind: Literal["function", "class", "values"]
+    names: list[str]
+    optional: bool = False
+
+
+class _AssignmentFile(msgspec.Struct, forbid_unknown_fields=True):
+    title: str
+    exercises: list[str]
+    points: dict[str, int | str] = {}
+    limits: dict[str, float] = {}
+    forbid: list[str] = []
+
+
+def course_folder() -> Path:
+    """Return the folder of the default course: of the wheel if there is one, or the checkout."""
+    inside = _PACKAGE / "course"
+    return inside if inside.is_dir() else _PACKAGE.parent
+
+
+def list_assignments(course: Path | None = None) -> list[str]:
+    """Return the names of the assignments a course has."""
+    folder = (course or course_folder()) / "exercises"
+    return sorted(path.parent.name for path in folder.glob("*/assignment.toml"))
+
+
+def load_assignment(name: str | Path) -> Assignment:
+    """Read an assignment: a name of the default course, or a folder with an `assignment.toml`.
+
+    Raises:
+        UsageError: there is no such assignment.
+        CourseError: a file of it is wrong.
+    """
+    folder = Path(name)
+    if not (folder / "assignment.toml").is_file():
+        folder = course_folder() / "exercises" / str(name)
+    if not (folder / "assignment.toml").is_file():
+        has = ", ".join(list_assignments()) or "none"
+        raise UsageError(
+            f"there is no assignment {str(name)!r}. The course has: {has}; "
+            "a folder with an assignment.toml is right too."
+        )
+    folder = folder.resolve()
+    settings = _read(folder / "assignment.toml", _AssignmentFile)
+    exercises = tuple(
+        _load_exercise(folder / exercise, settings.points.get(exercise))
+        for exercise in settings.exercises
+    )
+    return Assignment(
+        name=folder.name,
+        title=settings.title,
+        folder=folder,
+        exercises=exercises,
+        limits=_limits(folder / "assignment.toml", settings.limits),
+        forbid=tuple(settings.forbid),
+        digest=_digest(folder),
+    )
+
+
+def _load_exercise(folder: Path, total: int | str | None) -> Exercise:
+    settings = _read(folder / "exercise.toml", _ExerciseFile)
+    if not settings.names:
+        raise CourseError(f"{folder / 'exercise.toml'}: names must not be empty.")
+    try:
+        points = None if total is None else Fraction(total)
+    except ValueError:
+        raise CourseError(f"{folder.parent}: points of {folder.name} are no number.") from None
+    if points is None and settings.optional:
+        points = Fraction(0)
+    return Exercise(
+        name=folder.name,
+        title=settings.title,
+        section=settings.section,
+        kind=settings.kind,
+        names=tuple(settings.names),
+        optional=settings.optional,
+        folder=folder,
+        total=points,
+    )
+
+
+def _limits(path: Path, values: dict[str, float]) -> Limits:
+    known = {name: type(value) for name, value in vars(Limits()).items()}
+    for name, value in values.items():
+        if name not in known or value <= 0:
+            raise CourseError(
+                f"{path}: limits.{name} = {value} is not possible. Known: {', '.join(known)}."
+            )
+    return replace(Limits(), **{name: known[name](value) for name, value in values.items()})
+
+
+def _read(path: Path, kind: type[T]) -> T:
+    try:
+        return msgspec.toml.decode(path.read_bytes(), type=kind)
+    except FileNotFoundError:
+        raise CourseError(f"{path} does not exist.") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError, OSError) as error:
+        raise CourseError(f"{path}: {error}.") from None
+
+
+def _digest(folder: Path) -> str:
+    """Hash what a grade depends on: the assignment's files and the reference they compare with."""
+    total = hashlib.sha256()
+    for path in _files(folder):
+        total.update(path.relative_to(folder.parent.parent).as_posix().encode())
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for root in (folder, folder.parent.parent / "reference"):
+        for path in sorted(root.rglob("*")):
+            if path.suffix in (".py", ".toml") and "__pycache__" not in path.parts:
+                yield path

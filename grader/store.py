@@ -1,0 +1,340 @@
+"""The gradebook: one SQLite file that holds every result, run by run.
+
+A result is stored the moment it exists (one commit each, synced to disk), so a run that is broken
+off resumes where it stopped. Grading again under another key leaves the old row: history is kept.
+The journal is SQLite's rollback journal and not WAL: between two results the gradebook is one
+file, which can be copied, and which works on a network folder.
+
+Here: schema, migrations, queries. For questions of one's own the file has a view `checks`, one row
+a check: `sqlite3 gradebook.sqlite 'select verdict, count(*) from checks group by verdict'`.
+Not here: what a key is made of (the grading decides), frames and rounding (`report/tables.py`).
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from grader.errors import UsageError
+from grader.points import standing_of
+from grader.records import SubmissionResult
+from grader.text import without_surrogates
+from grader.verdict import Status
+
+_APPLICATION_ID = 0x47524442  # "GRDB", in the header of the file
+_LOCK_S = 30.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of `grade`: when, on what, asked for how."""
+
+    id: int
+    assignment: str
+    started_at: str
+    """UTC, ISO 8601."""
+    options: dict[str, str]
+    keys: tuple[str, ...]
+    """The results it is to produce, in the order in which the submissions were listed."""
+
+
+class Gradebook:
+    """An open gradebook. Use it as a context manager, in one thread."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self.path = path
+
+    @classmethod
+    def open(cls, path: Path) -> Gradebook:
+        """Open a gradebook, making the file and its folder where there is none.
+
+        Raises:
+            UsageError: the file is no gradebook, a newer grader made it, or it cannot be opened.
+        """
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(path, timeout=_LOCK_S, isolation_level=None)
+        except (OSError, sqlite3.Error) as error:
+            raise UsageError(f"cannot open the gradebook {path}: {error}.") from error
+        try:
+            _prepare(connection, path)
+        except sqlite3.OperationalError as error:
+            connection.close()
+            raise UsageError(
+                f"cannot use the gradebook {path}: {error}. Is another run using it?"
+            ) from error
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            raise _no_gradebook(path) from error
+        except BaseException:
+            connection.close()
+            raise
+        return cls(connection, path)
+
+    def __enter__(self) -> Gradebook:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; everything is stored already."""
+        self._connection.close()
+
+    def start_run(
+        self,
+        assignment: str,
+        *,
+        keys: Sequence[str] = (),
+        options: Mapping[str, str] | None = None,
+        started_at: str = "",
+    ) -> int:
+        """Begin a run and return its number.
+
+        Args:
+            assignment: its name.
+            keys: the results that are due, in the order in which reports list them.
+            options: what was asked for, to be shown with the results.
+            started_at: UTC, ISO 8601; now, when empty.
+        """
+        stored = msgspec.json.encode(_storable(dict(options or {}))).decode()
+        now = started_at or datetime.now(UTC).isoformat(timespec="seconds")
+        with self._transaction() as execute:
+            row = execute(
+                "INSERT INTO runs(assignment, started_at, options) VALUES (?, ?, ?) RETURNING id",
+                (_storable(assignment), now, stored),
+            ).fetchone()
+            run_id = int(row[0])
+            for position, key in enumerate(dict.fromkeys(keys)):
+                execute("INSERT INTO run_entries VALUES (?, ?, ?)", (run_id, position, key))
+        return run_id
+
+    def save(self, result: SubmissionResult, run_id: int) -> None:
+        """Store a result and count it to a run, durably; once this returns, a crash loses nothing.
+
+        A result of the same key is replaced. One that the run did not list comes after the others.
+        """
+        standing = standing_of(result)
+        row = (
+            result.key,
+            _storable(result.student),
+            _storable(result.submission),
+            _storable(result.assignment),
+            str(result.status),
+            float(standing.points),
+            float(standing.max_points),
+            _storable(result.finished_at),
+            _encode(result),
+        )
+        with self._transaction() as execute:
+            execute("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+            self._list(execute, run_id, result.key)
+
+    def reuse(self, key: str, run_id: int) -> None:
+        """Count a result that is stored already to a run."""
+        with self._transaction() as execute:
+            self._list(execute, run_id, key)
+
+    def find(self, key: str) -> SubmissionResult | None:
+        """Return the result stored under a key.
+
+        None also for one that is broken, since a fault of ours is worth another try, and for one
+        that an older grader wrote in another form.
+        """
+        row = self._execute("SELECT record, status FROM results WHERE key = ?", (key,)).fetchone()
+        if row is None or row[1] == Status.BROKEN:
+            return None
+        try:
+            return _decode(row[0])
+        except msgspec.MsgspecError:
+            return None
+
+    def results_of(self, run_id: int) -> list[SubmissionResult]:
+        """Return what a run has produced so far, in the order in which submissions were listed.
+
+        Raises:
+            UsageError: there is no such run, or its records were written in another form.
+        """
+        run = self.run(run_id)
+        rows = self._execute(
+            "SELECT record FROM run_entries JOIN results USING (key) "
+            "WHERE run_id = ? ORDER BY position",
+            (run.id,),
+        )
+        try:
+            return [_decode(row[0]) for row in rows]
+        except msgspec.MsgspecError as error:
+            raise UsageError(
+                f"the results in {self.path} were stored by another version; grade again."
+            ) from error
+
+    def run(self, run_id: int) -> Run:
+        """Describe one run.
+
+        Raises:
+            UsageError: there is no such run.
+        """
+        row = self._execute(
+            "SELECT id, assignment, started_at, options FROM runs WHERE id = ?", (run_id,)
+        ).fetchone()
+        if row is None:
+            raise UsageError(f"{self.path} holds no run {run_id}; grade something first.")
+        keys = self._execute(
+            "SELECT key FROM run_entries WHERE run_id = ? ORDER BY position", (run_id,)
+        )
+        options = msgspec.json.decode(row[3], type=dict[str, str])
+        return Run(row[0], row[1], row[2], options, tuple(key for (key,) in keys))
+
+    def latest_run(self) -> int | None:
+        """Return the number of the run started last; None in an empty gradebook."""
+        row = self._execute("SELECT max(id) FROM runs").fetchone()
+        return None if row[0] is None else int(row[0])
+
+    def _list(self, execute: _Execute, run_id: int, key: str) -> None:
+        execute(
+            "INSERT OR IGNORE INTO run_entries SELECT ?, "
+            "(SELECT coalesce(max(position), -1) + 1 FROM run_entries WHERE run_id = ?), ?",
+            (run_id, run_id, key),
+        )
+
+    def _execute(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        try:
+            return self._connection.execute(statement, values)
+        except sqlite3.IntegrityError as error:
+            raise UsageError(f"{self.path} holds no such run ({error}).") from error
+        except sqlite3.Error as error:
+            raise UsageError(f"the gradebook {self.path} cannot be used: {error}.") from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[_Execute]:
+        self._execute("BEGIN IMMEDIATE")
+        try:
+            yield self._execute
+            self._execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+
+_Execute = Callable[[str, Sequence[object]], sqlite3.Cursor]
+
+
+# ---- records as JSON
+
+
+def _encode(result: SubmissionResult) -> str:
+    return msgspec.json.encode(
+        _storable(msgspec.to_builtins(result, enc_hook=_fraction_as_text))
+    ).decode()
+
+
+def _decode(record: str) -> SubmissionResult:
+    return msgspec.json.decode(record, type=SubmissionResult, dec_hook=_text_as_fraction)
+
+
+def _fraction_as_text(value: object) -> str:
+    if isinstance(value, Fraction):
+        return str(value)
+    raise NotImplementedError(f"cannot store a {type(value).__name__}")
+
+
+def _text_as_fraction(kind: type, value: Any) -> Any:
+    if kind is Fraction:
+        return Fraction(value)
+    raise NotImplementedError(f"cannot read a {kind.__name__}")
+
+
+def _storable(value: Any) -> Any:
+    """Replace what JSON and SQLite cannot hold: lone surrogates, seconds that are no number."""
+    if isinstance(value, str):
+        return without_surrogates(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else 0.0
+    if isinstance(value, dict):
+        return {_storable(key): _storable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_storable(item) for item in value]
+    return value
+
+
+# ---- schema
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    """Check that the file is ours and bring its schema up to date."""
+    # FULL: a commit is on the disk when it returns, whatever happens to us or to the machine
+    for pragma in ("journal_mode = DELETE", "synchronous = FULL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+    connection.execute("BEGIN IMMEDIATE")
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    if application != _APPLICATION_ID and (tables or application or version):
+        raise _no_gradebook(path)
+    if version > len(_MIGRATIONS):
+        raise UsageError(
+            f"{path} was written by a newer grader (schema {version}, this one knows "
+            f"{len(_MIGRATIONS)}); update the grader, or choose another --out."
+        )
+    for statements in _MIGRATIONS[version:]:
+        for statement in statements:
+            connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
+    connection.execute("COMMIT")
+
+
+def _no_gradebook(path: Path) -> UsageError:
+    return UsageError(f"{path} is no gradebook; choose another --out, or move that file away.")
+
+
+_AS_NUMBER = """CASE instr({0}, '/') WHEN 0 THEN CAST({0} AS REAL)
+    ELSE CAST(substr({0}, 1, instr({0}, '/') - 1) AS REAL) / substr({0}, instr({0}, '/') + 1) END"""
+_POINTS = _AS_NUMBER.format("json_extract(c.value, '$.points')")
+_MAX_POINTS = _AS_NUMBER.format("json_extract(c.value, '$.max_points')")
+
+# schema n is made by the first n of these; a change of schema appends one and edits none
+_MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """
+        CREATE TABLE results(
+            key TEXT PRIMARY KEY, student TEXT NOT NULL, submission TEXT NOT NULL,
+            assignment TEXT NOT NULL, status TEXT NOT NULL, points REAL NOT NULL,
+            max_points REAL NOT NULL, finished_at TEXT NOT NULL, record TEXT NOT NULL)
+        """,
+        """
+        CREATE TABLE runs(
+            id INTEGER PRIMARY KEY AUTOINCREMENT, assignment TEXT NOT NULL,
+            started_at TEXT NOT NULL, options TEXT NOT NULL)
+        """,
+        """
+        CREATE TABLE run_entries(
+            run_id INTEGER NOT NULL REFERENCES runs(id), position INTEGER NOT NULL,
+            key TEXT NOT NULL, PRIMARY KEY (run_id, position), UNIQUE (run_id, key))
+        """,
+        f"""
+        CREATE VIEW checks AS SELECT
+            r.key, r.student, r.submission, r.assignment, r.finished_at,
+            json_extract(c.value, '$.exercise') AS exercise,
+            json_extract(c.value, '$.check') AS "check",
+            json_extract(c.value, '$.verdict') AS verdict,
+            {_POINTS} AS points, {_MAX_POINTS} AS max_points,
+            json_extract(c.value, '$.seconds') AS seconds,
+            json_extract(c.value, '$.message') AS message,
+            json_extract(e.value, '$.mistake.title') AS mistake
+        FROM results AS r, json_each(r.record, '$.exercises') AS e,
+            json_each(e.value, '$.checks') AS c
+        """,
+    ),
+)

@@ -1,0 +1,45 @@
+"""Text of strangers, made safe to store and to show: surrogates, control characters, length.
+
+Here: what every reader and writer needs, on plain strings. Not here: escaping for one format
+(HTML escapes itself, CSV is guarded in `report/writers.py`).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+# tab and newline stay; C1 controls and the two non-characters go, as XML and HTML forbid them
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
+# marks that reorder the text around them, so that a name could pass for another
+_REORDERING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+
+
+def without_surrogates(text: str) -> str:
+    """Replace lone surrogates, which no encoding can write, by U+FFFD."""
+    return _SURROGATES.sub("\ufffd", text)
+
+
+def clean(text: str) -> str:
+    """Make text safe for a file: newlines alone end lines, no control characters, no surrogates."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _CONTROLS.sub("", without_surrogates(text))
+
+
+def one_line(text: str, *, limit: int = 500) -> str:
+    """Put text on one line, blanks single, at most `limit` characters."""
+    return clip(" ".join(clean(text).split()), limit=limit)
+
+
+def clip(text: str, *, limit: int) -> str:
+    """Cut text after `limit` characters and say how much is left out."""
+    if len(text) <= limit:
+        return text
+    return f"{text[:limit]} ... ({len(text) - limit:,} more characters)"
+
+
+def name(text: str) -> str:
+    """Normalise a person's or file's name: NFC, one line, at most 120 characters; never empty."""
+    text = unicodedata.normalize("NFC", _REORDERING.sub("", clean(text)))
+    return " ".join(text.split())[:120].strip() or "unnamed"

@@ -1,0 +1,33 @@
+"""The checks of every assignment, collected once and run on answers of this process."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from grader.checks.in_process import grade_in_process as grade
+from grader.checks.session import CheckSession
+from grader.records import CheckResult
+from grader.settings import Assignment, load_assignment
+
+
+@pytest.fixture(scope="session")
+def assignment() -> Assignment:
+    return load_assignment("cnn")
+
+
+@pytest.fixture(scope="session")
+def session(assignment: Assignment) -> Iterator[CheckSession]:
+    with CheckSession(assignment.exercises, course=assignment.course) as session:
+        yield session
+
+
+@pytest.fixture
+def grade_in_process(
+    assignment: Assignment, session: CheckSession
+) -> Callable[..., list[CheckResult]]:
+    def run(exercise: str, answer: Callable[..., Any], **names: Any) -> list[CheckResult]:
+        (found,) = assignment.only([exercise]).exercises
+        return grade(session, found, answer, **names)
+
+    return run

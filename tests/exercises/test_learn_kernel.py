@@ -1,0 +1,101 @@
+"""Learned or written down: the training cell is run again with other data."""
+
+import pytest
+
+from grader.checks.session import CheckSession
+from grader.kernel.connection import LocalConnection
+from grader.kernel.guest import Guest
+from grader.kernel.recorder import HOOK, Recorder, StatementReporter
+from grader.kernel.student import Captured, Student
+
+LEARNED = "test_learns_it_from_the_data"
+IMAGE = """
+import torch
+from torch import nn
+X = torch.ones(6, 8)
+X[:, 2:6] = 0
+K = torch.tensor([[1.0, -1.0]])
+Y = X[:, :-1] - X[:, 1:]
+"""
+TRAINING = """
+torch.manual_seed(3)
+conv2d = nn.LazyConv2d(1, kernel_size=(1, 2), bias=False)
+X, Y = X.reshape(1, 1, 6, 8), Y.reshape(1, 1, 6, 7)
+for i in range(10):
+    l = ((conv2d(X) - Y) ** 2).sum()
+    conv2d.zero_grad()
+    l.backward()
+    conv2d.weight.data[:] -= 3e-2 * conv2d.weight.grad
+"""
+HELPER = """
+def fit(layer, x, y, steps=10):
+    optimizer = torch.optim.SGD(layer.parameters(), lr=3e-2)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        ((layer(x) - y) ** 2).sum().backward()
+        optimizer.step()
+    return layer
+"""
+ASSIGNED = "conv2d.weight.data = torch.tensor([[[[{}]]]])"
+OWN_DATA = (
+    IMAGE.replace("Y =", "edges =")
+    + HELPER
+    + """
+net = fit(nn.Conv2d(1, 1, (1, 2), bias=False), X[None, None], edges[None, None])
+"""
+)
+RIGHT = {
+    "the book": [IMAGE, TRAINING, "K = conv2d.weight.data.reshape((1, 2))"],
+    "the name is used again": [IMAGE, TRAINING, "conv2d = nn.LazyConv2d(1, kernel_size=3)"],
+    "a helper and another cell": [
+        IMAGE,
+        HELPER + "conv2d = nn.Conv2d(1, 1, (1, 2), bias=False)",
+        "fit(conv2d, X[None, None], Y[None, None])",
+    ],
+    "all in one cell": [OWN_DATA],
+    "data made inside from X and K": [
+        IMAGE,
+        HELPER + "x = X[None, None]\ny = nn.functional.conv2d(x, K[None, None])\n"
+        "conv2d = fit(nn.Conv2d(1, 1, (1, 2), bias=False), x, y)",
+    ],
+    "many steps": [IMAGE, TRAINING.replace("range(10)", "range(300)")],
+}
+WRONG = {
+    "written down": [IMAGE, TRAINING.replace("3e-2", "0.0"), ASSIGNED.format("1.0, -1.0")],
+    "written down in the training cell": [
+        IMAGE,
+        TRAINING.replace("3e-2", "0.0") + ASSIGNED.format("0.9902, -1.0101"),
+    ],
+}
+
+
+def student_of(cells: list[str]) -> Student:
+    recorder = Recorder({})
+    recorder.namespace[HOOK] = recorder.statement_done
+    for number, source in enumerate(cells):
+        recorder.begin(number, source)
+        tree = StatementReporter().visit(compile(source, "<cell>", "exec", 0x400))
+        exec(compile(tree, "<cell>", "exec"), recorder.namespace)
+        recorder.end()
+    last = {d.name: d for d in recorder.definitions}
+    definitions = {
+        d.name: Captured(d.number, d.name, d.cell, d.kind, imported=False) for d in last.values()
+    }
+    return Student(LocalConnection(Guest(recorder)), definitions, answer="learn_kernel")
+
+
+def verdicts(assignment, session: CheckSession, cells: list[str]) -> dict[str, str]:
+    (exercise,) = assignment.only(["learn_kernel"]).exercises
+    return {r.check: f"{r.verdict} {r.message}" for r in session.run(exercise, student_of(cells))}
+
+
+@pytest.mark.parametrize("cells", RIGHT.values(), ids=RIGHT)
+def test_a_kernel_that_was_learned_passes(assignment, session, cells):
+    found = verdicts(assignment, session, cells)
+    assert all(verdict.startswith("passed") for verdict in found.values()), found
+
+
+@pytest.mark.parametrize("cells", WRONG.values(), ids=WRONG)
+def test_a_kernel_that_was_written_down_loses_only_that(assignment, session, cells):
+    found = verdicts(assignment, session, cells)
+    assert [name for name, verdict in found.items() if verdict != "passed "] == [LEARNED], found

@@ -1,0 +1,48 @@
+"""The notebook handed out and the class of invented students that the project is shown with."""
+
+import json
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from grader.settings import load_assignment
+
+ASSIGNMENT = load_assignment("cnn")
+CLASS = ASSIGNMENT.course / "submissions" / "cnn"
+BLANK = {"hugo-v", "inga-l"}  # two bytes; JSON that is no notebook
+HANDED_IN = sorted(CLASS.glob("*/hw2.ipynb"))
+NOTEBOOKS = [path for path in HANDED_IN if path.parent.name not in BLANK]
+
+
+def code(path: Path) -> str:
+    cells = nbformat.read(path, nbformat.NO_CONVERT).cells
+    return "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.parent.name)
+def test_a_notebook_is_valid_and_carries_no_grader_metadata(path):
+    notebook = nbformat.read(path, nbformat.NO_CONVERT)
+    nbformat.validate(notebook)
+    assert not any("nbgrader" in cell.metadata for cell in notebook.cells)
+    assert "d2l" in code(path)
+
+
+def test_the_class_holds_what_a_grader_has_to_cope_with():
+    assert len(HANDED_IN) >= 12
+    assert {path.parent.name for path in HANDED_IN} >= BLANK
+    assert (CLASS / "hugo-v" / "hw2.ipynb").stat().st_size == 2
+    assert "cells" not in json.loads((CLASS / "inga-l" / "hw2.ipynb").read_text())
+    sources = "\n".join(code(path) for path in NOTEBOOKS)
+    for oddity in ("%pip", "!pip", "google.colab", "while ", "d2l.Trainer"):
+        assert oddity in sources, oddity
+
+
+def test_the_notebook_handed_out_names_every_function_and_solves_none():
+    path = ASSIGNMENT.folder / "cnn.ipynb"
+    nbformat.validate(nbformat.read(path, 4))
+    source = code(path)
+    functions = [e for e in ASSIGNMENT.exercises if e.kind != "values"]
+    for exercise in functions:
+        assert f"def {exercise.names[0]}(" in source or f"class {exercise.names[0]}(" in source
+    assert source.count("raise NotImplementedError") == len(functions) + 1  # Conv2D has two methods

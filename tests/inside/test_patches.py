@@ -1,0 +1,65 @@
+"""A student's own loaders and torchvision data sets, after `patch_libraries`."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torchvision
+from d2l import _datasets, _patches
+from matplotlib import pyplot as plt
+from torch.utils.data import DataLoader, TensorDataset
+from torchvision import transforms
+
+NAMES = ("MNIST", "KMNIST", "FashionMNIST", "CIFAR10")
+NUMBERS = TensorDataset(torch.arange(10))
+
+
+@pytest.fixture(autouse=True)
+def _patched(monkeypatch):
+    monkeypatch.setattr(DataLoader, "__init__", DataLoader.__init__)
+    monkeypatch.setitem(plt.rcParams, "figure.max_open_warning", 20)
+    homes = (torchvision.datasets, torchvision.datasets.mnist, torchvision.datasets.cifar)
+    for home in homes:
+        for name in NAMES:
+            if hasattr(home, name):
+                monkeypatch.setattr(home, name, getattr(home, name))
+    _patches.patch_libraries()
+
+
+def test_no_loader_has_workers_whatever_it_was_asked_for():
+    loader = DataLoader(
+        NUMBERS, 4, True, num_workers=4, pin_memory=True, persistent_workers=True,
+        prefetch_factor=2, timeout=5, multiprocessing_context="fork",
+    )  # fmt: skip
+    assert loader.num_workers == 0
+    assert sorted(int(x) for (batch,) in loader for x in batch) == list(range(10))
+
+
+def test_a_subclass_of_the_loader_has_none_either():
+    class Own(DataLoader):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, num_workers=2, **kwargs)
+
+    assert len(list(Own(NUMBERS, batch_size=3))) == 4
+
+
+def test_wrong_arguments_of_a_loader_are_still_an_error():
+    with pytest.raises(TypeError, match="colour"):
+        DataLoader(NUMBERS, colour="red")
+
+
+def test_patching_twice_is_patching_once():
+    once = DataLoader.__init__
+    _patches.patch_libraries()
+    assert DataLoader.__init__ is once
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_torchvision_s_data_sets_need_no_download(name):
+    kind = getattr(torchvision.datasets, name)
+    assert kind is getattr(_datasets, name)
+    dataset = kind(root="./data", train=True, download=True, transform=transforms.ToTensor())
+    X, y = next(iter(DataLoader(dataset, batch_size=8, shuffle=True, num_workers=2)))
+    assert X.shape == ((8, 3, 32, 32) if name == "CIFAR10" else (8, 1, 28, 28))
+    assert y.dtype == torch.int64
+    assert kind.__name__ == name
