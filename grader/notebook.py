@@ -1,7 +1,8 @@
 """One notebook that has been run, open for questions, whatever happens to its kernel meanwhile.
 
 Student code may end its own process in the middle of a check. That check pays; the next question
-is asked of a fresh kernel that has run the notebook again, a bounded number of times.
+is asked of a fresh kernel that has run the notebook again, a bounded number of times for each
+exercise, and for a bounded time in all.
 
 Here: the catalog, candidates' students, revival. Not here: running cells (`kernel/execution.py`).
 """
@@ -37,7 +38,9 @@ class OpenNotebook:
         self._warm = warm
         self._limits = limits
         self._seed = seed
-        self._revivals = 0
+        self._revivals: dict[str, int] = {}
+        self._reviving_s = 0.0
+        self._exercise = ""
         self._world = -1
         self._exercise_deadline = float("inf")
         self._run = self._fresh(frozenset())
@@ -69,6 +72,7 @@ class OpenNotebook:
     def student(self, exercise: Exercise, candidate: Captured | None) -> Student:
         """Return the student for one candidate: its helpers stand as they did at its cell."""
         definitions = dict(self.known)
+        self._exercise = exercise.name
         if candidate is not None and candidate.kind in ("function", "class"):
             definitions[exercise.name] = candidate
             definitions[candidate.name] = candidate
@@ -98,9 +102,19 @@ class OpenNotebook:
 
     def _revive(self, call: str) -> None:
         lost = self._run.connection.lost
-        if self._revivals >= self._limits.kernel_restarts:
-            raise KernelDied(call, f"{lost}, {self._revivals + 1} times")
-        self._revivals += 1
+        before = self._revivals.get(self._exercise, 0)
+        if before >= self._limits.kernel_restarts or self._reviving_s > self._limits.reviving_s:
+            raise KernelDied(call, f"{lost}; it was not started again after {before} times")
+        self._revivals[self._exercise] = before + 1
+        started = time.monotonic()
+        try:
+            self._start_again(call, lost)
+        finally:
+            self._reviving_s += time.monotonic() - started
+        # the notebook ran again; that time is not the exercise's
+        self._exercise_deadline += time.monotonic() - started
+
+    def _start_again(self, call: str, lost: str) -> None:
         skip = self._run.ended_by
         self._run.close()
         self._run = self._fresh(skip)

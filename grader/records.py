@@ -57,7 +57,10 @@ class Limits:
     processes: int = 64
     open_files: int = 512
     output_bytes: int = 5 << 20
-    kernel_restarts: int = 3
+    kernel_restarts: int = 2
+    """Fresh kernels after a cell ended one, and after the calls of one exercise did."""
+    reviving_s: float = 300.0
+    """For running the notebook again, in all."""
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,9 @@ def _lock_up(
     order: messages.Fork, folder: str, missing: dict[str, str], settings: messages.Start
 ) -> None:
     work = f"{folder}/work"
-    shared = policy.SHARED_FOLDERS if Wall.ROOT not in missing else ()
+    shared: tuple[str, ...] = ()
+    if Wall.ROOT not in missing:
+        shared = policy.shared_folders(settings.read, settings.shown)
     if Wall.QUOTA not in missing:
         linux.unshare(linux.NEWNS)
         linux.make_mounts_private()

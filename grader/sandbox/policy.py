@@ -81,15 +81,33 @@ def libraries() -> Libraries:
     folders = {sys.prefix, sys.base_prefix, *SYSTEM_FOLDERS}
     for name in ("stdlib", "platstdlib", "purelib", "platlib"):
         folders.add(sysconfig.get_path(name))
+    # libraries of another environment that a .pth file adds; never a working directory
+    folders.update(p for p in sys.path if p.endswith(("site-packages", "dist-packages")))
     found = sorted({str(Path(f).resolve()) for f in folders if Path(f).is_dir()})
     read = [f for f in found if not any(f != g and Path(f).is_relative_to(g) for g in found)]
     ours = [PACKAGE, PACKAGE.parent / "reference", PACKAGE.parent / "exercises"]
     hidden = [str(p) for p in ours if p.is_dir() and any(p.is_relative_to(f) for f in read)]
-    installed = [p for p in sys.path if p and Path(p).resolve() != PACKAGE.parent]
-    if PACKAGE.parent.name == "site-packages":
-        installed.append(str(PACKAGE.parent))
-    kept = [p for p in dict.fromkeys(installed) if any(Path(p).is_relative_to(f) for f in read)]
+    # real paths: a symbolic link on the way would not exist in the private file tree
+    installed = dict.fromkeys(Path(p).resolve() for p in sys.path if p)
+    kept = [
+        str(p)
+        for p in installed
+        if any(p.is_relative_to(f) for f in read)
+        and (p != PACKAGE.parent or p.name == "site-packages")
+    ]
     return Libraries(tuple(read), tuple(hidden), (*kept, str(GUEST_LIBRARY)))
+
+
+def shared_folders(read: list[str], shown: list[str]) -> tuple[str, ...]:
+    """Return the shared folders a kernel gets for itself.
+
+    One that holds a library (a virtual environment below `/tmp`) stays as it is, read-only.
+    """
+    return tuple(
+        folder
+        for folder in SHARED_FOLDERS
+        if not any(Path(path).is_relative_to(folder) for path in (*read, *shown))
+    )
 
 
 def environment(scratch: str) -> dict[str, str]:

@@ -131,7 +131,7 @@ def _private_tree(settings: messages.Start) -> None:
         linux.bind(device, root + device, read_only=False)
     for name, target in (("fd", "fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
         os.symlink(f"/proc/self/{target}", f"{root}/dev/{name}")
-    for folder in policy.SHARED_FOLDERS:
+    for folder in policy.shared_folders(settings.read, settings.shown):
         os.makedirs(root + folder, exist_ok=True)
         linux.mount_tmpfs(root + folder, 64 << 20, 10_000, "1777")
     linux.bind(settings.scratch, root + policy.SCRATCH_INSIDE, read_only=False)
@@ -145,7 +145,8 @@ def _private_tree(settings: messages.Start) -> None:
     linux.pivot_root(root)
     linux.set_read_only("/", devices=True)
     # scratch is written to, and /proc holds the uid map of every kernel
-    for path in (policy.SCRATCH_INSIDE, *policy.SHARED_FOLDERS, "/proc"):
+    shared = policy.shared_folders(settings.read, settings.shown)
+    for path in (policy.SCRATCH_INSIDE, *shared, "/proc"):
         with contextlib.suppress(OSError):
             linux.set_writable(path)
 
@@ -153,7 +154,7 @@ def _private_tree(settings: messages.Start) -> None:
 def _import_ours(settings: messages.Start) -> None:
     """Import our own modules while they can still be read: no file of ours is shown inside."""
     os.environ.clear()
-    os.environ.update(policy.environment(settings.scratch if not settings.isolate else "/tmp"))
+    os.environ.update(policy.environment(settings.scratch))
     sys.path[:] = settings.path
     sys.modules["debugpy"] = None  # type: ignore[assignment]  # half of a kernel's start-up
     importlib.import_module("grader.sandbox.kernel_process")
@@ -165,6 +166,8 @@ def _import_ours(settings: messages.Start) -> None:
 
 def _import_libraries(settings: messages.Start) -> None:
     """Import what notebooks import, inside the walls: what fails here would fail there."""
+    if not os.path.isdir(settings.scratch):
+        os.environ.update(policy.environment(policy.SCRATCH_INSIDE))
     for name in settings.preload:
         importlib.import_module(name)
     from grader.sandbox import kernel_process  # noqa: PLC0415  (imports torch and ipykernel)
