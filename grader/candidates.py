@@ -10,13 +10,14 @@ Here: what the source says and the names say. Not here: judging a candidate (`gr
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
-from dataclasses import dataclass
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-from grader.kernel.student import Captured
+from grader.kernel.facts import Captured
 from grader.records import Cell
 from grader.settings import Exercise
 
@@ -25,6 +26,7 @@ _PLAIN_PYTHON = TransformerManager()  # type: ignore[no-untyped-call]
 _KINDS = {
     "function": ("function",),
     "class": ("class", "function"),  # a factory function is accepted where a class is asked for
+    "method": ("method", "function"),  # or a plain function of the object
     "values": ("tensor", "module", "plain"),
 }
 
@@ -33,35 +35,43 @@ _KINDS = {
 class Source:
     """What one cell's text says about names."""
 
-    imports: frozenset[str] = frozenset()
+    imports: Mapping[str, str] = field(default_factory=dict)
+    """What imports bind, and of what: `F` of `torch.nn.functional`."""
     binds: frozenset[str] = frozenset()
     star: bool = False
     mentions: frozenset[str] = frozenset()
-    """Dotted names that are used, as they are written: `F.conv2d`."""
+    """Names that are used, as they are written: `F.conv2d`."""
 
 
 def read_source(source: str) -> Source:
     """Read what a cell binds; a cell that is no Python, even without its magics, binds nothing."""
     try:
-        tree = ast.parse(_PLAIN_PYTHON.transform_cell(source))
+        with warnings.catch_warnings():  # "\d" in a student's string is no matter of ours
+            warnings.simplefilter("ignore")
+            tree = ast.parse(_PLAIN_PYTHON.transform_cell(source))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Source()
-    imports: set[str] = set()
+    imports: dict[str, str] = {}
     binds: set[str] = set()
     mentions: set[str] = set()
     star = False
     for node in ast.walk(tree):
         match node:
-            case ast.Import(names=names) | ast.ImportFrom(names=names):
-                imports.update((name.asname or name.name).split(".")[0] for name in names)
+            case ast.Import(names=names):
+                for name in names:
+                    first = name.name.split(".")[0]
+                    imports[name.asname or first] = name.name if name.asname else first
+            case ast.ImportFrom(names=names, module=module):
+                for name in names:
+                    imports[name.asname or name.name] = f"{module}.{name.name}"
                 star = star or any(name.name == "*" for name in names)
-            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
-                binds.add(name)
-            case ast.Name(id=name, ctx=ast.Store()):
-                binds.add(name)
-            case ast.Attribute():
+            case ast.FunctionDef(name=bound) | ast.ClassDef(name=bound):
+                binds.add(bound)
+            case ast.Name(id=bound, ctx=ast.Store()):
+                binds.add(bound)
+            case ast.Name() | ast.Attribute():
                 mentions.add(_dotted(node))
-    return Source(frozenset(imports), frozenset(binds), star, frozenset(mentions))
+    return Source(imports, frozenset(binds), star, frozenset(mentions))
 
 
 def own_definitions(catalog: Sequence[Captured], cells: Sequence[Cell]) -> list[Captured]:
@@ -100,21 +110,30 @@ def callables(own: Sequence[Captured]) -> dict[str, Captured]:
     return {entry.name: entry for entry in own if entry.kind in ("function", "class")}
 
 
-def forbidden_names(cell: Cell, forbid: Sequence[str]) -> list[str]:
-    """Return those of the forbidden dotted names that a cell uses, by their last parts.
+def forbidden_names(cell: Cell, forbid: Sequence[str], cells: Sequence[Cell] = ()) -> list[str]:
+    """Return those of the forbidden dotted names that a cell uses.
 
-    `torch.nn.functional.conv2d` is found as `F.conv2d` too: the last two parts differ, but an
-    alias of a module is an alias of its last part.
+    `torch.nn.functional.conv2d` is found as `F.conv2d` too, whichever of `cells` holds the import;
+    `self.conv2d` and a function `conv2d` of the student's own are something else. Not found: a
+    name that is put together while the code runs.
     """
-    used = {name.split(".")[-1] for name in read_source(cell.source).mentions}
-    return [name for name in forbid if name.split(".")[-1] in used]
+    if not forbid:
+        return []
+    aliases: dict[str, str] = {}
+    for one in (*cells, cell):
+        if one.kind == "code":
+            aliases.update(read_source(one.source).imports)
+    used = set()
+    for name in read_source(cell.source).mentions:
+        first, dot, rest = name.partition(".")
+        used.add(f"{aliases.get(first, first)}{dot}{rest}")
+    return [name for name in forbid if name in used]
 
 
-def _dotted(node: ast.Attribute) -> str:
-    parts = [node.attr]
-    value = node.value
-    while isinstance(value, ast.Attribute):
-        parts.append(value.attr)
-        value = value.value
-    parts.append(value.id if isinstance(value, ast.Name) else "")
+def _dotted(node: ast.expr) -> str:
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    parts.append(node.id if isinstance(node, ast.Name) else "")
     return ".".join(reversed(parts))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -34,7 +35,10 @@ IsolationOption = Annotated[
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="Folder that holds FashionMNIST/raw.")
 ]
-SeedOption = Annotated[int, typer.Option("--seed", help="Of examples, kernels and training.")]
+SeedOption = Annotated[
+    int,
+    typer.Option("--seed", min=0, max=2**32 - 1, help="Of examples, kernels and training."),
+]
 
 
 @app.command()
@@ -71,7 +75,8 @@ def grade(
     running.write(run, out)
     if not quiet:
         Console().print(summary_table(run.results, max_points=run.max_points))
-        print(f"\n{len(run.results)} submissions; reports in {out / 'report.html'}")
+        count = f"{len(run.results)} submission{'s' * (len(run.results) != 1)}"
+        print(f"\n{count}; reports in {out / 'report.html'}")
     raise typer.Exit(_exit_code(run, strict=strict))
 
 
@@ -139,6 +144,9 @@ def list_command(
 
 def main() -> NoReturn:
     """Run a command; an error of ours on purpose is a sentence, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a name the terminal cannot write ends no run
+            stream.reconfigure(errors="replace")
     try:
         app()
     except (UsageError, SubmissionError) as error:

@@ -7,6 +7,7 @@ Not here: many submissions (`scheduling.py`), how a check is run (`checks/sessio
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -23,8 +24,9 @@ from grader.candidates import forbidden_names
 from grader.checks.diagnosis import Diagnosis
 from grader.checks.session import CheckSession
 from grader.errors import SandboxError, UsageError
+from grader.kernel.facts import Captured
 from grader.kernel.processes import WarmParent
-from grader.kernel.student import Captured, Student
+from grader.kernel.student import Student
 from grader.notebook import OpenNotebook
 from grader.plan import DEFAULT_SEED, Plan
 from grader.records import (
@@ -105,29 +107,27 @@ class Grader:
         return OpenNotebook(submission, self._warm, self.plan.spending, self.plan.seed)
 
     def _grade_readable(self, submission: Submission, result: SubmissionResult) -> SubmissionResult:
+        try:
+            return self._judged(submission, result)
+        except Exception:  # our side: once more, from a new warm process where that one is gone
+            pass
+        try:
+            return self._judged(submission, result)
+        except Exception as error:  # a person is asked, and the class goes on
+            reason = _in_words(error)
+        exercises = tuple(self._broken(e, reason) for e in self.plan.assignment.exercises)
+        problem = f"Our side failed, no points are lost: {reason}"
+        return replace(result, status=Status.BROKEN, exercises=exercises, problem=problem)
+
+    def _judged(self, submission: Submission, result: SubmissionResult) -> SubmissionResult:
         answers = collect_answers(submission.cells, handed_out=self._handed_out)
-        result = replace(result, answers=answers)
-        for last_try in (False, True):
-            try:
-                with self.open(submission) as notebook:
-                    exercises = tuple(
-                        self._exercise(submission, notebook, exercise)
-                        for exercise in self.plan.assignment.exercises
-                    )
-                    cells = notebook.cells
-                break
-            except SandboxError as error:
-                # our side: try once more from a new warm process, then ask for a person
-                if last_try:
-                    exercises = tuple(
-                        self._broken(exercise, str(error))
-                        for exercise in self.plan.assignment.exercises
-                    )
-                    problem = f"Our side failed, no points are lost: {error}"
-                    return replace(
-                        result, status=Status.BROKEN, exercises=exercises, problem=problem
-                    )
-        done = replace(result, exercises=exercises, cells=cells)
+        with self.open(submission) as notebook:
+            exercises = tuple(
+                self._exercise(submission, notebook, exercise)
+                for exercise in self.plan.assignment.exercises
+            )
+            cells = notebook.cells
+        done = replace(result, answers=answers, exercises=exercises, cells=cells)
         return replace(done, status=_status(done))
 
     def _exercise(
@@ -160,7 +160,7 @@ class Grader:
             made, name=candidate.name, cell=candidate.cell, source=source.source,
             other_cells=others,
         )  # fmt: skip
-        return self._without_forbidden(made, source)
+        return self._without_forbidden(made, source, submission.cells)
 
     def _mistake(
         self,
@@ -174,8 +174,10 @@ class Grader:
 
         return self._diagnosis.name_mistake(exercise, checks, again)
 
-    def _without_forbidden(self, result: ExerciseResult, cell: Cell) -> ExerciseResult:
-        used = forbidden_names(cell, self.plan.assignment.forbid)
+    def _without_forbidden(
+        self, result: ExerciseResult, cell: Cell, cells: tuple[Cell, ...]
+    ) -> ExerciseResult:
+        used = forbidden_names(cell, self.plan.assignment.forbid, cells)
         if not used:
             return result
         message = f"This assignment asks you not to use {', '.join(used)}."
@@ -253,6 +255,15 @@ def opened_for_debugging(path: Path) -> Iterator[Any]:
             yield Notebook(notebook)
     finally:
         warm.close()
+
+
+def _in_words(error: Exception) -> str:
+    """Describe a fault of ours: on purpose a sentence, otherwise with the place to look at."""
+    if isinstance(error, SandboxError):
+        return str(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(place.filename).name}, line {place.lineno}"
+    return f"{type(error).__name__}: {error} ({where})"
 
 
 def _merit(checks: list[CheckResult]) -> tuple[bool, Fraction, int]:

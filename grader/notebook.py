@@ -15,11 +15,12 @@ from types import TracebackType
 from typing import Self
 
 from grader.candidates import callables, candidates_for, own_definitions
-from grader.errors import CallTimedOut, KernelDied
+from grader.errors import CallTimedOut, KernelDied, StudentError
 from grader.kernel import wire
 from grader.kernel.execution import RunNotebook, run_notebook
+from grader.kernel.facts import Captured
 from grader.kernel.processes import WarmParent
-from grader.kernel.student import Captured, Student
+from grader.kernel.student import Student
 from grader.records import CellRun, Limits, Submission
 from grader.settings import Exercise
 
@@ -73,7 +74,7 @@ class OpenNotebook:
         """Return the student for one candidate: its helpers stand as they did at its cell."""
         definitions = dict(self.known)
         self._exercise = exercise.name
-        if candidate is not None and candidate.kind in ("function", "class"):
+        if candidate is not None and candidate.kind in ("function", "class", "method"):
             definitions[exercise.name] = candidate
             definitions[candidate.name] = candidate
             self._world = candidate.cell
@@ -131,11 +132,11 @@ class OpenNotebook:
     def _catalog(self) -> list[Captured]:
         try:
             return Student(self._run.connection, {}).catalog()
-        except KernelDied:  # it has ended itself after the last cell, by a thread or a timer
+        except StudentError:  # it ended itself or hangs after its last cell: by a thread, a patch
             return []
 
     def _select(self) -> None:
         try:
             Student(self._run.connection, {}).select(self._world)
-        except KernelDied:
+        except StudentError:
             return  # the next question says so

@@ -56,7 +56,10 @@ class Show:
         if self._console is not None:
             number = f"[{self._done}/{self._total}]"
             self._console.print(
-                f"{number} {_in_words(event.result)}", markup=False, highlight=False
+                f"{number} {_in_words(event.result)}",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
             )
 
 

@@ -67,7 +67,6 @@ def grade_and_store(
         fresh: grade again what is stored.
         show: is told of every event.
     """
-    out.mkdir(parents=True, exist_ok=True)
     keys = [plan.key(submission) for submission in submissions]
     options = _options(plan)
     with Gradebook.open(out / GRADEBOOK) as gradebook:

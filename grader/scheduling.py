@@ -190,6 +190,8 @@ def _work(plan: Plan, pipe: Connection) -> None:
             pipe.send("ready")
             while isinstance(submission := _receive(pipe), Submission):
                 pipe.send(grader.grade(submission))
+    except BrokenPipeError:
+        return  # the main process is gone, and with it whoever would store the result
     except GraderError as error:
         with suppress(OSError):
             pipe.send(_crossing(error))

@@ -11,6 +11,7 @@ themselves (`checks/`), which are collected by pytest.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -33,7 +34,7 @@ class Exercise:
     name: str
     title: str
     section: str
-    kind: Literal["function", "class", "values"]
+    kind: Literal["function", "class", "method", "values"]
     names: tuple[str, ...]
     """Names looked for in a notebook, as patterns; the first is the book's."""
     optional: bool
@@ -80,7 +81,7 @@ class Assignment:
 class _ExerciseFile(msgspec.Struct, forbid_unknown_fields=True):
     title: str
     section: str
-    kind: Literal["function", "class", "values"]
+    kind: Literal["function", "class", "method", "values"]
     names: list[str]
     optional: bool = False
 
@@ -122,7 +123,12 @@ def load_assignment(name: str | Path) -> Assignment:
             "a folder with an assignment.toml is right too."
         )
     folder = folder.resolve()
-    settings = _read(folder / "assignment.toml", _AssignmentFile)
+    path = folder / "assignment.toml"
+    settings = _read(path, _AssignmentFile)
+    if unknown := settings.points.keys() - set(settings.exercises):
+        raise CourseError(f"{path}: points of {', '.join(sorted(unknown))}, which is no exercise.")
+    if len(set(settings.exercises)) < len(settings.exercises):
+        raise CourseError(f"{path}: an exercise is listed twice.")
     exercises = tuple(
         _load_exercise(folder / exercise, settings.points.get(exercise))
         for exercise in settings.exercises
@@ -132,7 +138,7 @@ def load_assignment(name: str | Path) -> Assignment:
         title=settings.title,
         folder=folder,
         exercises=exercises,
-        limits=_limits(folder / "assignment.toml", settings.limits),
+        limits=_limits(path, settings.limits),
         forbid=tuple(settings.forbid),
         digest=_digest(folder),
     )
@@ -144,8 +150,13 @@ def _load_exercise(folder: Path, total: int | str | None) -> Exercise:
         raise CourseError(f"{folder / 'exercise.toml'}: names must not be empty.")
     try:
         points = None if total is None else Fraction(total)
-    except ValueError:
-        raise CourseError(f"{folder.parent}: points of {folder.name} are no number.") from None
+    except (ValueError, ZeroDivisionError):
+        points = Fraction(-1)
+    if points is not None and points < 0:
+        raise CourseError(
+            f"{folder.parent / 'assignment.toml'}: points.{folder.name} = {total!r} is not "
+            'possible; give a number from 0 on, such as 10 or "7/2".'
+        )
     if points is None and settings.optional:
         points = Fraction(0)
     return Exercise(
@@ -163,7 +174,8 @@ def _load_exercise(folder: Path, total: int | str | None) -> Exercise:
 def _limits(path: Path, values: dict[str, float]) -> Limits:
     known = {name: type(value) for name, value in vars(Limits()).items()}
     for name, value in values.items():
-        if name not in known or value <= 0:
+        # what is counted is at least 1; what is measured is more than 0
+        if name not in known or not math.isfinite(value) or known[name](value) <= 0:
             raise CourseError(
                 f"{path}: limits.{name} = {value} is not possible. Known: {', '.join(known)}."
             )

@@ -311,13 +311,17 @@ class DenseNet(Classifier):
     """A densely connected network: dense blocks, with a transition that halves between them.
 
     Args:
-        num_channels: channels of the stem; it has 64.
+        num_channels: channels of the stem, which has 64.
         growth_rate: channels that each convolution block adds.
         arch: number of convolution blocks of each dense block.
         lr: step size.
         num_classes: number of logits.
 
-    Source: Dive into Deep Learning, 8.7.4; no bottlenecks, unlike torchvision's.
+    Raises:
+        ValueError: `num_channels` is not 64.
+
+    Source: Dive into Deep Learning, 8.7.4; no bottlenecks, unlike torchvision's. The book lets
+    other `num_channels` pass, though its stem has 64 whatever they are.
     """
 
     def __init__(
@@ -328,6 +332,8 @@ class DenseNet(Classifier):
         lr: float = 0.1,
         num_classes: int = 10,
     ) -> None:
+        if num_channels != 64:
+            raise ValueError(f"num_channels must be the stem's 64, got {num_channels}")
         layers: list[nn.Module] = [_stem()]
         for i, num_convs in enumerate(arch):
             layers.append(DenseBlock(num_convs, growth_rate))

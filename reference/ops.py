@@ -185,7 +185,7 @@ def convolve(
     if x.ndim != 4 or k.ndim != 4:
         raise ValueError(f"x and k must have 4 axes, got shapes {(*x.shape,)} and {(*k.shape,)}")
     (N, CI, H, W), (CO, CG, KH, KW) = x.shape, k.shape
-    if CG * groups != CI or CO % groups:
+    if groups < 1 or CG * groups != CI or CO % groups:
         raise ValueError(f"{groups} groups do not fit shapes {(*x.shape,)} and {(*k.shape,)}")
     if bias is not None and bias.shape != (CO,):
         raise ValueError(f"bias must have shape {(CO,)}, got {(*bias.shape,)}")
@@ -267,8 +267,9 @@ def pad2d(
     Returns:
         Shape (..., top + H + bottom, left + W + right), a new tensor.
     Raises:
-        ValueError: an unknown mode, negative padding, fewer than two axes, or an image too small
-            to be reflected (padding < size) or wrapped (padding <= size).
+        ValueError: an unknown mode, padding that is negative or of another length, fewer than two
+            axes, or an image too small to be reflected (padding < size) or wrapped
+            (padding <= size).
 
     Source: Dive into Deep Learning, 7.3, exercises; modes as in `torch.nn.functional.pad`.
     """
@@ -276,6 +277,8 @@ def pad2d(
         raise ValueError(f"x must have at least two axes, got shape {(*x.shape,)}")
     if isinstance(padding, int) or len(padding) == 2:
         (top, left), (bottom, right) = as_pair(padding), as_pair(padding)
+    elif len(padding) != 4:
+        raise ValueError(f"padding must be one, two or four numbers, got {tuple(padding)}")
     else:
         left, right, top, bottom = padding
     H, W = x.shape[-2:]

@@ -92,9 +92,9 @@ def conv2d_parameters(
     """Count the numbers of a convolution: out * in / groups * KH * KW, and out for the bias.
 
     Raises:
-        ValueError: `groups` does not divide both numbers of channels.
+        ValueError: `groups` is below 1 or does not divide both numbers of channels.
     """
-    if in_channels % groups or out_channels % groups:
+    if groups < 1 or in_channels % groups or out_channels % groups:
         raise ValueError(f"{groups} groups do not divide {in_channels} and {out_channels} channels")
     weight = out_channels * (in_channels // groups) * prod(as_pair(kernel))
     return weight + (out_channels if bias else 0)

@@ -11,9 +11,10 @@ from typing import Any
 
 from grader.checks.session import CheckSession
 from grader.kernel.connection import LocalConnection
+from grader.kernel.facts import Captured
 from grader.kernel.guest import Guest
 from grader.kernel.recorder import Recorder
-from grader.kernel.student import Captured, Student
+from grader.kernel.student import Student
 from grader.records import CheckResult
 from grader.settings import Exercise
 

@@ -9,7 +9,7 @@ Here: hooks and fixtures. Not here: drawing and shrinking (`properties.py`), poi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import pytest
 
 from grader.checks.marks import check_of
 from grader.checks.properties import PROFILE, Properties, is_property
+from grader.errors import GraderError
 from grader.plan import DEFAULT_SEED
 
 ERROR = pytest.StashKey[BaseException]()
@@ -83,16 +84,25 @@ class _OneSubmission(CheckPlugin):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self._path = path
-
-    @pytest.fixture(scope="session")
-    def notebook(self) -> Iterator[Any]:
-        """Run the notebook once, in the sandbox, and keep its kernel for all checks."""
-        from grader.grading import opened_for_debugging  # noqa: PLC0415  (only then torch is paid)
-
-        with opened_for_debugging(self._path) as notebook:
-            yield notebook
+        self._open = ExitStack()
+        self._notebook: Any = None
 
     @pytest.fixture
-    def student(self, request: pytest.FixtureRequest, notebook: Any) -> Any:
+    def student(self, request: pytest.FixtureRequest) -> Any:
         """Return the student, with the candidate for the exercise of this test."""
-        return notebook.student_for(request.path.parent)
+        if self._notebook is None:
+            self._notebook = self._run_once()
+        return self._notebook.student_for(request.path.parent)
+
+    def pytest_unconfigure(self) -> None:
+        """End the notebook's kernel."""
+        self._open.close()
+
+    def _run_once(self) -> Any:
+        """Run the notebook, in the sandbox, and keep its kernel for all checks."""
+        from grader.grading import opened_for_debugging  # noqa: PLC0415  (only then torch is paid)
+
+        try:
+            return self._open.enter_context(opened_for_debugging(self._path))
+        except GraderError as error:
+            pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)

@@ -40,6 +40,8 @@ _QUIET = ["--disable-plugin-autoload", "--import-mode=importlib", "--capture=no"
 _QUIET += [
     f"-pno:{plugin}"
     for plugin in (
+        # `exercises/conftest.py` asks for it, for people; here the session brings its own
+        "grader.checks.plugin",
         *("cacheprovider", "warnings", "terminal", "faulthandler", "junitxml", "doctest"),
         *("unittest", "pastebin", "setuponly", "stepwise", "debugging", "logging"),
         *("threadexception", "unraisableexception"),
@@ -63,25 +65,27 @@ class CheckSession:
         shrink_s: float = 10.0,
     ) -> None:
         self._plugin = CheckPlugin(seed, shrink_s)
-        self._exercises = exercises
+        self.exercises = tuple(exercises)
         self._course = course
 
     def __enter__(self) -> Self:
         # checks import `reference`, which lies beside `exercises`
         if str(self._course) not in sys.path:
             sys.path.insert(0, str(self._course))
-        folders = [str(exercise.folder) for exercise in self._exercises]
-        args = [*folders, *_QUIET, "-c", os.devnull, f"--rootdir={self._course}"]
+        folders = [str(exercise.folder) for exercise in self.exercises]
+        args = [*folders, *_QUIET, "-c", os.devnull]
+        # a conftest.py of the course may hold fixtures; one above it is somebody else's
+        args += [f"--rootdir={self._course}", f"--confcutdir={self._course}"]
         # pytest.main() would collect for every student anew; xdist builds its sessions this way too
-        self._config = _prepareconfig(args, [self._plugin])
+        self._config = _prepareconfig(args, [self._plugin, _CollectionErrors()])
         self._config._do_configure()
-        self._session = pytest.Session.from_config(self._config)
-        self._config.hook.pytest_sessionstart(session=self._session)
         try:
-            items = self._session.perform_collect()
-        except (pytest.UsageError, pytest.Collector.CollectError) as error:
-            raise errors.CourseError(f"the checks cannot be collected: {error}") from error
-        self._items = self._sorted(items)
+            self._session = pytest.Session.from_config(self._config)
+            self._config.hook.pytest_sessionstart(session=self._session)
+            self._items = self._sorted(self._session.perform_collect())
+        except BaseException:
+            self._config._ensure_unconfigure()
+            raise
         return self
 
     def __exit__(
@@ -142,7 +146,7 @@ class CheckSession:
                     body(**fixtures, **copy.deepcopy(example))
                 except (errors.CallTimedOut, errors.KernelDied, errors.OutOfMemory):
                     raise
-                except (AssertionError, errors.GraderError):
+                except Exception:  # a check that breaks on an answer has a verdict that says so
                     continue
 
     def not_asked(self, exercise: Exercise, verdict: Verdict, message: str) -> list[CheckResult]:
@@ -160,12 +164,13 @@ class CheckSession:
         return item.stash.get(ERROR, None)
 
     def _sorted(self, items: Sequence[Any]) -> dict[str, list[pytest.Function]]:
-        found: dict[str, list[pytest.Function]] = {e.name: [] for e in self._exercises}
-        by_folder = {exercise.folder: exercise.name for exercise in self._exercises}
+        found: dict[str, list[pytest.Function]] = {e.name: [] for e in self.exercises}
+        by_folder = {exercise.folder: exercise.name for exercise in self.exercises}
         for item in items:
             if check_of(item.obj) is None:
                 raise errors.CourseError(f"{item.nodeid} is no check: put @check above it.")
-            found[by_folder[item.path.parent]].append(item)
+            folder = next(parent for parent in item.path.parents if parent in by_folder)
+            found[by_folder[folder]].append(item)
         for name, checks in found.items():
             if not checks:
                 raise errors.CourseError(f"the exercise {name} has no checks.")
@@ -179,6 +184,25 @@ class CheckSession:
                     )
                 seen.add(item.name)
         return found
+
+
+class _CollectionErrors:
+    """Turns the first error of the collection into one that names the file."""
+
+    def pytest_exception_interact(
+        self, node: pytest.Item | pytest.Collector, call: pytest.CallInfo[Any]
+    ) -> None:
+        """Raise what went wrong with a file of checks; errors of a check are its verdict."""
+        if isinstance(node, pytest.Item) or call.excinfo is None:
+            return
+        error = call.excinfo.value
+        if isinstance(error, errors.CourseError):
+            raise errors.CourseError(f"{node.path}: {error}") from error
+        # pytest wraps what an import raised in a text with a traceback
+        cause = error.__cause__ or error
+        raise errors.CourseError(
+            f"{node.path} cannot be imported: {type(cause).__name__}: {cause}"
+        ) from error
 
 
 def _result(

@@ -47,6 +47,8 @@ class SandboxClient(AsyncKernelClient):
         """Connect to where output comes from."""
         channel = self._bounded(zmq.SUB, "iopub", None)
         channel.setsockopt(zmq.SUBSCRIBE, b"")
+        monitor = channel.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        self._dropped: zmq.Socket[bytes] = zmq.Socket.shadow(monitor)
         return channel
 
     def _bounded(self, kind: int, channel: str, identity: bytes | None) -> Any:
@@ -61,6 +63,7 @@ class SandboxClient(AsyncKernelClient):
 
     def execute(self, code: str, *args: Any, **kwargs: Any) -> str:
         """Send a cell, saying which one it is."""
+        self._connect_output_again()
         content = {
             "code": code,
             "silent": kwargs.get("silent", False),
@@ -73,6 +76,16 @@ class SandboxClient(AsyncKernelClient):
         message["metadata"] = {"cellId": self.cell_id}
         self.shell_channel.send(message)
         return str(message["header"]["msg_id"])
+
+    def _connect_output_again(self) -> None:
+        """Connect to the output anew where a message that was too large ended the connection."""
+        if not self._dropped.poll(0):
+            return
+        while self._dropped.poll(0):
+            self._dropped.recv_multipart()
+        output, address = self.iopub_channel.socket, self._make_url("iopub")
+        output.disconnect(address)  # a second connection to the same address would be ignored
+        output.connect(address)
 
     async def wait_for_ready(self, timeout: float | None = None) -> None:
         """Wait for the kernel's welcome, then for one answered question.

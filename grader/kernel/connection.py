@@ -18,6 +18,7 @@ from grader.errors import CallTimedOut, KernelDied, OutOfMemory, StudentRaised
 from grader.kernel import wire
 from grader.kernel.guest import Guest
 from grader.kernel.student import handle_nodes
+from grader.kernel.values import Decoder, Encoder
 
 _GRACE_S = 1.0  # from an interrupt until the kernel is killed
 
@@ -25,11 +26,20 @@ _GRACE_S = 1.0  # from an interrupt until the kernel is killed
 def encode(
     request: wire.Request, args: Sequence[object], kwargs: dict[str, object]
 ) -> list[memoryview]:
-    """Write a request with its arguments as the parts of a frame."""
-    encoder = wire.Encoder(handle_nodes)
+    """Write a request with its arguments as the parts of a frame.
+
+    Raises:
+        TypeError: an argument cannot be sent; the check that asks is at fault.
+    """
+    encoder = Encoder(handle_nodes)
     request.args = [encoder.node(arg) for arg in args]
     request.kwargs = {key: encoder.node(arg) for key, arg in kwargs.items()}
-    return wire.pack(request, encoder.payload)
+    if encoder.refused:
+        raise TypeError(f"{encoder.refused[0]} cannot be sent to the student's code")
+    try:
+        return wire.pack(request, encoder.payload)
+    except wire.WireError as error:
+        raise TypeError(f"the arguments cannot be sent to the student's code: {error}") from None
 
 
 def read_answer(
@@ -45,9 +55,10 @@ def read_answer(
         failure = reply.failure
         kind = "" if failure.refused else failure.kind[:200]
         raise StudentRaised(call, kind or "It", failure.message[:2_000], failure.where[:200])
+    decoder = Decoder(payload, decode)
     return wire.Answer(
-        wire.decode(reply.value, payload, decode),
-        [wire.decode(node, payload, decode) for node in reply.arguments],
+        decoder.value(reply.value),
+        [decoder.value(node) for node in reply.arguments],
         reply.printed[:100_000],
     )
 

@@ -16,7 +16,7 @@ import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -180,6 +180,7 @@ class _CellRunner(NotebookClient):
         self._received = 0
         self._flooded = False
         self._late = False
+        self._limit_s = limits.cell_s
 
     async def connect(self) -> SandboxClient:
         """Connect to the kernel, which has been started, and wait until it answers."""
@@ -194,7 +195,7 @@ class _CellRunner(NotebookClient):
     async def run(self, position: int, index: int, limit_s: float) -> CellRun:
         """Run one cell and say how it went."""
         self._received, self._flooded, self._late = 0, False, False
-        self.timeout = limit_s  # type: ignore[assignment]  # seconds need not be whole
+        self._limit_s = limit_s
         cell = self.nb.cells[position]
         started = time.perf_counter()
         watch = self._notice_death()
@@ -228,6 +229,10 @@ class _CellRunner(NotebookClient):
         if watchdog is not None and watchdog.out_of_memory:
             return f"needed more than {watchdog.out_of_memory >> 20} MiB of memory"
         return "ended the notebook's process"
+
+    def _get_timeout(self, cell: NotebookNode | None) -> int | None:
+        # nbclient's own setting takes whole seconds only, and waits as well with a fraction
+        return cast(int, self._limit_s)
 
     async def _async_handle_timeout(
         self, timeout: int, cell: NotebookNode | None = None

@@ -16,20 +16,25 @@ import os
 import random
 import signal
 import socket
+import sys
 import traceback
+import types
 from collections.abc import Callable
-from contextlib import redirect_stdout
+from contextlib import nullcontext, redirect_stdout
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from grader.kernel import wire
+from grader.kernel.layers import NothingIsDrawn, layer_size, repeats_to, run_layers
 from grader.kernel.recorder import HOOK, Recorder, StatementReporter
+from grader.kernel.values import Decoder, Encoder, plain_text
 
 _MOST_PRINTED = 64_000
-_MOST_LAYERS = 2_000
+_METHODS = 1_000_000  # numbers of methods begin here, past those of all other definitions
 
 
 class Refused(Exception):
@@ -52,6 +57,7 @@ class Guest:
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
         self.kept: dict[int, Any] = {}
+        self.methods: list[types.FunctionType] = []
 
     def answer(self, request: wire.Request, payload: bytearray) -> list[memoryview]:
         """Carry out one request and return its reply as the parts of a frame."""
@@ -62,16 +68,18 @@ class Guest:
             if number is None or not _is_worth_keeping(value):
                 return wire.RefusalNode(_describe(value))
             self.kept[number] = value
-            return wire.HandleNode(number, _type_name(value), isinstance(value, nn.Module))
+            name = plain_text(_type_name(value), 200)
+            return wire.HandleNode(number, name, isinstance(value, nn.Module))
 
-        encoder = wire.Encoder(keep)
+        encoder = Encoder(keep)
         printed = _Printed()
         reply = wire.Reply(request.number)
         try:
             operation: Callable[[wire.Request, list[Any], dict[str, Any]], Any]
             operation = getattr(self, f"op_{request.op}")
-            args = [wire.decode(node, payload, self._object) for node in request.args]
-            kwargs = {k: wire.decode(v, payload, self._object) for k, v in request.kwargs.items()}
+            decoder = Decoder(payload, self._object)
+            args = [decoder.value(node) for node in request.args]
+            kwargs = {key: decoder.value(node) for key, node in request.kwargs.items()}
             _seed(request.seed)
             with redirect_stdout(printed):
                 value = operation(request, args, kwargs)
@@ -79,17 +87,24 @@ class Guest:
             if request.back:
                 reply.arguments = [encoder.node(arg) for arg in args]
         except BaseException as error:  # SystemExit and KeyboardInterrupt are answers too
-            encoder = wire.Encoder(keep)
+            encoder = Encoder(keep)
             reply = wire.Reply(request.number, failure=self._failure(error))
         if request.printed:
-            reply.printed = printed.getvalue()
-        return wire.pack(reply, encoder.payload)
+            reply.printed = plain_text(printed.getvalue(), _MOST_PRINTED)
+        try:
+            return wire.pack(reply, encoder.payload)
+        except wire.WireError:
+            return failed(request.number, Refused("more came back than one answer may hold"))
 
     # ------------------------------------------------------------------ operations
 
     def op_catalog(self, request: wire.Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """List every captured definition: number, name, cell, kind, imported."""
-        return [(d.number, d.name, d.cell, d.kind, d.imported) for d in self.recorder.definitions]
+        """List every captured definition, methods last: number, name, cell, kind, imported."""
+        made = [(d.number, d.name, d.cell, d.kind, d.imported) for d in self.recorder.definitions]
+        return made + [
+            (_METHODS + number, name, cell, "method", False)
+            for number, (name, cell) in enumerate(self._find_methods())
+        ]
 
     def op_select(self, request: wire.Request, args: list[Any], kwargs: dict[str, Any]) -> None:
         """Begin anew, with functions' helpers as they stood when cell `args[0]` had run."""
@@ -129,10 +144,14 @@ class Guest:
 
     def op_sizes(self, request: wire.Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Return the shapes of parameters by name, in module order, without their values."""
-        return {k: tuple(p.shape) for k, p in self._module(request).named_parameters()}
+        return {k: layer_size(p) for k, p in self._module(request).named_parameters()}
 
     def op_load(self, request: wire.Request, args: list[Any], kwargs: dict[str, Any]) -> None:
-        """Write values into the parameters (`args[0]`) and buffers (`args[1]`), in module order."""
+        """Write values into the parameters (`args[0]`) and buffers (`args[1]`), in module order.
+
+        A value may have axes of length 1 where the same numbers repeat. A lazy parameter that no
+        forward has filled stays as it is.
+        """
         module = self._module(request)
         for what, values, places in (
             ("parameters", args[0], list(module.parameters())),
@@ -143,7 +162,9 @@ class Guest:
             if len(values) != len(places):
                 raise Refused(f"it has {len(places)} {what}, not {len(values)}")
             for number, (place, value) in enumerate(zip(places, values, strict=True)):
-                if tuple(place.shape) != tuple(value.shape):
+                if is_lazy(place):
+                    continue
+                if not repeats_to(value, place):
                     shapes = f"shape {tuple(place.shape)}, not {tuple(value.shape)}"
                     raise Refused(f"number {number} of its {what} has {shapes}")
                 with torch.no_grad():
@@ -158,24 +179,55 @@ class Guest:
         (y.sum() if upstream is None else (y * upstream).sum()).backward()
         return {name: parameter.grad for name, parameter in module.named_parameters()}
 
-    def op_layers(self, request: wire.Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """Run a module and list its innermost modules in the order in which they are called."""
+    def op_reached(self, request: wire.Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Say by parameter name whether a gradient reaches it that is not 0.
+
+        The numbers of the result count differently, lest a softmax sum to a constant.
+        """
         module = self._module(request)
-        found: list[tuple[str, str, tuple[int, ...]]] = []
+        module.zero_grad(set_to_none=True)
+        y = module(*args)
+        (y.flatten() * torch.arange(1.0, y.numel() + 1)).sum().backward()
+        grads = {name: parameter.grad for name, parameter in module.named_parameters()}
+        return {name: grad is not None and bool(grad.any()) for name, grad in grads.items()}
+
+    def op_layers(self, request: wire.Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Run a module and list its innermost modules in the order in which they are called.
+
+        With `kwargs['undrawn']` lazy weights hold whatever is in memory: they are written next.
+        """
+        module = self._module(request)
         names = {id(part): name for name, part in module.named_modules()}
+        with NothingIsDrawn() if kwargs.get("undrawn") else nullcontext():
+            calls, _ = run_layers(module, args)
+        return [(names.get(id(part), ""), type(part).__name__, shape) for part, shape in calls]
 
-        def note(part: nn.Module, _inputs: Any, output: Any) -> None:
-            if isinstance(output, torch.Tensor) and len(found) < _MOST_LAYERS:
-                found.append((names.get(id(part), ""), type(part).__name__, tuple(output.shape)))
+    def op_outline(self, request: wire.Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Make a module and run it on an input of shape `args[0]`, at next to no cost.
 
-        leaves = [part for part in module.modules() if not any(True for _ in part.children())]
-        hooks = [part.register_forward_hook(note) for part in leaves]
-        try:
-            module(*args, **kwargs)
-        finally:
-            for hook in hooks:
-                hook.remove()
-        return found
+        The batch is empty and weights are not drawn, so that all shapes are there and nothing is
+        computed. (The meta device does the same, but its first use imports for 1.6 s.) Code that
+        cannot run on an empty batch gets one image. Returns the innermost modules with parameters
+        in the order of calls (shapes of parameters, shape of output), the shapes of all
+        parameters, and the shape of the result.
+        """
+        for batch in (0, 1):
+            with torch.no_grad(), NothingIsDrawn():
+                try:
+                    module = self._target(request)(*args[1:], **kwargs)
+                    if not isinstance(module, nn.Module):
+                        return _describe(module)
+                    calls, y = run_layers(module.eval(), [torch.zeros(batch, *args[0][1:])])
+                    break
+                except Exception:
+                    if batch == 1:
+                        raise
+        rows = [([layer_size(p) for p in part.parameters()], shape) for part, shape in calls]
+        return (
+            [row for row in rows if row[0]],
+            [layer_size(p) for p in module.parameters()],
+            tuple(y.shape) if isinstance(y, torch.Tensor) else _describe(y),
+        )
 
     def op_rerun(self, request: wire.Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Run cell `args[0]` again in a copy of its world, with `kwargs` in place of its names.
@@ -206,7 +258,26 @@ class Guest:
     def _target(self, request: wire.Request) -> Any:
         if request.handle >= 0:
             return self.kept[request.handle]
+        if request.definition >= _METHODS:
+            return self.methods[request.definition - _METHODS]
         return self.recorder.definitions[request.definition].value
+
+    def _find_methods(self) -> list[tuple[str, int]]:
+        """Name the methods that cells gave to classes; `@add_to_class` leaves no name behind."""
+        made = self.recorder.definitions
+        classes = [d.value for d in made if d.kind == "class"]
+        classes += [
+            c for c in vars(sys.modules.get("d2l.torch", object)).values() if isinstance(c, type)
+        ]
+        known = {(d.name, id(d.value)) for d in made}
+        found: dict[tuple[str, int], tuple[types.FunctionType, int]] = {}
+        for name, value in (pair for c in classes for pair in vars(c).items()):
+            if isinstance(value, types.FunctionType) and (name, id(value)) not in known:
+                cell = self.recorder.files.get(value.__code__.co_filename)
+                if cell is not None and not name.startswith("_"):
+                    found.setdefault((name, id(value)), (value, cell))
+        self.methods = [value for value, _ in found.values()]
+        return [(name, cell) for (name, _), (_, cell) in found.items()]
 
     def _module(self, request: wire.Request) -> nn.Module:
         target = self._target(request)
@@ -218,14 +289,18 @@ class Guest:
         return self.kept[node.number]
 
     def _failure(self, error: BaseException) -> wire.Failure:
-        message = _text(error)[:2_000]
         where = ""
         for frame in reversed(traceback.extract_tb(error.__traceback__)):
             cell = self.recorder.files.get(frame.filename)
             if cell is not None:
                 where = f"cell {cell}, line {frame.lineno}, in {frame.name}"
                 break
-        return wire.Failure(type(error).__name__[:200], message, where, isinstance(error, Refused))
+        return _in_words(error, where)
+
+
+def failed(number: int, error: BaseException) -> list[memoryview]:
+    """Return the reply to a request that could not be answered, as the parts of a frame."""
+    return wire.pack(wire.Reply(number, failure=_in_words(error)), wire.Payload())
 
 
 def serve(guest: Guest, descriptor: int) -> None:
@@ -247,6 +322,8 @@ def serve(guest: Guest, descriptor: int) -> None:
                 working = True
                 try:
                     parts = guest.answer(request, data)
+                except BaseException as error:  # an interrupt while the answer was written
+                    parts = failed(request.number, error)
                 finally:
                     working = False
                 for part in parts:
@@ -269,7 +346,10 @@ def _read(channel: socket.socket, size: int) -> bytearray:
 def _seed(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
+    # torch.manual_seed formats the stack three times, for devices that are not there: 0.7 ms a call
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        torch.cuda.manual_seed_all(seed)
 
 
 def _is_worth_keeping(value: object) -> bool:
@@ -289,8 +369,14 @@ def _type_name(value: object) -> str:
     return str(type(value).__name__)[:200]
 
 
-def _text(error: BaseException) -> str:
+def _in_words(error: BaseException, where: str = "") -> wire.Failure:
     try:
-        return str(error)
+        message = str(error)
     except BaseException:
-        return "(its message cannot be read)"
+        message = "(its message cannot be read)"
+    return wire.Failure(
+        plain_text(_type_name(error), 200),
+        plain_text(message, 2_000),
+        plain_text(where, 200),
+        refused=isinstance(error, Refused),
+    )

@@ -7,6 +7,7 @@ Not here: what runs inside (`sandbox/`), Jupyter's view of a kernel (`provisione
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import itertools
 import os
 import select
@@ -27,6 +28,7 @@ _BOOT = policy.PACKAGE / "sandbox" / "boot.py"
 _PACKET = 1 << 18
 _START_S = 120.0
 _FIRST_UID = 200_000
+_PREFIX, _CLAIM = "grader-", "claim"
 
 
 class KernelProcess(Protocol):
@@ -59,8 +61,8 @@ class WarmParent:
     def __init__(self, *, isolate: bool = True, data: Path | None = None) -> None:
         self.isolate = isolate
         self.data = str(data.resolve()) if data else ""
-        self.scratch = Path(tempfile.mkdtemp(prefix="grader-"))
-        self.scratch.chmod(0o711)
+        _remove_abandoned()
+        self.scratch, self._claim = _claimed_folder()
         self._numbers = itertools.count(1)
         self._uids = itertools.count(_FIRST_UID + (os.getpid() % 10_000) * 100)
         self._exits: dict[int, messages.Exited] = {}
@@ -136,7 +138,8 @@ class WarmParent:
         """Return a user id of no account, for one kernel; -1 where we may not change users."""
         if not self.isolate or os.getuid() != 0 or policy.Wall.USER in self.wait().missing:
             return -1
-        return next(self._uids)
+        uid = next(self._uids)
+        return uid if _exists(uid) else -1
 
     def exited(self, number: int, timeout_s: float) -> messages.Exited | None:
         """Return how a kernel ended, waiting for the report."""
@@ -160,6 +163,9 @@ class WarmParent:
             self._process.kill()
             self._process.wait()
         shutil.rmtree(self.scratch, ignore_errors=True)
+        if self._claim >= 0:
+            os.close(self._claim)
+            self._claim = -1
 
     def _receive(self, timeout_s: float) -> tuple[messages.Answer, list[int]]:
         """Return the next answer that is not the report of an end; those are kept."""
@@ -179,6 +185,37 @@ class WarmParent:
         if not packet:
             raise KernelLost("the warm process ended")
         return messages.decode_answer(packet), descriptors
+
+
+def _claimed_folder() -> tuple[Path, int]:
+    """Make a scratch folder, and lock a file in it for as long as this process lives."""
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    folder.chmod(0o711)
+    claim = os.open(folder / _CLAIM, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    fcntl.flock(claim, fcntl.LOCK_EX)
+    return folder, claim
+
+
+def _remove_abandoned() -> None:
+    """Remove scratch folders of graders that were killed: nobody holds their locks any more."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        try:
+            claim = os.open(folder / _CLAIM, os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            continue  # somebody else's, or not yet claimed
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        except OSError:
+            continue
+        finally:
+            os.close(claim)
+
+
+def _exists(uid: int) -> bool:
+    """Say whether a user id can be taken here: some containers have only 65536 of them."""
+    rows = Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines()
+    return any(int(first) <= uid < int(first) + int(n) for first, _, n in map(str.split, rows))
 
 
 class ForkedProcess:

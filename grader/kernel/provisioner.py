@@ -66,7 +66,7 @@ class SandboxProvisioner(KernelProvisionerBase):
         self._folder = Path(tempfile.mkdtemp(prefix="k", dir=root))
         self._folder.chmod(0o755)
         uid = self._uid = self._warm.new_uid() if self._warm else -1
-        for name in ("work", "sockets"):
+        for name in ("home", "sockets"):
             made = self._folder / name
             made.mkdir(mode=0o700)
             if uid >= 0:

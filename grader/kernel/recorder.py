@@ -25,7 +25,7 @@ import torch
 from torch import nn
 
 HOOK = "__notebook_statement_done__"
-_MOST_DEFINITIONS = 4_000
+_MOST_DEFINITIONS = 3_000  # a list of all of them fits one answer
 _MOST_NUMBERS = 200_000  # of a tensor or module that is copied; larger ones are kept as they are
 _MOST_NUMBERS_IN_ALL = 20_000_000
 _PLAIN = (bool, int, float, str, tuple, list)

@@ -12,7 +12,6 @@ definition is the one to judge (`candidates.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
@@ -21,40 +20,8 @@ from torch import Tensor
 from grader.checks.compare import show
 from grader.errors import NameNotDefined, StudentRaised
 from grader.kernel import wire
+from grader.kernel.facts import Call, Captured, Layer, Outline, read_catalog, read_outline
 from grader.plan import DEFAULT_SEED
-
-
-@dataclass(frozen=True)
-class Captured:
-    """A definition as the catalog of the sandbox lists it."""
-
-    number: int
-    name: str
-    cell: int
-    kind: str
-    """function, class, module, tensor or plain."""
-    imported: bool
-    value: Any = None
-    """Its value, where values were asked for: a tensor, a number, or a `Handle`."""
-
-
-@dataclass(frozen=True)
-class Call:
-    """What a call left behind."""
-
-    value: Any
-    arguments: tuple[Any, ...] = ()
-    """The positional arguments as they were after the call."""
-    printed: str = ""
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One innermost module of a model, as it was called."""
-
-    path: str
-    kind: str
-    shape: tuple[int, ...]
 
 
 class Connection(Protocol):
@@ -132,6 +99,23 @@ class Student:
         assert isinstance(made, Handle)
         return made
 
+    def outline(self, name: str, shape: tuple[int, ...], *args: Any, **kwargs: Any) -> Outline:
+        """Make a model inside and list its shapes for an input of `shape`, computing nothing.
+
+        Shapes begin with a batch of 0 images, or of 1.
+
+        Raises:
+            NameNotDefined: the notebook has no such name.
+            StudentError: making or running it raised, or it is no module.
+        """
+        found = self._definitions.get(name)
+        if found is None:
+            raise NameNotDefined(name)
+        call = f"{call_text(name, args, kwargs)} on an input {shape}"
+        number = found.number
+        answer = self._ask("outline", name, (shape, *args), kwargs, definition=number, call=call)
+        return read_outline(call, answer.value)
+
     def values(self, name: str | None = None) -> list[Captured]:
         """Return the tensors, modules and plain values the cells bound, in order of time."""
         return self._fetch(self.catalog(), name)
@@ -152,6 +136,10 @@ class Student:
         """Return a list to which every operation and its answer are added from now on."""
         self._transcript = []
         return self._transcript
+
+    def note(self, fact: object) -> None:
+        """Add to the record what a check read out of an answer that is not its value."""
+        self._note("note", fact)
 
     def select(self, cell: int) -> None:
         """Let functions find their helpers as these stood when `cell` had run."""
@@ -187,6 +175,7 @@ class Student:
         definition: int = -1,
         handle: int = -1,
         method: str = "",
+        call: str = "",
     ) -> Call:
         self._next += 1
         # numbers for what stays inside are given out here, so that a request can name an object
@@ -204,7 +193,11 @@ class Student:
         )
         try:
             answer = self._connection.ask(
-                request, args, kwargs, call=call_text(what, args, kwargs), decode=self._handle
+                request,
+                args,
+                kwargs,
+                call=call or call_text(what, args, kwargs),
+                decode=self._handle,
             )
         except StudentRaised as error:
             self._note(op, error.kind)
@@ -290,9 +283,16 @@ class Handle:
         found = self._ask("gradients", args, {"upstream": upstream}).value
         return {name: value if isinstance(value, Tensor) else None for name, value in found.items()}
 
-    def layers(self, *args: Any) -> list[Layer]:
-        """Run the module and list its innermost layers in the order in which they are called."""
-        rows = self._ask("layers", args, {}).value
+    def reached(self, *args: Any) -> dict[str, bool]:
+        """Say by parameter name whether a gradient of the result reaches it that is not 0."""
+        return {name: bool(value) for name, value in self._ask("reached", args, {}).value.items()}
+
+    def layers(self, *args: Any, undrawn: bool = False) -> list[Layer]:
+        """Run the module and list its innermost layers in the order in which they are called.
+
+        `undrawn` saves the drawing of lazy weights, where others are loaded next.
+        """
+        rows = self._ask("layers", args, {"undrawn": True} if undrawn else {}).value
         return [
             Layer(str(path), str(kind), tuple(int(n) for n in shape)) for path, kind, shape in rows
         ]
@@ -311,16 +311,6 @@ class Handle:
         if op != "call":
             what = f"{self.type_name}.{op}"
         return self._student._ask(op, what, args, kwargs, handle=self._node.number, method=method)
-
-
-def read_catalog(rows: object) -> list[Captured]:
-    """Read what the guest lists, leaving out whatever is not an entry of a catalog."""
-    found = []
-    for row in rows if isinstance(rows, list) else []:
-        match row:
-            case (int(number), str(name), int(cell), str(kind), bool(imported)):
-                found.append(Captured(number, name[:200], cell, kind, imported))
-    return found
 
 
 def call_text(name: str, args: Sequence[object], kwargs: dict[str, object]) -> str:

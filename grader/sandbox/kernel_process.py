@@ -89,35 +89,38 @@ def serve_questions() -> None:
 
 
 def _arrange_descriptors(descriptors: list[int]) -> int:
-    """Keep a log on 1 and 2, the ready pipe and the questions; close everything else."""
+    """Keep a log on 1 and 2, the ready pipe and the questions; close everything else.
+
+    A kernel that was started cold holds the end of a pipe as well: its end is seen by that.
+    """
     os.setsid()
-    log, ready, questions = descriptors
+    log, *kept = descriptors
     null = os.open("/dev/null", os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(log, 1)
     os.dup2(log, 2)
     high = [
         os.dup2(source, _DESCRIPTORS_KEPT_AT + i, inheritable=False)
-        for i, source in enumerate((ready, questions))
+        for i, source in enumerate(kept)
     ]
-    os.closerange(3, _DESCRIPTORS_KEPT_AT)
-    os.dup2(high[0], _READY, inheritable=False)
-    os.dup2(high[1], _QUESTIONS, inheritable=False)
-    os.closerange(_QUESTIONS + 1, 1024)
+    os.closerange(_READY, _DESCRIPTORS_KEPT_AT)
+    for place, source in enumerate(high, start=_READY):
+        os.dup2(source, place, inheritable=False)
+    os.closerange(_READY + len(high), 1024)
     return _READY
 
 
 def _enter_scratch(folder: str) -> None:
     os.umask(0o077)
-    os.chdir(f"{folder}/work")
-    os.environ.update(policy.environment(f"{folder}/work"))
+    os.chdir(f"{folder}/home")
+    os.environ.update(policy.environment(f"{folder}/home"))
     tempfile.tempdir = None
 
 
 def _lock_up(
     order: messages.Fork, folder: str, missing: dict[str, str], settings: messages.Start
 ) -> None:
-    work = f"{folder}/work"
+    work = f"{folder}/home"
     shared: tuple[str, ...] = ()
     if Wall.ROOT not in missing:
         shared = policy.shared_folders(settings.read, settings.shown)
@@ -203,7 +206,7 @@ def _kernel(order: messages.Fork, folder: str) -> Any:
     settings.IPKernelApp.log_level = 40
     settings.IPCompleter.use_jedi = False
     settings.BaseIPythonApplication.auto_create = False
-    profile = f"{folder}/work/.ipython"
+    profile = f"{folder}/home/.ipython"
     os.makedirs(profile, exist_ok=True)
     settings.ProfileDir.location = profile
 

@@ -112,7 +112,7 @@ def _wait_for(child: int) -> NoReturn:
 def _private_tree(settings: messages.Start) -> None:
     """Go to a file tree that holds the interpreter, the libraries and the scratch folder alone."""
     linux.make_mounts_private()
-    root = f"{settings.scratch}/root"
+    root = f"{settings.scratch}/tree"
     os.makedirs(root, exist_ok=True)
     linux.mount_tmpfs(root, 8 << 20, 20_000, "755")
     for folder in policy.SYSTEM_FOLDERS:

@@ -4,9 +4,10 @@ import pytest
 
 from grader.checks.session import CheckSession
 from grader.kernel.connection import LocalConnection
+from grader.kernel.facts import Captured
 from grader.kernel.guest import Guest
 from grader.kernel.recorder import HOOK, Recorder, StatementReporter
-from grader.kernel.student import Captured, Student
+from grader.kernel.student import Student
 
 LEARNED = "test_learns_it_from_the_data"
 IMAGE = """

@@ -1,5 +1,7 @@
 """The blocks agree with torch's layers, with torchvision's blocks and with their own laws."""
 
+from functools import partial
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -67,6 +69,16 @@ def test_init_cnn_leaves_other_modules_alone():
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
 
 
+def test_init_cnn_knows_exact_types_only():
+    class OwnConvolution(nn.Conv2d):
+        pass
+
+    layer = OwnConvolution(2, 3, 2)
+    before = layer.weight.clone()
+    layer.apply(ref.init_cnn)
+    assert torch.equal(layer.weight, before)
+
+
 @given(sizes(3), st.integers(2, 4), sizes(3), sizes(3), st.data())
 def test_batch_norm_is_that_of_torch(C, N, H, W, data):
     ours, theirs = ref.BatchNorm(C).double(), nn.BatchNorm2d(C).double()
@@ -78,6 +90,17 @@ def test_batch_norm_is_that_of_torch(C, N, H, W, data):
     # the book moves towards the biased variance, torch towards the unbiased one
     ours_moved, theirs_moved = ours.moving_var.flatten() - 0.81, theirs.running_var - 0.81
     torch.testing.assert_close(ours_moved * count / (count - 1), theirs_moved)
+
+
+@given(floats((2, 3, 4, 5), dtype=torch.float64), floats((2, 3, 4, 5), dtype=torch.float64))
+def test_batch_norm_in_evaluation_is_that_of_torch(seen, x):
+    ours, theirs = ref.BatchNorm(3).double(), nn.BatchNorm2d(3).double()
+    ours(seen)
+    theirs.running_mean.copy_(ours.moving_mean.flatten())
+    theirs.running_var.copy_(ours.moving_var.flatten())
+    theirs.weight.data.copy_(ours.gamma.data.uniform_(-2, 2).flatten())
+    theirs.bias.data.copy_(ours.beta.data.uniform_(-2, 2).flatten())
+    torch.testing.assert_close(ours.eval()(x), theirs.eval()(x))
 
 
 @given(floats((4, 3), dtype=torch.float64))
@@ -140,11 +163,13 @@ def test_the_residual_examples_of_the_book():
     assert ref.Residual(6, use_1x1conv=True, strides=2)(x).shape == (4, 6, 3, 3)
 
 
+@pytest.mark.parametrize("make", [ref.Residual, partial(ref.ResidualInOut, 3)])
 @given(whole_numbers((2, 3, 5, 4)), st.booleans(), STRIDES)
-def test_a_silenced_residual_block_is_relu_of_its_shortcut(x, use_1x1conv, strides):
-    block = ref.Residual(3, use_1x1conv, strides if use_1x1conv else 1)
+def test_a_silenced_residual_block_is_relu_of_its_shortcut(make, x, use_1x1conv, strides):
+    block = make(3, use_1x1conv, strides if use_1x1conv else 1)
     ref.materialise(block, x.shape).eval()
     nn.init.zeros_(block.bn2.weight)
+    nn.init.zeros_(block.bn2.bias)
     shortcut = block.conv3(x) if use_1x1conv else x
     assert torch.equal(block(x), relu(shortcut))
 
@@ -191,6 +216,15 @@ def test_a_resnext_block_without_biases_is_that_of_torchvision(x):
     torch.testing.assert_close(ours(x), theirs(x))
 
 
+@given(whole_numbers((2, 3, 5, 4)), STRIDES)
+def test_a_silenced_resnext_block_is_relu_of_its_normalised_shortcut(x, strides):
+    block = ref.materialise(ref.ResNeXtBlock(4, 2, 0.5, True, strides), x.shape).eval()
+    nn.init.zeros_(block.bn3.weight)
+    conv, norm = block.shortcut
+    shortcut = norm(ref.convolve(x, conv.weight, conv.bias, stride=strides))
+    torch.testing.assert_close(block(x), relu(shortcut))
+
+
 def _copy(ours, theirs):
     """Give our layers the weights of torchvision's, whose convolutions have no biases."""
     for our, their in zip(ours, theirs, strict=True):
@@ -215,6 +249,20 @@ def test_a_dense_block_keeps_its_input_and_appends(C, num_convs, growth, side):
     y = ref.DenseBlock(num_convs, growth)(x)
     assert y.shape == (2, C + num_convs * growth, side, side + 1)
     assert torch.equal(y[:, :C], x)
+
+
+@given(whole_numbers((2, 3, 4, 5)), sizes(2), sizes(3))
+def test_dense_and_transition_blocks_are_norm_relu_and_convolution(x, num_convs, growth):
+    dense = ref.materialise(ref.DenseBlock(num_convs, growth), x.shape).eval()
+    y = x
+    for norm, _, conv in dense.net:
+        new = ref.convolve(norm(y).clamp(min=0), conv.weight, conv.bias, padding=1)
+        y = torch.cat((y, new), dim=1)
+    torch.testing.assert_close(dense(x), y)
+    transition = ref.materialise(ref.transition_block(2), y.shape).eval()
+    norm, _, conv, _ = transition
+    mixed = ref.convolve(norm(y).clamp(min=0), conv.weight, conv.bias)
+    torch.testing.assert_close(transition(y), ref.pool2d_general(mixed, 2, "avg"))
 
 
 def test_the_dense_examples_of_the_book():
@@ -242,9 +290,13 @@ def _relu_conv(layer, x):
     return ref.convolve(x, layer.weight, layer.bias, padding=padding).clamp(min=0)
 
 
-@given(sizes(3), sizes(4), sizes(3), STRIDES, st.integers(0, 1))
-def test_a_nin_block_mixes_channels_twice_after_its_convolution(CI, CO, kernel, strides, padding):
-    block = ref.nin_block(CO, kernel, strides, padding)
-    y = block(torch.rand(2, CI, 5, 6))
-    assert y.shape == (2, CO, *ref.output_shape((5, 6), kernel, stride=strides, padding=padding))
-    assert [layer.kernel_size for layer in block[2::2]] == [(1, 1), (1, 1)]
+@given(whole_numbers((2, 3, 5, 6)), sizes(4), sizes(3), STRIDES, st.integers(0, 1))
+def test_a_nin_block_is_a_convolution_and_two_mixtures_of_channels(x, CO, kernel, strides, padding):
+    block = ref.materialise(ref.nin_block(CO, kernel, strides, padding), x.shape)
+    first, *mixtures = block[::2]
+    y = ref.convolve(x, first.weight, first.bias, stride=strides, padding=padding).clamp(min=0)
+    for conv in mixtures:
+        assert conv.kernel_size == (1, 1)
+        y = ref.convolve(y, conv.weight, conv.bias).clamp(min=0)
+    assert len(mixtures) == 2
+    torch.testing.assert_close(block(x), y)

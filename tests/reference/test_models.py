@@ -170,6 +170,11 @@ def test_resnet_refuses_a_first_stage_that_does_not_fit_the_stem():
         ref.ResNet([(1, 32)])
 
 
+def test_densenet_refuses_channels_that_its_stem_does_not_have():
+    with pytest.raises(ValueError, match="the stem's 64, got 32"):
+        ref.DenseNet(32)
+
+
 def test_resnet18_differs_from_torchvisions_by_biases_and_the_norms_of_shortcuts():
     theirs = _on_meta("resnet18")
     biases = sum(m.out_channels for m in theirs.modules() if isinstance(m, nn.Conv2d))
@@ -235,11 +240,14 @@ def test_alexnet_layer_by_layer():
 
 
 def test_nin_layer_by_layer():
-    after, _ = shapes_of(ref.NiN, (1, 1, 224, 224))
+    after, count = shapes_of(ref.NiN, (1, 1, 224, 224))
     assert channels_and_sides(after) == [
         (96, 54), (96, 26), (256, 26), (256, 12), (384, 12), (384, 5), (384, 5),
         (10, 5), (10, 1), 10,
     ]  # fmt: skip
+    blocks = [(1, 96, 11), (96, 256, 5), (256, 384, 3), (384, 10, 3)]
+    mixtures = sum(2 * shapes.conv2d_parameters(CO, CO, 1) for _, CO, _ in blocks)
+    assert count == sum(shapes.conv2d_parameters(*block) for block in blocks) + mixtures
 
 
 def test_googlenet_stage_by_stage():
@@ -247,8 +255,27 @@ def test_googlenet_stage_by_stage():
     assert channels_and_sides(after) == [(64, 24), (192, 12), (480, 6), (832, 3), 1024, 10]
 
 
+def test_googlenet_has_the_channels_of_torchvisions():
+    _, count = shapes_of(lambda: ref.GoogLeNet(num_classes=1000), (1, 3, 96, 96))
+    expected = shapes.linear_parameters(1024, 1000)
+    theirs = _on_meta("googlenet", aux_logits=False, init_weights=False)
+    for name, layer in theirs.named_modules():
+        if isinstance(
+            layer, nn.Conv2d
+        ):  # torchvision has 3x3 where the paper and the book have 5x5
+            kernel = 5 if name.endswith("branch3.1.conv") else layer.kernel_size
+            expected += shapes.conv2d_parameters(layer.in_channels, layer.out_channels, kernel)
+    assert count == expected
+
+
+def test_every_convolution_of_googlenet_is_followed_by_relu():
+    b1, b2 = ref.GoogLeNet().net[:2]
+    assert [type(layer) for layer in b1[1::2]] == [nn.ReLU]
+    assert [type(layer) for layer in b2[1::2]] == [nn.ReLU, nn.ReLU]
+
+
 def test_densenet_block_by_block():
-    after, _ = shapes_of(ref.DenseNet, (1, 1, 96, 96))
+    after, count = shapes_of(ref.DenseNet, (1, 1, 96, 96))
     assert channels_and_sides(after) == [
         (64, 24),
         (192, 24), (96, 12),
@@ -257,6 +284,15 @@ def test_densenet_block_by_block():
         (248, 3), (248, 3), (248, 3),
         (248, 1), 248, 10,
     ]  # fmt: skip
+    expected = shapes.conv2d_parameters(1, 64, 7) + shapes.batch_norm_parameters(64)
+    for before, halved in ((64, 96), (96, 112), (112, 120), (120, None)):
+        for CI in range(before, before + 4 * 32, 32):
+            expected += shapes.batch_norm_parameters(CI) + shapes.conv2d_parameters(CI, 32, 3)
+        expected += shapes.batch_norm_parameters(before + 128)
+        if halved:
+            expected += shapes.conv2d_parameters(before + 128, halved, 1)
+    assert count == expected + shapes.linear_parameters(248, 10)
+    assert isinstance(ref.DenseNet().net[-4], nn.ReLU)
 
 
 def test_a_resnext_stage_differs_from_torchvisions_by_the_biases_of_its_convolutions():
@@ -308,6 +344,11 @@ def test_step_size_and_classes_are_passed_on(name):
     (group,) = model.configure_optimizers().param_groups
     assert (model.lr, group["lr"]) == (0.25, 0.25)
     assert model.eval()(torch.zeros(2, 1, side, side)).shape == (2, 4)
+
+
+def test_a_lazy_model_cannot_be_counted_yet():
+    with pytest.raises(ValueError, match="uninitialized parameter"):
+        ref.count_parameters(ref.LeNet())
 
 
 def test_layer_summary_prints_a_line_for_each_layer(capsys):

@@ -272,6 +272,7 @@ def test_operations_answer_a_new_tensor_and_leave_their_arguments_alone(operatio
         (ref.comp_conv2d, (nn.Conv2d(1, 2, 1), torch.ones(3, 3))),
         (ref.pad2d, (torch.ones(3), 1)),
         (ref.pad2d, (torch.ones(3, 3), -1)),
+        (ref.pad2d, (torch.ones(3, 3), (1, 1, 1))),
         (ref.pad2d, (torch.ones(3, 3), -1, "circular")),
         (ref.pad2d, (torch.ones(3, 3), 3, "reflect")),
         (ref.pad2d, (torch.ones(3, 3), 4, "circular")),

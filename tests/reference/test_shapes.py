@@ -87,6 +87,8 @@ def test_linear_and_batch_norm_parameters_are_counted(n, m, bias):
 def test_groups_must_divide_the_channels():
     with pytest.raises(ValueError, match="2 groups do not divide 3 and 4 channels"):
         shapes.conv2d_parameters(3, 4, 1, groups=2)
+    with pytest.raises(ValueError, match="0 groups do not divide"):
+        shapes.conv2d_parameters(3, 4, 1, groups=0)
 
 
 def test_the_totals_of_the_course():

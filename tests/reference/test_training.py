@@ -170,6 +170,12 @@ def test_training_stops_early_when_asked(bars):
     assert run.last_loss() < 0.8
 
 
+def test_a_model_in_evaluation_mode_is_trained_in_training_mode(bars):
+    net = nn.Sequential(small_net(), ref.BatchNorm(3, 2)).eval()
+    ref.train(net, *bars, steps=1)
+    assert net[1].moving_mean.any()
+
+
 def test_training_leaves_the_modes_and_the_data_alone(bars):
     x, labels = bars
     before = x.clone()

@@ -1,0 +1,67 @@
+"""The checks of `LeNet`: sigmoids and average pooling, made for images of 28 x 28.
+
+Our numbers are put into the student's layers, in the order in which they are called, and the logits
+are compared. So attribute names, nesting, lazy or explicit layers are free.
+"""
+
+import torch
+
+from grader.checks import assert_close, check, expect_number
+from grader.checks.models import (
+    assert_gradients,
+    assert_outline,
+    assert_result_shape,
+    assert_same_values,
+    make,
+    numbered,
+    outline_of,
+)
+from reference import LeNet
+
+SHAPE = (1, 1, 28, 28)
+
+
+def images(count):
+    return torch.randn(count, *SHAPE[1:], generator=torch.Generator().manual_seed(7))
+
+
+@check(points=3, feedback="Print model.layer_summary((1, 1, 28, 28)) and compare with the book.")
+def test_layer_by_layer(student):
+    """On a 28x28 image every layer gives the shape of the book, with 61,706 parameters in all."""
+    assert_outline(student.outline("LeNet", SHAPE), outline_of(LeNet(), SHAPE), call="LeNet()")
+
+
+@check(
+    points=4,
+    needs="test_layer_by_layer",
+    feedback="Sigmoid after each layer but the last, average pooling, nothing after the last one.",
+)
+def test_logits(student):
+    """With the same weights the logits are those of the book's network, in training too."""
+    # 3: with smaller weights sigmoids pass on so little that a wrong layer hides in rounding
+    reference = numbered(LeNet(), SHAPE, gain=3.0)
+    model = make(student, "LeNet")
+    for training in (False, True):
+        assert_same_values(model, reference, images(3), call="LeNet()", training=training)
+
+
+@check(points=1, feedback="num_classes is the number of outputs of the last layer.")
+def test_number_of_classes(student):
+    """LeNet(num_classes=7) gives 7 logits an image."""
+    call = "LeNet(num_classes=7)"
+    assert_result_shape(student.outline("LeNet", SHAPE, num_classes=7), (7,), call=call)
+
+
+@check(points=1, feedback="Keep the learning rate: self.lr, or self.save_hyperparameters().")
+def test_learning_rate(student):
+    """The model's `lr` is the number it was made with, 0.1 when left out."""
+    for options, rate in (({"lr": 0.3}, 0.3), ({}, 0.1)):
+        call = f"LeNet({'lr=0.3' if options else ''}).lr"
+        found = expect_number(make(student, "LeNet", **options).attribute("lr"), call=call)
+        assert_close(torch.tensor(found), torch.tensor(rate), call=call)
+
+
+@check(points=1, feedback="Let autograd see the whole way: no .data, no .detach(), no no_grad.")
+def test_gradients_reach_every_parameter(student):
+    """A result of the model, differentiated, gives every parameter a gradient."""
+    assert_gradients(make(student, "LeNet"), images(2), call="LeNet()")

@@ -1,0 +1,80 @@
+"""The checks of a modernised LeNet, an exercise of the book that leaves everything open.
+
+So nothing is asked of its layers: it runs on images, tells ten classes apart and can learn. Images
+have the sizes that were seen, 28 x 28 first.
+"""
+
+import torch
+
+from grader.checks import assert_shape, check
+from grader.checks.compare import fail
+from grader.checks.models import assert_gradients, make
+from grader.errors import StudentRaised
+
+SIDES = (28, 32, 224)
+
+
+def images(side):
+    return torch.randn(4, 1, side, side, generator=torch.Generator().manual_seed(7))
+
+
+def running(student):
+    """Return a model, images of the first size that it takes, and its logits.
+
+    Raises:
+        StudentRaised: none of the sizes; this is the error of 28 x 28.
+    """
+    first = None
+    for side in SIDES:
+        try:
+            model = make(student, "LeNet_variants").eval()
+            return model, images(side), model(images(side))
+        except StudentRaised as error:
+            first = first or error
+    raise first
+
+
+@check(points=1, feedback="Call the model on torch.randn(4, 1, 28, 28).")
+def test_ten_logits(student):
+    """Four images give four rows of ten logits."""
+    _, x, y = running(student)
+    assert_shape(y, (4, 10), call=f"the model on an input {tuple(x.shape)}")
+
+
+@check(
+    points=1,
+    needs="test_ten_logits",
+    feedback="The loss takes logits: nothing follows the last linear layer.",
+)
+def test_no_softmax(student):
+    """The ten numbers are logits, not probabilities."""
+    _, _, y = running(student)
+    sums = y.exp().sum(1), y.sum(1)
+    for total, what in zip(sums, ("log-probabilities", "probabilities"), strict=True):
+        if torch.allclose(total, torch.ones(4), atol=1e-4):
+            fail(f"the rows of the result are {what}", call="the model", got=y, expected="logits")
+
+
+@check(
+    points=1,
+    needs="test_ten_logits",
+    feedback="The result depends on the image: look for a layer that swallows it.",
+)
+def test_depends_on_the_image(student):
+    """Different images get different logits."""
+    _, _, y = running(student)
+    if torch.allclose(y, y[:1].expand_as(y), atol=1e-7, rtol=1e-6):
+        fail("all images get the same logits", call="the model", got=y, expected="different rows")
+
+
+@check(
+    points=1,
+    needs="test_ten_logits",
+    feedback="Let autograd see the whole way: no plain lists of layers, no .detach().",
+)
+def test_can_learn(student):
+    """There are parameters, and a gradient reaches every one of them."""
+    model, x, _ = running(student)
+    if not model.sizes():
+        fail("the model has no parameters", call="the model", expected="parameters")
+    assert_gradients(model, x, call="the model")

@@ -1,0 +1,130 @@
+"""The checks of `ResNet18`: four stages of two blocks, 64 to 512 channels.
+
+A class made from `ResNet`, a class of its own, or a factory function: all are right. Shapes are
+asked for at the book's size on an empty batch, where nothing is computed; values are compared once,
+on small images, with numbers of ours in all 11 million parameters (in the largest of them every
+input of an output has the same one, so that 18 MB cross the wire and not 45).
+
+One fault, one charge: what only follows from the student's own `ResNet` or `Residual` is charged
+there.
+"""
+
+from contextlib import contextmanager
+from functools import cache
+
+import torch
+
+from grader.checks import assert_close, check, expect_number
+from grader.checks.compare import Mismatch
+from grader.checks.models import (
+    assert_outline,
+    assert_result_shape,
+    assert_same_values,
+    charged_once,
+    make,
+    numbered,
+    outline_of,
+)
+from grader.errors import StudentError
+from reference import RESNET18, ResNet18
+
+SHAPE = (1, 1, 96, 96)
+SMALL = (1, 1, 40, 32)
+
+
+def images(count):
+    return torch.randn(count, *SMALL[1:], generator=torch.Generator().manual_seed(7))
+
+
+@cache
+def reference():
+    return numbered(ResNet18(), SMALL)
+
+
+@cache
+def outline():
+    return outline_of(ResNet18(), SHAPE)
+
+
+def of_own_parts(student):
+    """Make the network from the student's own `ResNet`, or else of residual blocks."""
+    if student.has("ResNet"):
+        return make(student, "ResNet", (RESNET18,))
+    blocks, before = [], 64
+    for stage, (count, width) in enumerate(RESNET18):
+        for i in range(count):
+            halves = stage > 0 and i == 0
+            options = {"use_1x1conv": True, "strides": 2} if halves else {}
+            blocks.append(make(student, "Residual", (width,), (before, width), **options))
+            before = width
+    stem = [("LazyConv2d", 64, 7, 2, 3), ("BatchNorm2d", 64), ("ReLU",), ("MaxPool2d", 3, 2, 1)]
+    head = [("AdaptiveAvgPool2d", 1), ("Flatten",), ("LazyLinear", 10)]
+    made = [[student.build(*layer) for layer in layers] for layers in (stem, head)]
+    return student.build("Sequential", *made[0], *blocks, *made[1])
+
+
+@contextmanager
+def parts_charged_once(student):
+    with charged_once(
+        lambda: make(student, "ResNet18"), lambda: of_own_parts(student), reference(), images(2)
+    ):
+        yield
+
+
+@check(points=2, feedback="Print layer_summary((1, 1, 96, 96)) and compare with the book.")
+def test_stage_by_stage(student):
+    """Every stage gives the book's shape on a 96x96 image, with 11,178,378 parameters in all."""
+    with parts_charged_once(student):
+        assert_outline(student.outline("ResNet18", SHAPE), outline(), call="ResNet18()")
+
+
+@check(
+    points=1,
+    needs="test_stage_by_stage",
+    feedback="Build it from the ResNet of the section before.",
+)
+def test_logits(student):
+    """With the same weights and averages the logits are those of the book's network."""
+    with parts_charged_once(student):
+        assert_same_values(make(student, "ResNet18"), reference(), images(2), call="ResNet18()")
+
+
+@check(points=1, feedback="Pass num_classes on to ResNet.")
+def test_number_of_classes(student):
+    """ResNet18(num_classes=7) gives 7 logits an image."""
+    try:
+        got = student.outline("ResNet18", SHAPE, num_classes=7)
+        assert_result_shape(got, (7,), call="ResNet18(num_classes=7)")
+    except Mismatch:
+        if got.output != output_of_own_resnet(student):
+            raise
+
+
+def output_of_own_resnet(student):
+    """Return the shape that the student's `ResNet` gives, which ResNet18 may only pass on."""
+    try:
+        return student.outline("ResNet", SHAPE, RESNET18, num_classes=7).output
+    except StudentError:
+        return None
+
+
+@check(points=1, feedback="Pass lr on to ResNet.")
+def test_learning_rate(student):
+    """The model's `lr` is the number it was made with, 0.1 when left out."""
+    for options, rate in (({"lr": 0.3}, 0.3), ({}, 0.1)):
+        call = f"ResNet18({'lr=0.3' if options else ''}).lr"
+        found = rate_of(make(student, "ResNet18", **options), call)
+        if found != rate_of_own_resnet(student, options):
+            assert_close(torch.tensor(found), torch.tensor(rate), call=call)
+
+
+def rate_of(model, call):
+    return expect_number(model.attribute("lr"), call=call)
+
+
+def rate_of_own_resnet(student, options):
+    """Return the rate that the student's `ResNet` keeps, right or wrong; None where it has none."""
+    try:
+        return rate_of(make(student, "ResNet", (RESNET18,), **options), "")
+    except StudentError:
+        return None

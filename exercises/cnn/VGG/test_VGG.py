@@ -1,0 +1,188 @@
+"""The checks of `VGG`: blocks of convolutions, then three linear layers with dropout.
+
+Shapes are asked for at the book's own size, 224 x 224 and up to 512 channels, on an empty batch,
+where nothing is computed. Values are compared on a thin network: a block is the same code at any
+width, so that a VGG which is right at 4 channels and in its shapes at 512 is right. Images stay at
+224 x 224 there too: models with explicit sizes fit no others.
+
+One fault, one charge: what only follows from the student's own `vgg_block` is charged there.
+"""
+
+from contextlib import contextmanager
+from functools import cache
+
+import torch
+from torch import nn
+
+from grader.checks import assert_close, check, expect_number, expect_tensor
+from grader.checks.compare import fail
+from grader.checks.models import (
+    assert_gradients,
+    assert_outline,
+    assert_result_shape,
+    assert_same_values,
+    charged_once,
+    make,
+    numbered,
+    outline_of,
+    transplant,
+)
+from reference import VGG, VGG11, VGG16, VGG19, VGG_SMALL
+
+SHAPE = (1, 1, 224, 224)
+THIN = ((1, 3), (2, 4), (1, 4), (1, 4), (1, 4))
+NARROWEST = ((1, 1),) * 5
+
+
+def images(count):
+    return torch.randn(count, *SHAPE[1:], generator=torch.Generator().manual_seed(7))
+
+
+@cache
+def thin_reference():
+    return numbered(VGG(THIN), SHAPE)
+
+
+@cache
+def outline_for(arch):
+    return outline_of(VGG(arch), SHAPE)
+
+
+def vgg(student, arch=THIN, **options):
+    return make(student, "VGG", (arch,), **options)
+
+
+def of_own_blocks(student):
+    """Put the thin network together out of the student's own blocks."""
+    blocks, channels = [], 1
+    for count, width in THIN:
+        blocks.append(make(student, "vgg_block", (count, width), (count, channels, width)))
+        channels = width
+    hidden = [("LazyLinear", 4096), ("ReLU",), ("Dropout", 0.5)]
+    rest = [("Flatten",), *hidden, *hidden, ("LazyLinear", 10)]
+    return student.build("Sequential", *blocks, *(student.build(*layer) for layer in rest))
+
+
+@contextmanager
+def blocks_charged_once(student):
+    with charged_once(
+        lambda: vgg(student), lambda: of_own_blocks(student), thin_reference(), images(2)
+    ):
+        yield
+
+
+def assert_shapes(student, arch):
+    call = f"VGG({arch})"
+    assert_outline(student.outline("VGG", SHAPE, arch), outline_for(arch), call=call)
+
+
+@check(points=3, feedback="Print layer_summary((1, 1, 224, 224)) and compare with the book.")
+def test_vgg11_layer_by_layer(student):
+    """VGG-11 gives the book's shapes on a 224x224 image, and has its 128,806,154 parameters."""
+    with blocks_charged_once(student):
+        assert_shapes(student, VGG11)
+
+
+@check(
+    points=1,
+    needs="test_vgg11_layer_by_layer",
+    feedback="Take the number of blocks, their convolutions and channels from arch.",
+)
+def test_other_architectures(student):
+    """Any arch is built as it says: VGG-16, VGG-19, and the small one that is trained."""
+    with blocks_charged_once(student):
+        for arch in (VGG16, VGG19, VGG_SMALL):
+            assert_shapes(student, arch)
+
+
+@check(
+    points=2,
+    needs="test_vgg11_layer_by_layer",
+    feedback="ReLU after both hidden linear layers, nothing after the last one.",
+)
+def test_logits(student):
+    """With the same weights the logits are those of the book's network."""
+    with blocks_charged_once(student):
+        assert_shapes(student, THIN)
+        assert_same_values(vgg(student), thin_reference(), images(2), call=f"VGG({THIN})")
+
+
+@check(
+    points=1,
+    needs="test_vgg11_layer_by_layer",
+    feedback="nn.Dropout(0.5) after the ReLU of each of the two hidden linear layers.",
+)
+def test_dropout(student):
+    """In training half of the units of both hidden layers are dropped, the others doubled."""
+    call = "VGG with weights of 0 and 1, in training mode"
+    with blocks_charged_once(student):
+        assert_shapes(student, NARROWEST)
+        model = vgg(student, NARROWEST)
+        transplant(model, dropout_revealed(), images(1), call=call)
+        y = expect_tensor(model.train()(images(24)), call=call)
+        assert_two_dropouts(y, call)
+
+
+@cache
+def dropout_revealed():
+    """Return a network whose logits show which units were dropped.
+
+    Every unit of the first hidden layer is 1; one of them, 0 or 2 after dropout, is added to 1 in
+    every unit of the second. So a row of logits, each of which reads one unit, is made of 0 and 2
+    or of 0 and 6. Without dropout all are 2.
+    """
+    network = numbered(VGG(NARROWEST), SHAPE)
+    one, two, last = [layer for layer in network.modules() if isinstance(layer, nn.Linear)]
+    one.weight = nn.Parameter(torch.zeros(1, 1).expand(one.weight.shape), requires_grad=False)
+    first = nn.functional.one_hot(torch.tensor([0]), two.in_features).float()
+    two.weight = nn.Parameter(first.expand(two.weight.shape), requires_grad=False)
+    last.weight = nn.Parameter(torch.eye(*last.weight.shape), requires_grad=False)
+    for layer, bias in ((one, 1.0), (two, 1.0), (last, 0.0)):
+        nn.init.constant_(layer.bias, bias)
+    return network
+
+
+def assert_two_dropouts(y, call):
+    """Demand what both layers of dropout leave; by chance it does not once in 10 million times."""
+    found = {round(float(value), 4) for value in y.flatten()}
+    if found != {0.0, 2.0, 6.0}:
+        shown = ", ".join(f"{value:g}" for value in sorted(found)[:8])
+        fail(
+            f"{call}: the logits hold {shown}; with half of the units of both hidden layers "
+            "dropped, and the others doubled, they hold 0, 2, 6",
+            call=call,
+            got=shown,
+            expected="0, 2, 6",
+        )
+
+
+@check(points=1, feedback="num_classes is the number of outputs of the last layer.")
+def test_number_of_classes(student):
+    """VGG(arch, num_classes=7) gives 7 logits an image."""
+    outline = student.outline("VGG", SHAPE, VGG_SMALL, num_classes=7)
+    assert_result_shape(outline, (7,), call=f"VGG({VGG_SMALL}, num_classes=7)")
+
+
+@check(points=1, feedback="Keep the learning rate: self.lr, or self.save_hyperparameters().")
+def test_learning_rate(student):
+    """The model's `lr` is the number it was made with, 0.1 when left out."""
+    for options, rate in (({"lr": 0.3}, 0.3), ({}, 0.1)):
+        call = f"VGG(arch{', lr=0.3' if options else ''}).lr"
+        found = expect_number(vgg(student, NARROWEST, **options).attribute("lr"), call=call)
+        assert_close(torch.tensor(found), torch.tensor(rate), call=call)
+
+
+@check(
+    points=1,
+    needs="test_vgg11_layer_by_layer",
+    feedback="Let autograd see the whole way: no .data, no .detach(), no no_grad.",
+)
+def test_gradients_reach_every_parameter(student):
+    """A result of the model, differentiated, gives every parameter a gradient."""
+    call = f"VGG({THIN})"
+    with blocks_charged_once(student):
+        assert_shapes(student, THIN)
+        model = vgg(student)
+        # with numbers of ours: as they start, narrow layers of ReLU may well be 0 everywhere
+        transplant(model, thin_reference(), images(1), call=call)
+        assert_gradients(model, images(1), call=call)

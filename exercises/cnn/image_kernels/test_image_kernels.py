@@ -1,0 +1,142 @@
+"""The checks of two exercises of the book on images: blur and sharpen (7.2), borders (7.3).
+
+Values are judged, whatever way led to them: a kernel may stand in a tensor or in the weight of a
+layer, and an image counts when it is what another image of the notebook becomes. Axes of batch and
+channel are free.
+"""
+
+from functools import lru_cache
+from math import prod
+
+import torch
+from torch.nn import functional as F
+
+from grader.checks import check
+from grader.checks.compare import fail, show
+from grader.errors import NameNotDefined
+from grader.kernel.student import Handle
+from reference import blur_kernel, sharpen_kernel
+
+_MOST_IMAGES = 200
+_LARGEST_LAYER = 1_000  # in numbers; a whole network holds no kernel of this kind
+_WIDEST_BORDER = 4
+
+
+@lru_cache(maxsize=1)  # five checks ask for the same values, and asking is dear
+def named_tensors(student):
+    """Return (name, tensor) for what the cells bound: matrices, images and weights of layers."""
+    found = []
+    for entry in student.values():
+        values = [entry.value]
+        if isinstance(entry.value, Handle) and entry.value.is_module:
+            sizes = entry.value.sizes().values()  # () for a lazy layer that was never called
+            is_layer = sizes and all(sizes) and sum(map(prod, sizes)) <= _LARGEST_LAYER
+            values = entry.value.parameters().values() if is_layer else []
+        for value in values:
+            if isinstance(value, torch.Tensor) and value.ndim >= 2 and value.is_floating_point():
+                found.append((entry.name, value.detach().float()))
+    return found[:_MOST_IMAGES]
+
+
+def is_kernel(value, kernel):
+    """Say whether a tensor is a kernel, once or once for each channel."""
+    return value.shape[-2:] == (3, 3) and bool(
+        torch.isclose(value.reshape(-1, 3, 3), kernel, atol=1e-3).all()
+    )
+
+
+def assert_kernel(student, word, kernel):
+    tensors = named_tensors(student)
+    if any(is_kernel(value, kernel) for _, value in tensors):
+        return
+    named = [(name, value) for name, value in tensors if word in name.lower()]
+    small = [(name, value) for name, value in named if value.shape[-2:] == (3, 3)]
+    if not small:
+        raise NameNotDefined(f"{word}_kernel")
+    name, value = small[-1]
+    fail(
+        f"{name} is no kernel that does this: got {show(value.reshape(-1, 3, 3)[0])}, "
+        f"expected {show(kernel)}",
+        call=name,
+        got=value,
+        expected=kernel,
+    )
+
+
+def assert_some_image(student, words, becomes, what):
+    """Demand two values of which one is what the other becomes.
+
+    Args:
+        words: what names of such values hold, for the message.
+        becomes: yields what an image (N, 1, H, W) may become.
+        what: the claim, for the message.
+    """
+    tensors = [(name, value) for name, value in named_tensors(student) if value.numel() > 9]
+    shapes = {tuple(value.shape[-2:]) for _, value in tensors}
+    for _, before in tensors:
+        for after in becomes(before.reshape(-1, 1, *before.shape[-2:]), shapes):
+            if any(is_same_image(value, after) for _, value in tensors):
+                return
+    named = [name for name, _ in tensors if any(word in name.lower() for word in words)]
+    if not named:
+        raise NameNotDefined(words[0])
+    fail(f"{named[-1]} is no image {what}", call=named[-1], expected=f"an image {what}")
+
+
+def is_same_image(value, after):
+    return (
+        value.shape[-2:] == after.shape[-2:]
+        and value.numel() == after.numel()
+        and torch.allclose(value.reshape(after.shape), after, atol=1e-3, rtol=1e-3)
+    )
+
+
+def filtered(kernel):
+    def becomes(x, shapes):
+        for padding in (0, 1):
+            H, W = x.shape[2] - 2 + 2 * padding, x.shape[3] - 2 + 2 * padding
+            if min(H, W) > 0 and (H, W) in shapes:
+                yield F.conv2d(x, kernel[None, None], padding=padding)
+
+    return becomes
+
+
+def bordered(x, shapes):
+    for n in range(1, _WIDEST_BORDER + 1):
+        if (x.shape[2] + 2 * n, x.shape[3] + 2 * n) not in shapes:
+            continue
+        for mode in ("reflect", "replicate"):
+            if mode == "replicate" or n < min(x.shape[2:]):
+                yield F.pad(x, (n, n, n, n), mode=mode)
+
+
+@check(points=1, feedback="Nine times 1/9, so that the numbers sum to 1.")
+def test_the_blur_kernel(student):
+    """There is a 3x3 kernel of which every number is 1/9."""
+    assert_kernel(student, "blur", blur_kernel())
+
+
+@check(points=1, feedback="5 in the middle, -1 at its four neighbours, 0 at the corners.")
+def test_the_sharpen_kernel(student):
+    """There is the kernel [[0, -1, 0], [-1, 5, -1], [0, -1, 0]]."""
+    assert_kernel(student, "sharp", sharpen_kernel())
+
+
+@check(points=1, feedback="Keep the result of the convolution with the blur kernel in a variable.")
+def test_a_blurred_image(student):
+    """There is an image that is another one blurred, with padding 1 or without."""
+    assert_some_image(student, ("blur",), filtered(blur_kernel()), "that is another one blurred")
+
+
+@check(points=1, feedback="Keep the result of the convolution with the sharpen kernel.")
+def test_a_sharpened_image(student):
+    """There is an image that is another one sharpened, with padding 1 or without."""
+    becomes = filtered(sharpen_kernel())
+    assert_some_image(student, ("sharp",), becomes, "that is another one sharpened")
+
+
+@check(points=1, feedback="F.pad(X, (1, 1, 1, 1), mode='reflect'), with axes of batch and channel.")
+def test_a_border(student):
+    """There is an image that is another one with a border reflected or replicated."""
+    words = ("padded", "reflect", "replicate", "mirror")
+    assert_some_image(student, words, bordered, "that is another one with such a border")

@@ -1,0 +1,107 @@
+"""The checks of `init_cnn`: Xavier's uniform distribution for linear and convolutional layers.
+
+Layers are made inside, the function is applied to each of them as `net.apply` would, and what they
+hold afterwards is looked at. Drawn numbers are judged by bounds that right code stays in: the
+weights below have 2,000 numbers or more, and every bound is five standard errors away at least.
+"""
+
+import math
+
+import torch
+
+from grader.checks import assert_equal, check
+from grader.checks.compare import fail
+
+# Xavier's bound is about half of the one these layers start with, and a quarter above it
+LINEAR = ("Linear", 10, 200)
+CONV = ("Conv2d", 3, 8, 10)
+OTHERS = (
+    ("BatchNorm2d", 4),
+    ("ConvTranspose2d", 2, 3, 4),
+    ("Conv1d", 2, 3, 4),
+    ("Embedding", 5, 4),
+    ("LayerNorm", 6),
+)
+WITHOUT_WEIGHT = (("ReLU",), ("Sigmoid",), ("AvgPool2d", 2), ("Flatten",), ("Dropout", 0.5))
+LAZY = (("LazyConv2d", 4, 3), ("LazyLinear", 5))
+
+
+def initialised(student, kind, *sizes):
+    """Make a layer, apply the function, and return what it holds before and after."""
+    layer = student.build(kind, *sizes)
+    before = layer.call("state_dict").value
+    student.init_cnn(layer)
+    return before, layer.call("state_dict").value
+
+
+def shown(kind, *sizes):
+    return f"nn.{kind}({', '.join(map(str, sizes))})"
+
+
+def assert_xavier(before, weight, layer):
+    """Demand the uniform distribution between -a and a, a = sqrt(6 / (fan in + fan out))."""
+    call = f"init_cnn on {layer}"
+    if torch.equal(before, weight):
+        fail(f"{call}: its weight is what it was before", call=call, expected="new numbers")
+    area = math.prod(weight.shape[2:])
+    a = math.sqrt(6 / (area * (weight.shape[0] + weight.shape[1])))
+    largest, mean = float(weight.abs().max()), float(weight.mean())
+    within = float((weight.abs() < a / 2).float().mean())
+    facts = (
+        ("the largest weight", largest, 0.98 * a, 1.0001 * a),
+        ("the mean of the weights", mean, -0.07 * a, 0.07 * a),
+        ("the share of weights below half of the largest", within, 0.44, 0.56),
+    )
+    for what, got, least, most in facts:
+        if not least <= got <= most:
+            fail(
+                f"{call}: {what} is {got:.3g}, expected {least:.3g} to {most:.3g}",
+                call=call,
+                got=f"{got:.3g}",
+                expected=f"{least:.3g} to {most:.3g}: weights between -{a:.3g} and {a:.3g}",
+            )
+
+
+@check(points=3, feedback="nn.init.xavier_uniform_(module.weight), in place.")
+def test_linear_layer(student):
+    """The weight of a linear layer is drawn anew from Xavier's uniform distribution."""
+    before, after = initialised(student, *LINEAR)
+    assert_xavier(before["weight"], after["weight"], shown(*LINEAR))
+
+
+@check(points=3, feedback="Convolutional layers are initialised like linear ones.")
+def test_convolutional_layer(student):
+    """The weight of a convolutional layer is drawn anew from Xavier's uniform distribution."""
+    before, after = initialised(student, *CONV)
+    assert_xavier(before["weight"], after["weight"], shown(*CONV))
+
+
+@check(points=1, feedback="Only the weight is drawn; leave the bias as it is.")
+def test_biases(student):
+    """Biases are left as they are, or set to 0."""
+    for layer in (LINEAR, CONV):
+        before, after = initialised(student, *layer)
+        if bool((after["bias"] != 0).any()):
+            call = f"after init_cnn, the bias of {shown(*layer)}"
+            assert_equal(after["bias"], before["bias"], call=call)
+
+
+@check(points=2, feedback="Ask for the type: only nn.Linear and nn.Conv2d are meant.")
+def test_other_modules(student):
+    """Other modules are left as they are, and those without a weight do not raise."""
+    for layer in (*OTHERS, *WITHOUT_WEIGHT):
+        before, after = initialised(student, *layer)
+        for name, value in after.items():
+            call = f"after init_cnn, {name} of {shown(*layer)}"
+            assert_equal(value, before[name], call=call)
+    whole = student.build("Sequential", student.build(*LINEAR), student.build("ReLU"))
+    student.init_cnn(whole)  # net.apply asks for the whole network too
+
+
+@check(
+    points=1, feedback="A lazy layer has no weight yet: type(module) == nn.Conv2d leaves it out."
+)
+def test_lazy_layers(student):
+    """A lazy layer that no input has gone through yet is left alone."""
+    for layer in LAZY:
+        student.init_cnn(student.build(*layer))

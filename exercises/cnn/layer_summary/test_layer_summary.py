@@ -1,0 +1,134 @@
+"""The checks of `layer_summary`: a method of the classifier, or a plain function of a model.
+
+It is called with a model of ours that holds its layers in `.net`, so that nobody's LeNet is charged
+here, and what it prints is read: a line for each layer, white space and order within a line free.
+"""
+
+import re
+
+from grader.checks import check
+from grader.checks.compare import fail
+from grader.errors import StudentRaised
+
+# The shapes before and after a layer differ, but for those of an activation.
+SMALL = (("Conv2d", 1, 2, 3), ("ReLU",), ("MaxPool2d", 2), ("Flatten",), ("LazyLinear", 4))
+SMALL_SHAPE = (1, 1, 8, 10)
+SMALL_SHAPES = ((1, 2, 6, 8), (1, 2, 6, 8), (1, 2, 3, 4), (1, 24), (1, 4))
+OTHER = (
+    ("Conv2d", 3, 4, 3),
+    ("Tanh",),
+    ("AvgPool2d", 2),
+    ("LazyBatchNorm2d",),
+    ("Conv2d", 4, 1, 2),
+)
+OTHER_SHAPE = (2, 3, 8, 12)
+OTHER_SHAPES = ((2, 4, 6, 10), (2, 4, 6, 10), (2, 4, 3, 5), (2, 4, 3, 5), (2, 1, 2, 4))
+
+
+def lines_of(student, kinds, shape):
+    """Return the lines with a shape that the summary of a network prints."""
+    net = student.build("Sequential", *(student.build(*kind) for kind in kinds))
+    model = student.build("Sequential")  # is called like a classifier, and has its .net
+    model.call("add_module", "net", net)
+    lines, first = None, None
+    for subject in (model, net):  # a function of the network itself is as good
+        try:
+            text = student.call("layer_summary", subject, shape).printed
+        except StudentRaised as error:
+            first = first or error
+            continue
+        said = [line for line in text.splitlines() if shape_in(line) is not None]
+        lines = said if lines is None or len(said) == len(kinds) else lines
+    if lines is None:
+        raise first
+    student.note(["".join(line.split()) for line in lines])
+    return lines
+
+
+def shape_in(line):
+    """Return the shape that a line ends with; None where there is none."""
+    match = re.search(r"[(\[]\s*(\d+(?:\s*,\s*\d+)*)\s*,?\s*[)\]]\D*$", line)
+    return tuple(int(n) for n in match[1].split(",")) if match else None
+
+
+def names_of(kinds):
+    return [kind.removeprefix("Lazy") for kind, *_ in kinds]
+
+
+def assert_said(said, expected, call):
+    for number, (got, due) in enumerate(zip(said, expected, strict=True), 1):
+        if got != due:
+            fail(f"{call}: line {number} says {got}, expected {due}", call=call, got=str(got),
+                 expected=str(due))  # fmt: skip
+
+
+def call_of(shape):
+    return f"layer_summary({shape})"
+
+
+@check(points=1, feedback="One print for each layer of self.net, the last one included.")
+def test_a_line_for_every_layer(student):
+    """It prints one line with a shape for every layer of the network."""
+    lines = lines_of(student, SMALL, SMALL_SHAPE)
+    if len(lines) != len(SMALL):
+        call = call_of(SMALL_SHAPE)
+        fail(
+            f"{call} prints {len(lines)} lines with a shape, expected {len(SMALL)}",
+            call=call,
+            got="; ".join(lines[:8]) or "nothing",
+            expected=f"{len(SMALL)} lines",
+        )
+
+
+@check(
+    points=1,
+    needs="test_a_line_for_every_layer",
+    feedback="layer.__class__.__name__ is the name of a layer's class.",
+)
+def test_class_names(student):
+    """Each line holds the name of the layer's class."""
+    lines = lines_of(student, SMALL, SMALL_SHAPE)
+    for number, (line, name) in enumerate(zip(lines, names_of(SMALL), strict=True), 1):
+        words = [word.removeprefix("Lazy") for word in re.findall(r"\w+", line)]
+        if name not in words:
+            call = call_of(SMALL_SHAPE)
+            fail(f"{call}: line {number} does not hold {name}", call=call, got=line, expected=name)
+
+
+@check(
+    points=1,
+    needs="test_a_line_for_every_layer",
+    feedback="Between name and shape the book prints 'output shape:'.",
+)
+def test_wording(student):
+    """Each line says that the shape is the output shape."""
+    for line in lines_of(student, SMALL, SMALL_SHAPE):
+        if not re.search(r"output\W*shape", line, re.IGNORECASE):
+            call = call_of(SMALL_SHAPE)
+            fail(f"{call}: a line does not say output shape", call=call, got=line,
+                 expected="output shape:")  # fmt: skip
+
+
+@check(
+    points=1,
+    needs="test_a_line_for_every_layer",
+    feedback="Print X.shape after X = layer(X), and go on with this X.",
+)
+def test_shapes(student):
+    """Each line holds the shape after its layer."""
+    said = [shape_in(line) for line in lines_of(student, SMALL, SMALL_SHAPE)]
+    assert_said(said, SMALL_SHAPES, call_of(SMALL_SHAPE))
+
+
+@check(
+    points=1,
+    needs="test_shapes",
+    feedback="Take the layers from self.net and all sizes from X_shape.",
+)
+def test_any_network(student):
+    """It works for other networks, more than one image and images that are not square."""
+    call = call_of(OTHER_SHAPE)
+    lines = lines_of(student, OTHER, OTHER_SHAPE)
+    if len(lines) != len(OTHER):
+        fail(f"{call} prints {len(lines)} lines with a shape, expected {len(OTHER)}", call=call)
+    assert_said([shape_in(line) for line in lines], OTHER_SHAPES, call)

@@ -1,0 +1,258 @@
+"""Compares a student's model with a right one: the same numbers are put into both.
+
+Any start of the weights, any attribute names, any order of registration, nesting, and layers that
+are lazy or explicit are fair. Layers are matched in the order in which they are called, by the
+shapes of their parameters; then results are compared by value. A model is compared by its shapes
+too, at the book's own size, which costs nothing (`Student.outline`).
+
+Here: making a model in either edition's signature, numbers, matching, and the comparisons that
+exercises on models share. Not here: what a model should be (`exercises/`, `reference/`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from grader.checks.compare import assert_close, describe, expect_tensor, fail
+from grader.checks.weights import (
+    Shape,
+    assert_parameters,
+    drawn,
+    groups_of,
+    numbered,
+    parts_of,
+    put,
+    shapes_of,
+    transplant,
+)
+from grader.errors import BadAnswer, StudentError, StudentRaised
+from grader.kernel.facts import Outline
+from grader.kernel.layers import NothingIsDrawn, run_layers
+from grader.kernel.student import Handle, Student
+
+__all__ = [
+    "assert_gradients",
+    "assert_outline",
+    "assert_result_shape",
+    "assert_same_values",
+    "charged_once",
+    "expect_module",
+    "make",
+    "numbered",
+    "outline_of",
+    "transplant",
+]
+
+
+# --------------------------------------------------------------------------- making models
+
+
+def make(student: Student, name: str, *ways: Sequence[object], **options: object) -> Handle:
+    """Call a class or factory in the first of several ways that its signature takes.
+
+    Args:
+        student: the notebook.
+        name: the class or function.
+        ways: positional arguments, the current edition's first: `(6,)`, then `(3, 6)`.
+        options: keyword arguments, for each of the ways; where their names differ, they follow
+            the others by position.
+
+    Raises:
+        StudentError: what the first way raised, where all raised a TypeError; or another error.
+        BadAnswer: no module came back.
+    """
+    first: StudentRaised | None = None
+    for by_name in (True, False) if options else (True,):
+        for way in ways or ((),):
+            args = way if by_name else (*way, *options.values())
+            try:
+                answer = student.call(name, *args, **(options if by_name else {})).value
+                return expect_module(answer, call=name)
+            except StudentRaised as error:
+                if error.kind != "TypeError":
+                    raise first or error from None
+                first = first or error
+    assert first is not None, "there is at least one way"
+    raise first
+
+
+def expect_module(got: object, *, call: str) -> Handle:
+    """Return `got` where it is a module of the student.
+
+    Raises:
+        BadAnswer: it is something else.
+    """
+    if isinstance(got, Handle) and got.is_module:
+        return got
+    raise BadAnswer(call, describe(got), "a module")
+
+
+# --------------------------------------------------------------------------- shapes
+
+
+def outline_of(model: nn.Module, shape: Shape) -> Outline:
+    """Return the shapes of a model of ours, as `Student.outline` does for one of the student's."""
+    with torch.no_grad(), NothingIsDrawn():
+        calls, output = run_layers(model.eval(), [torch.zeros(0, *shape[1:])])
+    layers = [(shapes_of(part.parameters()), out) for part, out in calls]
+    return Outline(
+        tuple(layer for layer in layers if layer[0]),
+        shapes_of(model.parameters()),
+        tuple(output.shape),
+    )
+
+
+def assert_outline(got: Outline, right: Outline, *, call: str) -> None:
+    """Demand the same output of each layer with parameters, the same parameters, the same result.
+
+    Layers may be called in any order. One that is written without a module shows no output of its
+    own; what it does is seen in the layers after it, and in the values.
+
+    Raises:
+        Mismatch: it names the layer by the shape of its weight.
+    """
+    due: dict[tuple[Shape, ...], list[Shape]] = {}
+    for shapes, out in right.layers:
+        due.setdefault(shapes, []).append(_one_image(out))
+    for shapes, out in got.layers:
+        possible = due.get(shapes)
+        if possible and _one_image(out) not in possible:
+            wanted = " or ".join(str(shape) for shape in dict.fromkeys(possible))
+            fail(
+                f"{call}: the layer with a weight of shape {shapes[0]} gives the shape "
+                f"{_one_image(out)}, expected {wanted}",
+                call=call,
+                got=f"shape {_one_image(out)}",
+                expected=f"shape {wanted}",
+            )
+        if possible:  # an output is there once for each layer
+            possible.remove(_one_image(out))
+    assert_parameters(Counter(got.parameters), Counter(right.parameters), call)
+    assert right.output is not None, "a model of ours returns a tensor"
+    assert_result_shape(got, right.output[1:], call=call)
+
+
+def assert_result_shape(got: Outline, shape: Shape, *, call: str) -> None:
+    """Demand that a model takes each image to a result of `shape`.
+
+    Raises:
+        BadAnswer: it returns no tensor.
+        Mismatch: another shape.
+    """
+    if got.output is None:
+        raise BadAnswer(call, "no tensor", f"a tensor {(1, *shape)}")
+    if got.output[1:] != shape or not got.output:
+        text = f"shape {_one_image(got.output)}"
+        fail(
+            f"{call} has the wrong shape: got {_one_image(got.output)}, expected {(1, *shape)}",
+            call=call,
+            got=text,
+            expected=f"shape {(1, *shape)}",
+        )
+
+
+def _one_image(shape: Shape) -> Shape:
+    """Show the shape of an empty batch as that of one image."""
+    return (1, *shape[1:]) if shape[:1] == (0,) else shape
+
+
+# --------------------------------------------------------------------------- comparisons
+
+
+def assert_same_values(
+    model: Handle, reference: nn.Module, x: Tensor, *, call: str, training: bool = False
+) -> None:
+    """Demand that a model with the numbers of ours gives the same results.
+
+    Args:
+        model: the student's.
+        reference: ours, with its numbers.
+        x: input, (N, C, H, W).
+        call: the model as a person would make it.
+        training: whether both are in training mode.
+
+    Raises:
+        Mismatch: other layers, or other values.
+        StudentError: the student's model raised.
+    """
+    transplant(model, reference, x, call=call)
+    mode = "in training mode" if training else "in evaluation mode"
+    averages = {name: value.clone() for name, value in reference.named_buffers()}
+    with torch.no_grad():  # with copies of the moving averages, which training moves
+        expected = functional_call(reference.train(training), averages, x)
+    reference.eval()
+    y = model.train(training)(x)
+    said = f"{call}, {mode} and with the same weights as the book's, on an input {tuple(x.shape)}"
+    assert_close(y, expected, call=said)
+
+
+def assert_gradients(model: Handle, x: Tensor, *, call: str) -> None:
+    """Demand that a gradient which is not 0 reaches every parameter of a layer that is called.
+
+    Raises:
+        Mismatch: it names the parameters.
+        StudentError: the student's model raised.
+    """
+    _, aside, _ = groups_of(model, x)
+    reached = model.reached(x)
+    missed = [name for name, arrived in reached.items() if not arrived and name not in aside]
+    if missed:
+        shown = ", ".join(missed[:6]) + (", ..." if len(missed) > 6 else "")
+        fail(f"{call}: no gradient reaches {shown}", call=call, got=shown, expected="gradients")
+
+
+@contextmanager
+def charged_once(
+    model: Callable[[], Handle], peer: Callable[[], Handle], reference: nn.Module, x: Tensor
+) -> Iterator[None]:
+    """Forgive what fails inside if the student's own parts, charged elsewhere, explain it.
+
+    One fault, one charge: a wrong block loses its points where it is asked for, and not again in
+    the model that is made of it. A part that raises explains nothing.
+
+    Args:
+        model: makes the student's model.
+        peer: makes the same from the student's parts, put together as in the book.
+        reference: what both should be, with its numbers.
+        x: input, (N, C, H, W).
+    """
+    try:
+        yield
+    except (AssertionError, StudentRaised):
+        if not (_is_wrong(peer, reference, x) and _are_alike(model, peer, x)):
+            raise
+
+
+def _is_wrong(peer: Callable[[], Handle], reference: nn.Module, x: Tensor) -> bool:
+    try:
+        assert_same_values(peer(), reference, x, call="")
+    except AssertionError:
+        return True
+    except StudentError:
+        return False
+    return False
+
+
+def _are_alike(model: Callable[[], Handle], peer: Callable[[], Handle], x: Tensor) -> bool:
+    """Say whether two models of the student's have the same layers and give the same values."""
+    try:
+        one, other = model(), peer()
+        parts = drawn(parts_of(other, x), 2**0.5)
+        for handle in (other, one):
+            put(handle, parts, x, "")
+        assert_close(one(x), expect_tensor(other(x), call=""), call="")
+        return _outputs(one, x) == _outputs(other, x)
+    except (AssertionError, StudentError):
+        return False
+
+
+def _outputs(model: Handle, x: Tensor) -> list[Shape]:
+    """Return the shapes that layers with parameters give, in the order of calls."""
+    holders = {name.rpartition(".")[0] for name in model.sizes()}
+    return [layer.shape for layer in model.layers(x) if layer.path in holders]

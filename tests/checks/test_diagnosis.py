@@ -1,0 +1,178 @@
+"""A mistake is named only when every answer agrees with it."""
+
+import pytest
+import torch
+
+from grader.checks.diagnosis import Diagnosis, same_answers
+from grader.checks.in_process import grade_in_process
+from grader.errors import CallTimedOut, CourseError
+from grader.verdict import Verdict
+
+CHECKS = """
+@check(points=1)
+def test_one(student):
+    "One is negated."
+    assert_equal(student.answer(torch.ones(1)), -torch.ones(1), call="answer(1)")
+
+@check(points=3)
+@given(whole_numbers((2,)))
+def test_any(student, x):
+    "Every number is negated."
+    assert_equal(student.answer(x), -x, call=f"answer({x.tolist()})")
+"""
+BANK = """
+import torch
+from grader.checks import mistake
+
+BOTH = ("test_one", "test_any")
+
+@mistake("nothing is done", hint="Turn the sign.", caught_by=BOTH)
+def identity(x): return x
+
+@mistake("the number is off by one", hint="Turn the sign only.", caught_by=BOTH)
+def off_by_one(x): return 1 - x
+
+@mistake("the sign of positive numbers stays", hint="Zero has no sign.", caught_by="test_any")
+def is_right_at_one(x): return torch.where(x == 1, -x, x)
+
+@mistake("a list comes back", hint="Return a tensor.", caught_by=BOTH)
+def as_list(x): return (-x).tolist()
+"""
+
+
+@pytest.fixture
+def name_of(course):
+    small = course(CHECKS, bank=BANK)
+    diagnosis = Diagnosis(small.session)
+
+    def named(answer):
+        results = grade_in_process(small.session, small.exercise, answer)
+        found = diagnosis.name_mistake(small.exercise, results, lambda: small.student(answer))
+        return found and found.title
+
+    return named
+
+
+@pytest.mark.parametrize(
+    ("answer", "title"),
+    [
+        (lambda x: x + 0, "nothing is done"),
+        (lambda x: -(x - 1), "the number is off by one"),
+        (lambda x: x * (1 - 2 * (x == 1).float()), "the sign of positive numbers stays"),
+        (lambda x: [-float(v) for v in x], "a list comes back"),
+    ],
+)
+def test_a_known_mistake_written_differently_is_named(name_of, answer, title):
+    assert name_of(answer) == title
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        torch.neg,
+        lambda x: 2 * x,
+        lambda x: torch.where(x == 3, 0 * x, x),  # one answer of many differs
+        lambda x: x.tolist(),
+        lambda x: x[:1],
+        lambda x: None,
+        lambda x: 1 / 0,
+    ],
+)
+def test_whatever_differs_in_one_answer_has_no_name(name_of, answer):
+    assert name_of(answer) is None
+
+
+def test_a_student_who_hangs_while_probed_has_no_name(course):
+    small = course(CHECKS, bank=BANK)
+    results = grade_in_process(small.session, small.exercise, lambda x: x)
+
+    def hangs():
+        raise CallTimedOut("answer(x)", 5.0)
+
+    assert Diagnosis(small.session).name_mistake(small.exercise, results, hangs) is None
+
+
+def test_a_known_mistake_warns_nobody(course):
+    bank = BANK.replace("def identity(x): return x", "def identity(x): warn('odd'); return x")
+    small = course(CHECKS, bank="from warnings import warn\n" + bank)
+
+    def answer(x):
+        return x + 0
+
+    results = grade_in_process(small.session, small.exercise, answer)
+    named = Diagnosis(small.session).name_mistake(
+        small.exercise, results, lambda: small.student(answer)
+    )
+    assert named.title == "nothing is done"
+
+
+def test_without_a_bank_nothing_is_named(course):
+    small = course(CHECKS)
+    results = grade_in_process(small.session, small.exercise, lambda x: x)
+    named = Diagnosis(small.session).name_mistake(
+        small.exercise, results, lambda: small.student(lambda x: x)
+    )
+    assert named is None
+
+
+def test_a_bank_that_cannot_be_imported_is_told_before_anything_is_graded(course):
+    small = course(CHECKS, bank="import no_such_module")
+    with pytest.raises(CourseError, match=r"bank\.py cannot be imported"):
+        Diagnosis(small.session)
+
+
+VALUES = """
+@check(points=1)
+def test_total(student):
+    "y is 6."
+    (found,) = student.values("y")
+    assert found.value == 6, f"y is {found.value}"
+"""
+VALUES_BANK = """
+from grader.checks import mistake
+
+@mistake("one is missing", hint="Count again.", caught_by="test_total")
+def five(): return {"y": 5}
+"""
+
+
+@pytest.mark.parametrize(("value", "title"), [(5, "one is missing"), (4, None)])
+def test_values_are_named_by_what_the_checks_said(course, value, title):
+    small = course(VALUES, 'kind = "values"', bank=VALUES_BANK)
+
+    def answer():
+        return {"y": value}
+
+    results = grade_in_process(small.session, small.exercise, answer)
+    assert results[0].verdict is Verdict.FAILED
+    named = Diagnosis(small.session).name_mistake(
+        small.exercise, results, lambda: small.student(answer)
+    )
+    assert (named and named.title) == title
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (torch.ones(2), torch.ones(2) + 1e-6, True),
+        (torch.ones(2), torch.ones(2) + 1e-2, False),
+        (torch.ones(2), torch.ones(1), False),
+        (torch.ones(2), None, False),
+        (torch.tensor([torch.nan]), torch.tensor([torch.nan]), True),
+        ((1, 2.0), [1, 2.0], True),
+        ((1, 2.0), (1, 2.5), False),
+        ({"a": 1}, {"b": 1}, True),
+        (None, None, True),
+        ("ValueError", "TypeError", False),
+        (1.0, "1.0", False),
+    ],
+)
+def test_answers_are_compared_within_rounding(one, other, same):
+    assert same_answers([("call", one)], [("call", other)]) is same
+    assert same_answers([("call", other)], [("call", one)]) is same
+
+
+def test_random_parameters_are_not_compared_but_asking_for_them_is():
+    assert same_answers([("parameters", 1)], [("parameters", 2)])
+    assert not same_answers([("parameters", 1)], [("buffers", 1)])
+    assert not same_answers([("parameters", 1)], [])

@@ -1,0 +1,145 @@
+"""What many tests need: fixed Hypothesis settings, small notebooks and courses, real kernels.
+
+One thread, and the same examples every time. One warm parent serves a whole run of kernels with
+small limits.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import HealthCheck, settings
+
+from grader.kernel.execution import RunNotebook, run_notebook
+from grader.kernel.processes import WarmParent
+from grader.kernel.student import Student
+from grader.records import Cell, Limits
+
+torch.set_num_threads(1)  # the other cores run other tests
+settings.register_profile(
+    "project",
+    database=None,
+    deadline=None,
+    derandomize=True,
+    max_examples=50,
+    suppress_health_check=[HealthCheck.too_slow],  # the machine may be busy
+)
+settings.load_profile("project")
+
+_numbers = itertools.count(1)
+IMPORTS = (
+    "import torch\nfrom hypothesis import given\nfrom hypothesis import strategies as st\n"
+    "from grader.checks import assert_equal, check, expect_tensor, whole_numbers\n\n"
+)
+SMALL = Limits(
+    cell_s=2.0, notebook_s=30.0, call_s=1.0, exercise_s=10.0, cpu_s=60, memory_bytes=1 << 30,
+    scratch_bytes=32 << 20, scratch_files=1_000, file_bytes=16 << 20, processes=24,
+    open_files=256, output_bytes=1 << 20, kernel_restarts=2,
+)  # fmt: skip
+
+
+def make_cells(*sources: str) -> tuple[Cell, ...]:
+    return tuple(Cell(i, "code", textwrap.dedent(source)) for i, source in enumerate(sources))
+
+
+def values_of(run: RunNotebook) -> dict[str, Any]:
+    """The last value of every plain name or tensor the cells bound."""
+    return {entry.name: entry.value for entry in Student(run.connection, {}).values()}
+
+
+@pytest.fixture(scope="session")
+def small_limits() -> Limits:
+    return SMALL
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[WarmParent]:
+    parent = WarmParent()
+    try:
+        parent.wait()
+        yield parent
+    finally:
+        parent.close()
+
+
+@pytest.fixture
+def run(warm: WarmParent) -> Iterator[Callable[..., RunNotebook]]:
+    """Run cells in a fresh kernel; limits may be given by name."""
+    opened: list[RunNotebook] = []
+
+    def run_cells(*sources: str, **limits: Any) -> RunNotebook:
+        cells = make_cells(*sources)
+        opened.append(run_notebook(cells, warm, replace(SMALL, **limits), seed=1))
+        return opened[-1]
+
+    yield run_cells
+    for notebook in opened:
+        notebook.close()
+
+
+@pytest.fixture
+def values() -> Callable[[RunNotebook], dict[str, Any]]:
+    return values_of
+
+
+@pytest.fixture
+def cells() -> Callable[..., tuple[Cell, ...]]:
+    return make_cells
+
+
+@pytest.fixture(scope="session")
+def write_notebook() -> Callable[..., Path]:
+    """Write a notebook of code cells; a cell that begins with `#%` is Markdown."""
+
+    def write(path: Path, *sources: str) -> Path:
+        cells = [
+            {
+                "cell_type": "markdown" if source.startswith("#%") else "code",
+                "id": f"cell-{number}",
+                "metadata": {},
+                "source": source.removeprefix("#%"),
+                **({} if source.startswith("#%") else {"outputs": [], "execution_count": None}),
+            }
+            for number, source in enumerate(sources)
+        ]
+        whole = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(whole), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def write_course() -> Callable[..., Path]:
+    """Write an assignment; an exercise is the text of its checks, or that and its settings.
+
+    Every assignment has a name of its own, because Python keeps a module for each.
+    """
+
+    def write(
+        folder: Path, exercises: dict[str, str | tuple[str, str]], assignment: str = ""
+    ) -> Path:
+        here = folder / "exercises" / f"small{next(_numbers)}"
+        for name, given in exercises.items():
+            checks, more = given if isinstance(given, tuple) else (given, "")
+            (here / name).mkdir(parents=True)
+            (here / name / f"test_{name}.py").write_text(IMPORTS + checks)
+            kind = "" if "kind =" in more else 'kind = "function"\n'
+            names = "" if "names =" in more else f'names = ["{name}"]\n'
+            toml = f'title = "{name}"\nsection = "1"\n{kind}{names}{more}'
+            (here / name / "exercise.toml").write_text(toml)
+        listed = json.dumps(list(exercises))
+        toml = f'title = "Small"\nexercises = {listed}\n{assignment}'
+        (here / "assignment.toml").write_text(toml)
+        return here
+
+    return write

@@ -1,0 +1,147 @@
+"""`grader grade`, `report`, and what lies in the out folder, on one small class."""
+
+import csv
+import json
+import sqlite3
+import zipfile
+from contextlib import closing
+from typing import NamedTuple
+
+import pytest
+
+HOSTILE = """
+import os, signal
+for path in ("/etc/passwd", "../../bea/hw2.ipynb", os.path.expanduser("~/x")):
+    try: open(path, "w").write("mine")
+    except OSError: pass
+try: os.kill(1, signal.SIGKILL); os.kill(-1, signal.SIGKILL)
+except OSError: pass
+def corr2d(X, K): os._exit(0)
+"""
+GRADES = ["student", "submission", "status", "points", "max_points", "percent", "corr2d"]
+CHECKS = [
+    *("student", "exercise", "check", "verdict"),
+    *("points", "max_points", "seconds", "message"),
+]
+
+
+class Class(NamedTuple):
+    """A class that was graded: its folder, the command's arguments, what was printed."""
+
+    folder: object
+    args: tuple
+    printed: object
+
+    def rows(self, name):
+        with (self.folder / "out" / name).open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+
+
+def stored(out):
+    with closing(sqlite3.connect(out / "gradebook.sqlite")) as db:
+        rows = db.execute("SELECT student, record FROM results ORDER BY student").fetchall()
+    return {student: json.loads(record) for student, record in rows}
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory, write_notebook, honest, grader) -> Class:
+    folder = tmp_path_factory.mktemp("class")
+    write_notebook(folder / "cnn" / "ann" / "hw2.ipynb", honest)
+    write_notebook(folder / "cnn" / "bea" / "hw2.ipynb", honest.replace("* K", "* K.flip(0, 1)"))
+    write_notebook(folder / "cnn" / "cleo" / "hw2.ipynb", HOSTILE)
+    (folder / "cnn" / "dan").mkdir()
+    (folder / "cnn" / "dan" / "hw2.ipynb").write_bytes(b"")
+    inner = write_notebook(folder / "inner.ipynb", honest)
+    with zipfile.ZipFile(folder / "lms.zip", "w") as archive:
+        archive.write(inner, "이순신_100123_200456_hw2.ipynb")
+        archive.write(inner, "roedana_LATE_100124_200457_hw2-1.ipynb")
+    inner.unlink()
+    args = ("grade", "cnn", "lms.zip", "--only", "corr2d", "--out", "out")
+    return Class(folder, args, grader(*args, "--jobs", "2", cwd=folder))
+
+
+def test_every_file_handed_in_has_a_row(graded):
+    found = {(row["student"], row["status"], row["points"]) for row in graded.rows("grades.csv")}
+    assert found == {
+        ("ann", "graded", "10"),
+        ("bea", "graded", "3"),
+        ("cleo", "graded", "0"),
+        ("dan", "unreadable", "0"),
+        ("이순신", "graded", "10"),
+        ("roedana", "graded", "10"),
+    }
+    assert graded.printed.code == 0
+
+
+def test_the_columns_are_those_scripts_rely_on(graded):
+    assert list(graded.rows("grades.csv")[0]) == GRADES
+    assert list(graded.rows("checks.csv")[0]) == CHECKS
+    assert {row["max_points"] for row in graded.rows("grades.csv")} == {"10"}
+    assert {row["exercise"] for row in graded.rows("checks.csv")} == {"corr2d"}
+
+
+def test_a_check_row_holds_the_smallest_counterexample(graded):
+    rows = [row for row in graded.rows("checks.csv") if row["student"] == "bea"]
+    verdicts = {row["check"]: row["verdict"] for row in rows}
+    assert verdicts["test_example_from_the_book"] == "failed"
+    assert verdicts["test_keeps_fractions"] == "passed"
+    assert verdicts["test_any_sizes"] == "skipped"
+    (message,) = (row["message"] for row in rows if "square_images" in row["check"])
+    assert "is wrong at" in message
+
+
+def test_a_hostile_neighbour_harms_nobody(graded):
+    rows = [row for row in graded.rows("checks.csv") if row["student"] == "cleo"]
+    assert {row["verdict"] for row in rows} == {"raised", "skipped"}
+    original = json.loads((graded.folder / "cnn" / "bea" / "hw2.ipynb").read_text())
+    assert "flip" in original["cells"][0]["source"]
+
+
+def test_results_go_to_stdout_and_progress_to_stderr(graded):
+    _, out, err = graded.printed
+    assert "6 submissions; reports in" in out
+    assert "ann" in out
+    assert "[6/6]" in err
+    assert "[6/6]" not in out
+    assert "submissions; reports" not in err
+    assert len(err.strip().splitlines()) == 6
+
+
+def test_the_pages_are_written_one_for_each_student(graded):
+    pages = {path.name for path in (graded.folder / "out" / "feedback").iterdir()}
+    students = ("ann", "bea", "cleo", "dan", "이순신", "roedana")
+    assert pages == {f"{student}.html" for student in students}
+    assert "true convolution" in (graded.folder / "out" / "feedback" / "bea.html").read_text(
+        encoding="utf-8"
+    )
+    report = (graded.folder / "out" / "report.html").read_text(encoding="utf-8")
+    assert all(student in report for student in students)
+
+
+def test_the_same_command_again_grades_nothing(graded, grader):
+    before = stored(graded.folder / "out")
+    code, out, err = grader(*graded.args, "--quiet", "--strict", cwd=graded.folder)
+    assert (code, out, err) == (1, "", "")  # --strict: bea failed
+    assert stored(graded.folder / "out") == before
+
+
+def test_a_report_is_rendered_again_from_what_is_stored(graded, grader):
+    before = graded.rows("grades.csv")
+    for name in ("grades.csv", "report.html"):
+        (graded.folder / "out" / name).unlink()
+    code, out, _ = grader("report", "--out", "out", cwd=graded.folder)
+    assert code == 0
+    assert [line.rsplit("/")[-1] for line in out.split()] == [
+        "grades.csv", "checks.csv", "report.html",
+    ]  # fmt: skip
+    assert graded.rows("grades.csv") == before
+
+
+def test_fresh_without_walls_and_with_another_seed_says_so(graded, grader):
+    args = ("grade", "cnn/ann/hw2.ipynb", "--only", "corr2d", "--out", "other", "--strict")
+    options = ("--isolation", "process", "--seed", "7", "--fresh", "--jobs", "1")
+    code, out, _ = grader(*args, *options, cwd=graded.folder)
+    assert code == 0
+    assert "1 submission; reports in" in out
+    (result,) = stored(graded.folder / "other").values()
+    assert (result["facts"]["isolation"], result["facts"]["seed"]) == ("process", "7")

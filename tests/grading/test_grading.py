@@ -1,0 +1,197 @@
+"""One submission, from what was handed in to its result, with a real kernel."""
+
+import os
+import signal
+from dataclasses import replace
+
+import pytest
+
+from grader.errors import KernelLost
+from grader.points import standing_of
+from grader.records import Submission
+from grader.verdict import Status, Verdict
+
+DOUBLE = "def double(x): return 2 * x"
+REST = "import torch\ndef quadruple(x): return 4 * x\ndef ones(n): return torch.ones(n)"
+
+
+def verdicts(result, exercise="double"):
+    (found,) = (one for one in result.exercises if one.exercise == exercise)
+    return [str(check.verdict) for check in found.checks]
+
+
+def test_right_answers_earn_everything_and_say_where_they_are(grade):
+    result = grade("#%# Homework", REST, DOUBLE)
+    assert result.status is Status.GRADED
+    assert result.points == result.max_points == 13
+    double = result.exercises[0]
+    assert (double.name, double.cell, double.source) == ("double", 2, DOUBLE)
+    assert [run.status for run in result.cells] == ["ok", "ok"]
+    assert result.facts["isolation"] == "sandbox"
+
+
+def test_a_name_that_is_missing_is_partial(grade):
+    result = grade(DOUBLE)
+    assert result.status is Status.PARTIAL
+    assert verdicts(result, "quadruple") == ["missing"]
+    assert result.exercises[1].checks[0].message == "quadruple is not defined in this notebook."
+    assert result.points == 7
+
+
+def test_an_optional_name_may_be_missing(grade):
+    assert verdicts(result := grade(REST, DOUBLE), "blur") == ["missing"]
+    assert result.status is Status.GRADED
+
+
+def test_a_cell_that_failed_is_partial_and_costs_no_points(grade):
+    result = grade(REST, "1 / 0", DOUBLE)
+    assert (result.status, result.points) == (Status.PARTIAL, 13)
+    assert result.cells[1].error == "ZeroDivisionError: division by zero"
+
+
+def test_the_best_definition_counts_and_the_others_are_named(grade):
+    result = grade("def double(x): return x", DOUBLE, "def double(x): return x + 1", REST)
+    double = result.exercises[0]
+    assert (double.cell, double.points) == (1, 7)
+    assert double.other_cells == (0, 2)
+
+
+def test_of_definitions_that_are_all_wrong_the_better_counts(grade):
+    result = grade(REST, "def double(x): return x", "def double(x): return x * 0 + 2")
+    assert result.exercises[0].cell == 1
+    assert verdicts(result) == ["failed", "passed", "failed", "passed"]
+
+
+def test_a_name_that_fits_a_pattern_is_judged(grade):
+    result = grade(REST, "def twice_as_much(x): return 2 * x")
+    assert (result.exercises[0].name, result.exercises[0].points) == ("twice_as_much", 7)
+
+
+def test_an_import_is_no_answer(grade):
+    assert verdicts(grade("from torch import square as double"))[0] == "missing"
+
+
+def test_a_known_mistake_is_named(grade):
+    result = grade(REST, "def double(x): return x ** 2")
+    assert result.exercises[0].mistake.title == "the number is squared"
+    assert verdicts(result) == ["failed", "passed", "failed", "passed"]
+
+
+def test_a_forbidden_name_costs_the_exercise_and_says_so(grade):
+    result = grade(REST, "def double(x): return torch.add(x, x)")
+    assert verdicts(result) == ["failed"] * 4
+    assert result.exercises[0].points == 0
+    assert result.exercises[0].notes == ("This assignment asks you not to use torch.add.",)
+    assert result.exercises[1].points == 3
+
+
+def test_a_function_that_ends_its_process_once_costs_one_check(grade):
+    result = grade(
+        "import os\ndef double(x):\n    if not x.any() and len(x): os._exit(0)\n    return 2 * x",
+        REST,
+    )
+    assert verdicts(result) == ["passed", "raised", "passed", "passed"]
+    assert verdicts(result, "quadruple") == ["passed"]
+    assert "double([0.0]) ended the notebook's process" in result.exercises[0].checks[1].message
+    assert result.status is Status.GRADED
+
+
+def test_a_function_that_always_ends_its_process_is_given_up_and_the_next_is_asked(grade):
+    result = grade("import os\ndef double(x): os._exit(1)", REST)
+    assert verdicts(result) == ["raised"] * 4
+    assert "not started again after 2 times" in result.exercises[0].checks[3].message
+    assert verdicts(result, "quadruple") == ["passed"]
+
+
+def test_a_function_that_hangs_is_timed_out_and_the_next_is_asked(grade):
+    result = grade("def double(x):\n    while len(x) == 0: pass\n    return 2 * x", REST)
+    assert verdicts(result) == ["passed", "passed", "passed", "timed_out"]
+    assert verdicts(result, "quadruple") == ["passed"]
+
+
+def test_a_check_that_breaks_leaves_its_points_open_and_asks_for_a_person(grade):
+    result = grade(DOUBLE, REST.replace("torch.ones(n)", "5"))
+    assert result.status is Status.BROKEN
+    assert verdicts(result, "ones") == ["broken", "broken"]
+    standing = standing_of(result)
+    assert (standing.points, standing.max_points, standing.open) == (10, 10, 3)
+    assert "The check itself failed: TypeError" in result.exercises[2].checks[0].message
+
+
+def test_what_cannot_be_read_has_a_result_without_a_kernel(grader):
+    submission = Submission("kim", "kim.ipynb", "ab", problem="the file is empty; ask again.")
+    result = grader.grade(submission)
+    assert (result.status, result.problem) == (Status.UNREADABLE, submission.problem)
+    assert result.exercises == result.cells == ()
+    assert result.finished_at
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "guest.op_catalog = lambda *_: 1 / 0",
+        "guest.op_select = lambda *_: 1 / 0",
+        "guest.op_catalog = lambda *_: time.sleep(60)",
+        "guest.answer = lambda *_: [memoryview(b'nonsense' * 9)]",
+        "guest.answer = lambda *_: os._exit(0)",
+        "threading.Timer(0.1, os.kill, (os.getpid(), 19)).start()",
+    ],
+)
+def test_tampering_with_our_side_of_the_kernel_costs_ones_own_points(grade, tampering):
+    imports = "import os, sys, threading, time\n"
+    ours = "guest = sys.modules['grader.sandbox.kernel_process']._guest\n"
+    result = grade(REST, DOUBLE, imports + ours + tampering)
+    assert result.status in (Status.GRADED, Status.PARTIAL)
+    assert result.max_points == 13
+
+
+def test_a_notebook_without_code_is_partial(grade):
+    result = grade("#%# Nothing")
+    assert (result.status, result.points, result.max_points) == (Status.PARTIAL, 0, 13)
+
+
+def test_a_kernel_that_cannot_be_had_is_tried_again(grade, grader, monkeypatch):
+    original, failures = type(grader).open, [KernelLost("it was lost")]
+
+    def sometimes(self, submission):
+        if failures:
+            raise failures.pop()
+        return original(self, submission)
+
+    monkeypatch.setattr(type(grader), "open", sometimes)
+    assert grade(REST, DOUBLE).points == 13
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (KernelLost("no kernel could be had"), "no kernel could be had"),
+        (ZeroDivisionError("by zero"), "ZeroDivisionError: by zero (test_grading.py, line"),
+    ],
+)
+def test_a_fault_of_ours_leaves_all_points_open(grade, grader, monkeypatch, error, words):
+    def never(self, submission):
+        raise error
+
+    monkeypatch.setattr(type(grader), "open", never)
+    result = grade(REST, DOUBLE)
+    assert result.status is Status.BROKEN
+    assert result.problem.startswith(f"Our side failed, no points are lost: {words}")
+    assert {check.verdict for one in result.exercises for check in one.checks} == {Verdict.BROKEN}
+    assert standing_of(result).open == 13
+
+
+def test_a_warm_process_that_died_is_replaced(grade, grader):
+    os.kill(grader._warm._process.pid, signal.SIGKILL)
+    grader._warm._process.wait()
+    assert grade(REST, DOUBLE).points == 13
+
+
+def test_two_gradings_of_one_notebook_agree(grade):
+    first, again = (grade(REST, "def double(x): return x") for _ in range(2))
+
+    def stripped(result):
+        checks = tuple(replace(c, seconds=0) for e in result.exercises for c in e.checks)
+        return result.key, result.status, checks
+
+    assert stripped(first) == stripped(again)

@@ -1,0 +1,425 @@
+"""One attack on each wall, by a cell of a notebook, in a real kernel."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+import grader
+from grader.kernel.watchdog import _tree
+from grader.sandbox import policy
+
+pytestmark = pytest.mark.xdist_group("warm")
+
+CHECKOUT = Path(grader.__file__).resolve().parent.parent
+# a shared folder that the checkout itself lies in is not given to notebooks
+SCRATCH = [".", *(f for f in policy.SHARED_FOLDERS if not CHECKOUT.is_relative_to(f))]
+
+
+# ------------------------------------------------------------------------------------- files
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/shadow",
+        "/etc/hostname",
+        "/etc/ssl/openssl.cnf",
+        "/proc/1/environ",
+        "/proc/self/mem",
+        "/proc/self/maps",
+        "/proc/self/status",
+        "/proc/kcore",
+        "/sys/kernel/notes",
+        str(CHECKOUT / "pyproject.toml"),
+        str(CHECKOUT / "grader/grading.py"),
+        str(CHECKOUT / "grader/sandbox/boot.py"),
+        str(CHECKOUT / "reference/__init__.py"),
+        str(CHECKOUT / "exercises/cnn/assignment.toml"),
+    ],
+)
+def test_a_file_that_is_none_of_a_notebooks_business_cannot_be_read(attack, path):
+    assert attack(f"return open({path!r}, 'rb').read(100)").startswith("refused")
+
+
+def test_the_list_of_accounts_is_not_this_machines(attack):
+    seen = attack("return open('/etc/passwd').read()")
+    assert seen.startswith("refused") or seen == repr(
+        "root:x:0:0:root:/:/bin/false\nstudent:x:65534:65534:student:/tmp:/bin/sh\n"
+    )
+
+
+@pytest.mark.parametrize("folder", ["/", "/home", "/root", "/proc", "/scratch", str(CHECKOUT)])
+def test_a_folder_outside_cannot_be_listed(attack, folder):
+    assert attack(f"import os; return os.listdir({folder!r})").startswith("refused")
+
+
+def test_a_file_of_the_grader_is_not_even_there(attack):
+    path = str(CHECKOUT / "grader/grading.py")
+    assert "FileNotFoundError" in attack(f"import os; return os.stat({path!r})")
+
+
+@pytest.mark.parametrize(
+    "module", ["reference", "exercises", "grader.checks", "grader.grading", "hypothesis_of_ours"]
+)
+def test_neither_reference_nor_checks_can_be_imported(attack, module):
+    found = attack(f"import importlib; return importlib.import_module({module!r})")
+    assert "ModuleNotFoundError" in found
+
+
+def test_what_was_loaded_beside_a_notebook_is_our_guest_and_nothing_else(attack):
+    found = eval(attack("import sys; return [m for m in sys.modules if m.startswith('grader')]"))
+    trusted = ("client", "connection", "execution", "processes", "provisioner", "student")
+    assert not set(found) & {f"grader.kernel.{name}" for name in trusted}
+    rooms = {".".join(name.split(".")[1:2]) for name in found}
+    assert rooms <= {"", "kernel", "sandbox", "errors", "records", "verdict"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return open({0!r}, 'w')",
+        "return open({0!r}, 'a')",
+        "import os; os.unlink({0!r})",
+        "import os; os.truncate({0!r}, 0)",
+        "import os; os.rename({0!r}, {0!r} + 'x')",
+        "import os; os.link({0!r}, 'link')",
+        "import os; os.symlink({0!r}, 'link'); return open('link').read()",
+        "import os; os.mkfifo({0!r} + 'x')",
+        "import os; os.chmod({0!r}, 0o777); assert os.stat({0!r}).st_mode & 0o777 == 0o777",
+        "import os; os.utime({0!r}, (1, 1))",
+    ],
+)
+def test_a_file_outside_cannot_be_changed(attack, tmp_path, body):
+    victim = tmp_path / "victim"
+    victim.write_text("whole")
+    for path in (victim, tmp_path):
+        path.chmod(0o666 if path == victim else 0o777)
+    before = victim.stat()
+    assert attack(body.format(str(victim))).startswith("refused")
+    assert victim.read_text() == "whole"
+    assert (victim.stat().st_mode, victim.stat().st_mtime) == (before.st_mode, before.st_mtime)
+    assert [path.name for path in tmp_path.iterdir()] == ["victim"]
+
+
+def test_the_libraries_cannot_be_changed(attack):
+    assert attack("import torch; open(torch.__file__, 'a').write('x = 1')").startswith("refused")
+    assert attack("import torch, os; os.chmod(torch.__file__, 0o777)").startswith("refused")
+    assert attack("import d2l.torch as t; open(t.__file__, 'a').write('x')").startswith("refused")
+
+
+def test_nothing_of_one_kernel_is_seen_by_the_next(attack):
+    write = f"for folder in {SCRATCH}: open(f'{{folder}}/left', 'w').write('x')"
+    assert attack(write) == "None"
+    look = f"import os; return [f for f in {SCRATCH} if os.path.exists(f'{{f}}/left')]"
+    assert attack(look) == "[]"
+
+
+# ------------------------------------------------------------------------------------- network
+
+
+def test_no_server_of_this_machine_can_be_reached(attack):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert attack(
+            f"import socket; socket.create_connection(('127.0.0.1', {port}), 1)"
+        ).startswith("refused")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "AF_INET, socket.SOCK_DGRAM",
+        "AF_INET6, socket.SOCK_STREAM",
+        "AF_NETLINK, socket.SOCK_RAW",
+        "AF_PACKET, socket.SOCK_RAW",
+        "AF_INET, socket.SOCK_RAW, 1",
+        "AF_VSOCK, socket.SOCK_STREAM",
+    ],
+)
+def test_no_socket_but_a_local_one_can_be_made(attack, kind):
+    assert attack(f"import socket; return socket.socket(socket.{kind})").startswith("refused")
+
+
+def test_an_abstract_socket_outside_cannot_be_reached(attack):
+    name = f"\0grader-test-{os.getpid()}"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(name)
+        server.listen()
+        reach = f"import socket; socket.socket(socket.AF_UNIX).connect({name!r})"
+        assert attack(reach).startswith("refused")
+
+
+def test_a_socket_with_a_path_outside_cannot_be_reached(attack, tmp_path):
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        server.listen()
+        for place in (tmp_path, Path(path)):
+            place.chmod(0o777)
+        reach = f"import socket; socket.socket(socket.AF_UNIX).connect({path!r})"
+        assert attack(reach).startswith("refused")
+
+
+# ------------------------------------------------------------------------------------- processes
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "os.kill(os.getppid() or 1, signal.SIGKILL)",
+        "os.kill(-1, signal.SIGKILL)",
+        "os.kill(1, signal.SIGSTOP)",
+        "os.kill(os.getpid(), signal.SIGSTOP)",
+        "os.killpg(0, signal.SIGTERM)",
+    ],
+)
+def test_signals_reach_nobody(attack, run, warm, body):
+    other = run("x = 1")
+    attack(f"import os, signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {body}")
+    assert warm.is_alive()
+    assert other._kernel._provisioner.process.signal(0) is None
+    assert Path(f"/proc/{other._kernel._provisioner.process.pid}").exists()
+
+
+def test_the_pids_of_others_mean_nothing_inside(attack):
+    assert attack(f"import os; os.kill({os.getpid()}, 0)").startswith("refused")
+
+
+def test_a_kernel_sees_no_process_but_itself(attack):
+    body = """
+    from os.path import exists
+    return [p for p in range(1, 4_000) if exists(f"/proc/{p}") != exists(f"/proc/self/task/{p}")]
+    """
+    assert attack(body) == "[]"
+
+
+CALL = """
+    import ctypes, os
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.syscall({number}, {arguments}) < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+"""
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="numbers of system calls")
+@pytest.mark.parametrize(
+    ("number", "arguments"),
+    [
+        (101, "16, 1, 0, 0"),  # ptrace
+        (272, "0x10000000"),  # unshare a user namespace
+        (272, "0x00020000"),  # unshare the mounts
+        (308, "3, 0"),  # setns
+        (165, "b'tmpfs', b'/tmp', b'tmpfs', 0, None"),  # mount
+        (155, "b'.', b'.'"),  # pivot_root
+        (161, "b'/tmp'"),  # chroot
+        (321, "0, None, 0"),  # bpf
+        (425, "1, None"),  # io_uring_setup
+        (298, "None, 0, -1, -1, 0"),  # perf_event_open
+        (323, "0"),  # userfaultfd
+        (250, "0, 0, 0"),  # keyctl
+        (310, "1, None, 0, None, 0, 0"),  # process_vm_readv
+        (304, "0, None, 0"),  # open_by_handle_at
+        (434 + 4, "0, 0, 0"),  # pidfd_getfd
+        (56, "0x10000000 | 17, None, None, None, 0"),  # clone a user namespace
+        (435, "None, 0"),  # clone3
+        (246, "0, 0, None, 0"),  # kexec_load
+        (105, "0"),  # setuid to root
+        (319, "b'x', 0"),  # memfd_create
+        (29, "0, 4096, 0o1600"),  # shmget
+    ],
+)
+def test_a_system_call_that_no_notebook_needs_is_refused(attack, number, arguments):
+    found = attack(CALL.format(number=number, arguments=arguments))
+    # not permitted, not there, or no such user inside
+    assert found.startswith(
+        ("refused: PermissionError", "refused: OSError(38", "refused: OSError(22")
+    )
+
+
+def test_libraries_still_find_the_calls_they_need(attack):
+    body = """
+    import ctypes, multiprocessing, shutil, subprocess, tempfile, torch
+    assert ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int)(lambda n: n + 1)(2) == 3
+    with tempfile.TemporaryDirectory() as folder:
+        torch.save(torch.ones(2), f"{folder}/x.pt")
+        shutil.copy(f"{folder}/x.pt", f"{folder}/y.pt")
+        assert torch.load(f"{folder}/y.pt").sum() == 2
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        assert pool.map(abs, [-1]) == [1]
+    return subprocess.run(["echo", "hello"], capture_output=True).stdout
+    """
+    assert attack(body, cell_s=10.0) == repr(b"hello\n")
+
+
+def test_programs_that_change_the_user_have_no_power(attack):
+    body = """
+    import ctypes, os, subprocess
+    no_new_privileges = ctypes.CDLL(None).prctl(39, 0, 0, 0, 0)
+    done = subprocess.run(["su", "-c", "id"], input=b"", capture_output=True)
+    return no_new_privileges, done.returncode != 0
+    """
+    assert attack(body) == "(1, True)"
+
+
+def test_no_capability_is_held(attack):
+    body = """
+    import ctypes, struct
+    held = ctypes.create_string_buffer(24)
+    ctypes.CDLL(None).capget(struct.pack("Ii", 0x20080522, 0), held)
+    return held.raw == bytes(24)
+    """
+    assert attack(body) == "True"
+
+
+# ------------------------------------------------------------------------------------- spending
+
+
+def test_a_fork_bomb_ends_at_its_limit_and_is_cleared_away(run, values):
+    notebook = run(
+        """
+        import os, time
+        pids = []
+        try:
+            while len(pids) < 300:
+                pid = os.fork()
+                if pid == 0:
+                    time.sleep(100)
+                    os._exit(0)
+                pids.append(pid)
+        except OSError:
+            pass
+        n = len(pids)
+        """,
+    )
+    assert 0 < values(notebook)["n"] < 24
+    tree = _tree(notebook._kernel._provisioner.process.pid)
+    notebook.close()
+    assert not [pid for pid in tree if Path(f"/proc/{pid}").exists()]
+
+
+def test_a_thread_bomb_ends_at_its_limit(attack):
+    body = """
+    import threading
+    wait = threading.Event()
+    threads = [threading.Thread(target=wait.wait, daemon=True) for _ in range(400)]
+    try:
+        for thread in threads:
+            thread.start()
+    finally:
+        wait.set()
+    """
+    assert "can't start new thread" in attack(body)
+
+
+def test_a_daemon_that_hides_is_dead_after_the_kernel(run):
+    notebook = run(
+        """
+        import os, signal, time
+        if os.fork() == 0:
+            os.setsid()
+            for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_IGN)
+            if os.fork() == 0:
+                time.sleep(100)
+            os._exit(0)
+        time.sleep(0.2)
+        """
+    )
+    tree = _tree(notebook._kernel._provisioner.process.pid)
+    assert len(tree) >= 2
+    notebook.close()
+    assert not [pid for pid in tree if Path(f"/proc/{pid}").exists()]
+
+
+MEMORY_BOMBS = {
+    "one process": "held = bytearray(1 << 31)",
+    "a tensor": "import torch\nheld = torch.ones(1 << 29)",
+    "shared memory": (
+        "import mmap\nheld = mmap.mmap(-1, 8 << 30)\n"
+        "for i in range(8 << 10): held.write(bytes(1 << 20))"
+    ),
+    "many processes": (
+        "import os, time\nfor _ in range(8):\n    if os.fork() == 0:\n"
+        "        held = b'x' * (300 << 20)\n        time.sleep(30)\n        os._exit(0)\n"
+        "time.sleep(30)"
+    ),
+}
+
+
+@pytest.mark.parametrize("bomb", MEMORY_BOMBS)
+def test_a_memory_bomb_costs_itself_only(run, values, bomb):
+    notebook = run("x = 1", MEMORY_BOMBS[bomb], "y = x + 1", cell_s=20.0)
+    assert notebook.cells[1].status in ("died", "raised")
+    words = ("needed more than 1024 MiB of memory", "MemoryError", "can't allocate memory")
+    assert any(text in notebook.cells[1].error for text in words)
+    assert values(notebook)["y"] == 2
+
+
+@pytest.mark.parametrize("folder", SCRATCH)
+def test_scratch_folders_hold_so_much_and_no_more(attack, folder):
+    body = f"""
+    for i in range(20):
+        with open({folder!r} + f"/{{i}}", "wb") as file:
+            file.write(bytes(8 << 20))
+    """
+    assert "No space left" in attack(body)
+
+
+def test_scratch_folders_hold_so_many_files_and_no_more(attack):
+    body = "for i in range(5_000): open(str(i), 'w').close()"
+    assert "No space left" in attack(body)
+
+
+def test_one_file_grows_to_its_limit_and_no_further(attack):
+    body = "with open('large', 'wb') as file: file.write(bytes(24 << 20))"
+    assert "File too large" in attack(body)
+
+
+def test_so_many_files_can_be_open_and_no_more(attack):
+    assert "Too many open files" in attack("files = [open('/dev/null') for _ in range(2_000)]")
+
+
+# ------------------------------------------------------------------------------------- what is seen
+
+
+def test_the_environment_holds_nothing_of_ours(attack, monkeypatch):
+    seen = eval(attack("import os; return dict(os.environ)"))
+    own = {*policy.environment(""), "JPY_PARENT_PID", "PYTHONUNBUFFERED", "TERM", "CLICOLOR"}
+    own |= {"PIP_RETRIES", "PAGER", "GIT_PAGER", "FORCE_COLOR", "CLICOLOR_FORCE", "NO_COLOR"}
+    own |= {name for name in seen if name.startswith(("KMP_", "TORCH", "TRITON", "PYDEVD"))}
+    assert set(seen) <= own, set(seen) - own
+    assert str(Path.home()) not in seen["HOME"]
+
+
+def test_no_descriptor_of_the_grader_or_the_warm_parent_is_open(attack):
+    body = """
+    import os, socket, stat
+    odd = []
+    for number in range(3, 1024):
+        try:
+            mode = os.fstat(number).st_mode
+        except OSError:
+            continue
+        if stat.S_ISDIR(mode):
+            odd.append((number, "a folder"))
+        if stat.S_ISSOCK(mode):
+            with socket.socket(fileno=os.dup(number)) as found:
+                if found.type == socket.SOCK_SEQPACKET:
+                    odd.append((number, "the control socket"))
+    return odd
+    """
+    assert attack(body) == "[]"
+
+
+def test_nothing_of_ours_lies_in_the_memory_of_a_kernel(attack):
+    body = """
+    import gc
+    owners = {getattr(o, "__module__", None) for o in gc.get_objects() if callable(o)}
+    bad = ("reference", "exercises", "grader.checks", "grader.grading", "hypothesis")
+    return sorted(str(o) for o in owners if str(o).startswith(bad))
+    """
+    assert attack(body, cell_s=10.0) == "[]"

@@ -1,0 +1,185 @@
+"""A peer that lies, drips, hangs or dies costs one call, and never the grader."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+
+from grader.errors import CallTimedOut, KernelDied, OutOfMemory, StudentError
+from grader.kernel import connection as connecting
+from grader.kernel import wire
+from grader.kernel.connection import SocketConnection
+from grader.kernel.student import Student
+
+
+class FakeProcess:
+    """Stands for the kernel: notes what it is sent, and can be said to have died."""
+
+    def __init__(self) -> None:
+        self.pidfd, self._end = os.pipe()
+        self.signals: list[int] = []
+        self.out_of_memory = 0
+        self.on_interrupt: Callable[[], None] = lambda: None
+
+    def signal(self, number: int) -> None:
+        self.signals.append(number)
+        if number == signal.SIGINT:
+            self.on_interrupt()
+
+    def die(self) -> None:
+        os.write(self._end, b"x")
+
+    def close(self) -> None:
+        os.close(self.pidfd)
+        os.close(self._end)
+
+
+@pytest.fixture
+def process() -> Iterator[FakeProcess]:
+    made = FakeProcess()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield ours, theirs
+
+
+@pytest.fixture
+def asked(
+    pair: tuple[socket.socket, socket.socket], process: FakeProcess, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., SocketConnection]:
+    """A connection to a peer whose answers are written before the question is asked."""
+    monkeypatch.setattr(connecting, "_GRACE_S", 0.05)
+    ours, theirs = pair
+
+    def make(*answers: bytes, close: bool = False) -> SocketConnection:
+        for answer in answers:
+            theirs.sendall(answer)
+        if close:
+            theirs.close()
+        return SocketConnection(ours, process, call_s=0.05)
+
+    return make
+
+
+def reply(value: Any = None, number: int = 1, **more: Any) -> bytes:
+    parts = wire.pack(wire.Reply(number, value, **more), wire.Payload())
+    return b"".join(parts)
+
+
+def ask(connection: SocketConnection) -> Any:
+    return Student(connection, {})._ask("call", "f", (), {}).value
+
+
+def test_an_answer_that_is_there_is_returned(asked):
+    assert ask(asked(reply(3))) == 3
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"garbage that is no message at all",
+        struct.pack("<4sIQ", b"NGW1", 1 << 30, 0),
+        struct.pack("<4sIQ", b"NGW1", 4, 1 << 60),
+        struct.pack("<4sIQ", b"NGW1", 4, 0) + b"\xc1\xc1\xc1\xc1",
+        reply(number=2),
+        reply(wire.TensorNode("float32", [0, 1 << 39], 0)),
+        reply(wire.SequenceNode(False, [wire.TensorNode("int8", [1], 0)])),
+    ],
+)
+def test_an_answer_that_cannot_be_read_ends_the_kernel(asked, process, answer):
+    connection = asked(answer)
+    with pytest.raises(KernelDied, match="cannot be read"):
+        ask(connection)
+    assert process.signals == [signal.SIGKILL]
+    with pytest.raises(KernelDied, match="cannot be read"):
+        ask(connection)
+
+
+@pytest.mark.parametrize("answer", [b"", b"NGW1", reply("half")[:-2]])
+def test_silence_and_half_an_answer_are_late_and_end_the_kernel(asked, process, answer):
+    connection = asked(answer)
+    with pytest.raises(CallTimedOut):
+        ask(connection)
+    assert process.signals == [signal.SIGINT, signal.SIGKILL]
+    assert "did not stop" in connection.lost
+
+
+def test_a_call_that_can_be_interrupted_costs_itself_only(asked, pair, process):
+    connection = asked()
+    interrupted = reply(failure=wire.Failure("KeyboardInterrupt", ""))
+    process.on_interrupt = lambda: pair[1].sendall(interrupted)
+    with pytest.raises(CallTimedOut):
+        ask(connection)
+    assert not connection.lost
+    pair[1].sendall(reply(7))
+    assert ask(connection) == 7
+
+
+def test_an_answer_that_drips_is_late(asked, pair, process):
+    connection = asked()
+    stop = threading.Event()
+
+    def drip() -> None:
+        for byte in reply("x" * 5_000):
+            if stop.wait(0.01):
+                return
+            pair[1].send(bytes([byte]))
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    with pytest.raises(CallTimedOut):
+        ask(connection)
+    stop.set()
+    thread.join()
+    assert process.signals == [signal.SIGINT, signal.SIGKILL]
+
+
+def test_a_closed_socket_is_a_dead_kernel(asked):
+    with pytest.raises(KernelDied, match="exited"):
+        ask(asked(close=True))
+
+
+def test_a_dead_process_is_noticed_before_the_deadline(asked, process):
+    connection = asked()
+    connection.call_s = 60.0
+    process.die()
+    with pytest.raises(KernelDied, match="exited"):
+        ask(connection)
+
+
+def test_an_answer_left_by_a_dead_process_is_still_read(asked, process):
+    connection = asked(reply(5))
+    process.die()
+    assert ask(connection) == 5
+
+
+def test_a_kernel_ended_for_its_memory_says_so(asked, process):
+    process.out_of_memory = 1 << 30
+    with pytest.raises(OutOfMemory, match="1024 MiB"):
+        ask(asked(close=True))
+
+
+def test_a_peer_that_reads_nothing_is_late(asked, process):
+    connection = asked()
+    with pytest.raises(StudentError):
+        Student(connection, {})._ask("call", "f", (torch.zeros(1 << 22),), {})
+    assert connection.lost
+
+
+def test_a_catalog_that_is_none_lists_nothing(asked):
+    row = wire.SequenceNode(True, [1, "f", 0, "function", "yes"])
+    odd = wire.SequenceNode(False, [None, "f", row, wire.SequenceNode(True, [1])])
+    assert Student(asked(reply(odd)), {}).catalog() == []

@@ -1,0 +1,93 @@
+"""The shape of the project: imports point one way, files stay short, no text names a machine."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+OURS = ("grader", "reference", "exercises")
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for folder in ("grader", "reference")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+    if "inside" not in path.parts  # the guest library: it stands in for other packages
+}
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            # `from grader import errors` names a module, `from grader.errors import X` does not
+            dotted = [f"{node.module}.{name.name}" for name in node.names]
+            yield from (name if name in MODULES else node.module for name in dotted)
+
+
+def ours(module: str) -> set[str]:
+    return {name for name in imports(MODULES[module]) if name.split(".")[0] in OURS}
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("grader")])
+def test_the_grader_finds_the_course_by_path(module):
+    assert not [name for name in ours(module) if not name.startswith("grader")]
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("reference")])
+def test_the_reference_knows_torch_only(module):
+    used = {name.split(".")[0] for name in imports(MODULES[module])}
+    assert used - sys.stdlib_module_names <= {"torch", "reference"}
+
+
+def test_records_verdict_and_errors_stand_below_everything():
+    assert ours("grader.errors") == set()
+    assert ours("grader.verdict") == {"grader.errors"}
+    assert ours("grader.records") == {"grader.verdict"}
+
+
+def test_nobody_imports_the_commands():
+    users = {name for name in MODULES if "grader.cli" in ours(name)}
+    assert users <= {"grader.__main__"}
+
+
+def test_our_file_beside_student_code_lives_on_little():
+    inside = ("layers", "recorder", "values", "wire")
+    allowed = {f"grader.kernel.{name}" for name in inside}
+    todo, seen = {"grader.kernel.guest"}, set()
+    while todo:
+        seen.add(module := todo.pop())
+        todo |= ours(module) - seen
+    assert seen <= allowed | {"grader.kernel.guest"}
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if ".sandbox." in name])
+def test_the_walls_know_nothing_of_checks_and_reports(module):
+    above = ("grader.checks", "grader.report", "grader.grading", "grader.settings", "grader.store")
+    assert not [name for name in ours(module) if name.startswith(above)]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_stays_short(module):
+    text = MODULES[module].read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 400
+    assert ast.get_docstring(ast.parse(text)), "it says what lives in it"
+
+
+def test_no_text_names_a_machine_or_a_package_host():
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        found = subprocess.run(listed, cwd=ROOT, capture_output=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not a checkout")
+    names = re.compile(rb"(?<![\w./}-])/(?:work|root)/|py" rb"pi\.org|python" rb"hosted\.org")
+    guilty = []
+    for name in found.decode().split("\0"):
+        path = ROOT / name
+        if name and path.is_file() and names.search(path.read_bytes()):
+            guilty.append(name)
+    assert guilty == []
