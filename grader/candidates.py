@@ -79,7 +79,9 @@ def own_definitions(catalog: Sequence[Captured], cells: Sequence[Cell]) -> list[
     sources = {cell.index: read_source(cell.source) for cell in cells if cell.kind == "code"}
 
     def is_own(entry: Captured) -> bool:
-        source = sources.get(entry.cell, Source())
+        source = sources.get(entry.cell)
+        if source is None:  # the list comes from the sandbox, and may name any cell
+            return False
         if entry.name in source.binds:
             return True
         return entry.name not in source.imports and not (source.star and entry.imported)

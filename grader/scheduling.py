@@ -190,7 +190,7 @@ def _work(plan: Plan, pipe: Connection) -> None:
             pipe.send("ready")
             while isinstance(submission := _receive(pipe), Submission):
                 pipe.send(grader.grade(submission))
-    except BrokenPipeError:
+    except ConnectionError:
         return  # the main process is gone, and with it whoever would store the result
     except GraderError as error:
         with suppress(OSError):

@@ -199,15 +199,17 @@ class _CellRunner(NotebookClient):
         cell = self.nb.cells[position]
         started = time.perf_counter()
         watch = self._notice_death()
+        deadline = asyncio.timeout(limit_s + _GRACE_S)
         try:
-            async with asyncio.timeout(limit_s + _GRACE_S):
+            async with deadline:
                 await self.async_execute_cell(cell, position)
-        except (TimeoutError, CellTimeoutError):
-            self._provisioner.kill_now()
-            message = f"ran longer than {limit_s:g} s and could not be interrupted"
+        except (TimeoutError, CellTimeoutError, DeadKernelError):
+            # nbclient takes the end of our deadline, a cancellation, for the end of the kernel
+            message = self._why_it_died()
+            if deadline.expired():
+                self._provisioner.kill_now()
+                message = f"ran longer than {limit_s:g} s and could not be interrupted"
             return CellRun(index, "died", time.perf_counter() - started, message)
-        except DeadKernelError:
-            return CellRun(index, "died", time.perf_counter() - started, self._why_it_died())
         finally:
             watch()
         return self._ended(cell, index, limit_s, time.perf_counter() - started)

@@ -11,7 +11,8 @@ definition is the one to judge (`candidates.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import torch
@@ -136,6 +137,15 @@ class Student:
         """Return a list to which every operation and its answer are added from now on."""
         self._transcript = []
         return self._transcript
+
+    @contextmanager
+    def unrecorded(self) -> Iterator[None]:
+        """Ask what is no part of the record: whether the student's other functions are at fault."""
+        kept, self._transcript = self._transcript, None
+        try:
+            yield
+        finally:
+            self._transcript = kept
 
     def note(self, fact: object) -> None:
         """Add to the record what a check read out of an answer that is not its value."""

@@ -51,7 +51,8 @@ def main(descriptor: int) -> NoReturn:
     threads = len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else 0
     ready = messages.Ready(missing, threads, time.perf_counter() - started)
     control.send(messages.encode(ready))
-    _serve(control, settings, missing, own_pids=own_pids)
+    with contextlib.suppress(ConnectionError):  # the grader has gone: the kernels go with us
+        _serve(control, settings, missing, own_pids=own_pids)
     os._exit(0)
 
 

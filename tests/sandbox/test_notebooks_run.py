@@ -63,6 +63,7 @@ def test_a_cell_that_takes_too_long_is_interrupted(run, values):
 def test_a_cell_that_cannot_be_interrupted_costs_itself_only(run, values):
     notebook = run("x = 1", UNINTERRUPTIBLE, "y = x + 1", cell_s=0.3)
     assert statuses(notebook) == ["ok", "died", "ok"]
+    assert notebook.cells[1].error == "ran longer than 0.3 s and could not be interrupted"
     assert notebook.ended_by == {1}
     assert values(notebook) == {"x": 1, "y": 2}
 

@@ -67,9 +67,8 @@ def of_own_blocks(student):
 
 @contextmanager
 def blocks_charged_once(student):
-    with charged_once(
-        lambda: resnet(student), lambda: of_own_blocks(student), thin_reference(), images(2)
-    ):
+    makers = (lambda: resnet(student), lambda: of_own_blocks(student))
+    with charged_once(student, *makers, thin_reference(), images(2)):
         yield
 
 

@@ -65,9 +65,8 @@ def of_own_parts(student):
 
 @contextmanager
 def parts_charged_once(student):
-    with charged_once(
-        lambda: make(student, "ResNet18"), lambda: of_own_parts(student), reference(), images(2)
-    ):
+    makers = (lambda: make(student, "ResNet18"), lambda: of_own_parts(student))
+    with charged_once(student, *makers, reference(), images(2)):
         yield
 
 
@@ -103,7 +102,8 @@ def test_number_of_classes(student):
 def output_of_own_resnet(student):
     """Return the shape that the student's `ResNet` gives, which ResNet18 may only pass on."""
     try:
-        return student.outline("ResNet", SHAPE, RESNET18, num_classes=7).output
+        with student.unrecorded():
+            return student.outline("ResNet", SHAPE, RESNET18, num_classes=7).output
     except StudentError:
         return None
 
@@ -125,6 +125,7 @@ def rate_of(model, call):
 def rate_of_own_resnet(student, options):
     """Return the rate that the student's `ResNet` keeps, right or wrong; None where it has none."""
     try:
-        return rate_of(make(student, "ResNet", (RESNET18,), **options), "")
+        with student.unrecorded():
+            return rate_of(make(student, "ResNet", (RESNET18,), **options), "")
     except StudentError:
         return None

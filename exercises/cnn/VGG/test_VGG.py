@@ -65,9 +65,8 @@ def of_own_blocks(student):
 
 @contextmanager
 def blocks_charged_once(student):
-    with charged_once(
-        lambda: vgg(student), lambda: of_own_blocks(student), thin_reference(), images(2)
-    ):
+    makers = (lambda: vgg(student), lambda: of_own_blocks(student))
+    with charged_once(student, *makers, thin_reference(), images(2)):
         yield
 
 
