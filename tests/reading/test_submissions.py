@@ -56,8 +56,8 @@ def test_a_relative_path_knows_the_folders_above_it(tmp_path, monkeypatch):
 
 
 def test_a_home_folder_named_like_the_assignment_is_no_assignment(tmp_path):
-    put(tmp_path, "cnn/work/handed_in/kim.ipynb")
-    assert students(tmp_path / "cnn" / "work" / "handed_in") == ["kim"]
+    put(tmp_path, "cnn/older/handed_in/kim.ipynb")
+    assert students(tmp_path / "cnn" / "older" / "handed_in") == ["kim"]
 
 
 def test_in_a_flat_folder_the_student_is_the_name_of_the_file(tmp_path):
