@@ -188,8 +188,7 @@ class Student:
         call: str = "",
     ) -> Call:
         self._next += 1
-        # numbers for what stays inside are given out here, so that a request can name an object
-        # of an earlier one whose answer has not been read yet
+        # what stays inside is numbered from here: a number the sandbox chose would be a claim
         request = wire.Request(
             self._next,
             op,
