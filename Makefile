@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 
-.PHONY: grade test check bench clean
+.PHONY: grade test check fuzz bench clean
 
 grade: $(READY)  ## grade the sample class into reports/latest
 	$(BIN)/grader grade submissions --assignment cnn --out reports/latest
@@ -18,8 +18,12 @@ check: $(READY)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+fuzz: $(READY)  ## 10,000 inputs for every reader of what strangers send; a few minutes
+	$(BIN)/pytest tests/fuzz --hypothesis-profile=fuzz
+
 bench: $(READY)  ## measure; figures go to benchmarks/README.md by hand
 	$(BIN)/python benchmarks/start.py
+	$(BIN)/python benchmarks/training.py
 
 $(READY): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

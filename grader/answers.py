@@ -6,12 +6,13 @@ heading too. Headings are Markdown's (`## 7.2 Exercises`), HTML's, bold lines, a
 (`2.0.6 Summary`) of notebooks that were made from a PDF.
 
 Here: what was written, and whether it is empty or still the handed-out text. Not here: whether it
-is right; a person says that.
+is right; a person says that, and until then it is worth 0 points of 0: nobody loses or gains any.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -128,7 +129,8 @@ class _Reader:
     def _enter(self, heading: _Heading, cell: int) -> None:
         asks = _asks_for_text(heading.text)
         # "Notes & Exercises" right above "7.1 Notes" is a title and no empty answer
-        self._leave(title_only=asks and bool(heading.section))
+        numbered = self.scope is not None and bool(self.scope.heading.section)
+        self._leave(title_only=asks and bool(heading.section) and not numbered)
         self.section = heading.section or self.section
         self.scope = _Scope(heading, self.section, cell) if asks else None
 
@@ -172,6 +174,37 @@ def collect_answers(
         else answer
         for answer in _collect(cells)
     )
+
+
+def in_short(answers: Sequence[WrittenAnswer], *, handed_out: Sequence[WrittenAnswer] = ()) -> str:
+    """Say section by section how much was written, for the row that a person grades.
+
+    Args:
+        answers: of the student's notebook.
+        handed_out: of the notebook the class was given: the sections that ask for text.
+    """
+    asked = sorted({answer.section for answer in (*handed_out, *answers)}, key=section_order)
+    count = Counter(answer.section for answer in answers if answer.state == "written")
+    states = Counter(answer.state for answer in answers)
+    written = [section for section in asked if count[section]]
+    blank = [section for section in asked if section and not count[section]]
+    total = states["written"]
+    where = f"{len(written)} section{'s' * (len(written) != 1)}"
+    listed = ", ".join(f"{section or 'elsewhere'}: {count[section]}" for section in written)
+    parts = [
+        f"{total} answer{'s' * (total != 1)} in {where} ({listed})" if total else
+        "no written answer was found below a heading such as Discussion, Exercises or Summary",
+        f"{states['empty']} left empty" if states["empty"] else "",
+        f"{states['template']} still as handed out" if states["template"] else "",
+        f"nothing written in {', '.join(blank)}" if total and blank else "",
+    ]  # fmt: skip
+    return "; ".join(part for part in parts if part)
+
+
+def section_order(section: str) -> tuple[bool, list[int], str]:
+    """Sort 7.10 after 7.9, and what has no section last."""
+    numbers = [int(number) for number in re.findall(r"\d{1,9}", section, re.ASCII)]
+    return not numbers, numbers, section
 
 
 def _collect(cells: Sequence[Cell]) -> list[WrittenAnswer]:

@@ -10,7 +10,6 @@ members are graded (`submissions.py`).
 from __future__ import annotations
 
 import io
-import os
 import re
 import zipfile
 from collections import defaultdict
@@ -26,8 +25,6 @@ MOST_MEMBER_BYTES = 64 << 20
 MOST_BYTES = 1 << 30
 # a directory entry is 46 bytes, its name and extras; 1 KiB each is generous
 _MOST_DIRECTORY_BYTES = MOST_MEMBERS << 10
-_END_RECORD = b"PK\x05\x06"
-_END_RECORD_REACH = 65_557  # 22 bytes and a comment of at most 65,535
 # LZMA is left out: its header may ask for a dictionary of 4 GiB, and no system hands it out
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 
@@ -86,8 +83,9 @@ class Archive:
                 f"the zip file cannot be opened ({error.strerror}); check its permissions."
             ) from error
         try:
-            _check_directory(file)
-            self._zip = zipfile.ZipFile(file)
+            opening = _Opening(file)
+            self._zip = zipfile.ZipFile(opening)
+            opening.limit = None
         except SubmissionError:
             file.close()
             raise
@@ -126,6 +124,8 @@ class Archive:
                 "the zip file is packed in an unusual way; ask for an ordinary zip or the notebook."
             )
         most = min(MOST_MEMBER_BYTES, self._budget.left)
+        # paid before it is read: ten thousand members that turn out too large or damaged cost too
+        self._budget.left -= min(info.file_size, most)
         try:
             with self._zip.open(info) as file:
                 data = file.read(most + 1)  # the size written in the archive is not believed
@@ -136,7 +136,6 @@ class Archive:
                 f"it is too large (more than {most >> 20} MiB once unpacked); ask the student to "
                 "clear the outputs and to hand it in again."
             )
-        self._budget.left -= len(data)
         return data
 
     @property
@@ -197,19 +196,23 @@ def _told_apart(people: Mapping[Member, _Person]) -> dict[Member, str]:
     }
 
 
-def _check_directory(file: io.BufferedReader | io.BytesIO) -> None:
-    """Refuse a directory of millions of entries before `zipfile` builds an object for each."""
-    size = file.seek(0, os.SEEK_END)
-    file.seek(max(0, size - _END_RECORD_REACH))
-    tail = file.read(_END_RECORD_REACH)
-    file.seek(0)
-    at = tail.rfind(_END_RECORD)
-    if at < 0 or len(tail) < at + 22:
-        return  # no zip file: `zipfile` says so
-    directory_bytes = int.from_bytes(tail[at + 12 : at + 16], "little")
-    # 0xFFFFFFFF means "see the zip64 record", which a file below 4 GiB does not need
-    if directory_bytes > _MOST_DIRECTORY_BYTES and size < 1 << 32:
-        raise _too_many()
+class _Opening:
+    """A file of which `zipfile` reads the directory, which has a limit while it does so.
+
+    It reads all entries at once and makes an object of each; where the directory is, and how long,
+    can be said in several places that contradict each other, so what it reads is what counts.
+    """
+
+    def __init__(self, file: io.BufferedReader | io.BytesIO) -> None:
+        self._file = file
+        self.limit: int | None = _MOST_DIRECTORY_BYTES
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        """Read as a file does, but never more than the limit at once."""
+        if self.limit is not None and size > self.limit:
+            raise _too_many()
+        return self._file.read(size)
 
 
 def _damaged(error: Exception) -> SubmissionError:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -10,9 +12,11 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from grader import devices
 from grader.errors import GraderError, SubmissionError, UsageError
 from grader.plan import DEFAULT_SEED, Isolation, Plan, find_data
 from grader.settings import list_assignments, load_assignment
+from grader.stopping import stoppable, was_asked
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_BROKEN, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 DEFAULT_OUT = Path("reports/latest")
@@ -22,7 +26,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Grade notebooks of PyTorch exercises. Exit codes: 0 graded, 1 a check failed (--strict, "
-    "check), 2 wrong usage or nothing to grade, 3 our side broke.",
+    "check), 2 wrong usage or nothing to grade, 3 our side broke, 130 interrupted.",
 )
 
 AssignmentOption = Annotated[
@@ -34,6 +38,13 @@ IsolationOption = Annotated[
 ]
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="Folder that holds FashionMNIST/raw.")
+]
+DeviceOption = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        help="auto: a GPU if there is one. cpu: a notebook a core. cuda: a notebook a GPU.",
+    ),
 ]
 SeedOption = Annotated[
     int,
@@ -52,6 +63,7 @@ def grade(
     seed: SeedOption = DEFAULT_SEED,
     data: DataOption = None,
     isolation: IsolationOption = "sandbox",
+    device: DeviceOption = "auto",
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 when a check failed.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no table.")] = False,
 ) -> None:
@@ -61,18 +73,20 @@ def grade(
     from grader.report.terminal import summary_table  # noqa: PLC0415
 
     names = tuple(name.strip() for name in only.split(",") if name.strip())
-    plan = _plan(assignment, names, seed, data, isolation)
+    plan = _plan(assignment, names, seed, data, isolation, device)
     found = running.collect(submissions, plan)
-    with progress(len(found), quiet=quiet) as show:
+    with progress(len(found), quiet=quiet) as show, running.claimed(out):
         try:
             run = running.grade_and_store(
                 plan, found, out, jobs=_jobs(jobs), fresh=fresh, show=show
             )
-        except KeyboardInterrupt:
+            running.write(run, out)
+        except BaseException as error:
+            if not isinstance(error, KeyboardInterrupt) and not was_asked():
+                raise
             show.stop()
-            _say(f"Interrupted. What is graded is stored in {out}: the same command goes on there.")
+            _say(_interrupted(show.done, len(found), out))
             raise typer.Exit(EXIT_INTERRUPTED) from None
-    running.write(run, out)
     if not quiet:
         Console().print(summary_table(run.results, max_points=run.max_points))
         count = f"{len(run.results)} submission{'s' * (len(run.results) != 1)}"
@@ -89,12 +103,13 @@ def check(
     seed: SeedOption = DEFAULT_SEED,
     data: DataOption = None,
     isolation: IsolationOption = "sandbox",
+    device: DeviceOption = "auto",
 ) -> None:
     """Check one notebook and show, on the terminal, what is wrong and on which input."""
     from grader import running  # noqa: PLC0415
     from grader.report.terminal import check_view  # noqa: PLC0415
 
-    plan = _plan(assignment, tuple(exercises or ()), seed, data, isolation)
+    plan = _plan(assignment, tuple(exercises or ()), seed, data, isolation, device)
     result = running.check_one(notebook, plan)
     Console().print(check_view(result, hints=hints))
     if result.status == "broken":
@@ -147,28 +162,38 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a name the terminal cannot write ends no run
             stream.reconfigure(errors="replace")
+    code: str | int | None = EXIT_OK
     try:
-        app()
+        with stoppable():
+            app()
+    except SystemExit as ended:
+        code = ended.code
     except (UsageError, SubmissionError) as error:
         _say(str(error))
-        sys.exit(EXIT_USAGE)
+        code = EXIT_USAGE
     except GraderError as error:
         _say(str(error))
-        sys.exit(EXIT_BROKEN)
+        code = EXIT_BROKEN
     except KeyboardInterrupt:
-        sys.exit(EXIT_INTERRUPTED)
-    sys.exit(EXIT_OK)
+        code = EXIT_INTERRUPTED
+    if was_asked():
+        with suppress(OSError):
+            sys.stdout.flush()
+        os._exit(EXIT_INTERRUPTED)  # all is tidied up; to take torch down would take a second
+    sys.exit(code)
 
 
 def _plan(
-    assignment: str, only: tuple[str, ...], seed: int, data: Path | None, isolation: str
-) -> Plan:
+    assignment: str, only: tuple[str, ...], seed: int, data: Path | None, isolation: str,
+    device: str,
+) -> Plan:  # fmt: skip
     levels: dict[str, Isolation] = {"sandbox": "sandbox", "process": "process"}
     if isolation not in levels:
         raise UsageError(f"--isolation is sandbox or process, not {isolation!r}.")
     if data is not None and find_data(data) is None:
         raise UsageError(f"{data} does not hold FashionMNIST/raw with the four IDX files.")
-    plan = Plan(assignment, only, seed, levels[isolation], find_data(data))
+    gpus = devices.choose(device, devices.look())
+    plan = Plan(assignment, only, seed, levels[isolation], find_data(data), gpus=gpus)
     assert plan.assignment  # a wrong name is told now, before anything is read
     return plan
 
@@ -194,6 +219,15 @@ def _exit_code(run: object, *, strict: bool) -> int:
     if strict and any(failed(result) for result in run.results):
         return EXIT_FAILED
     return EXIT_OK
+
+
+def _interrupted(done: int, total: int, out: Path) -> str:
+    if not done:
+        return f"Interrupted: none of {total} graded. The same command starts again."
+    return (
+        f"Interrupted: {done} of {total} graded, and stored in {out}. The same command goes on "
+        f"there; `grader report --out {out}` writes the reports of what is done."
+    )
 
 
 def _say(text: str) -> None:

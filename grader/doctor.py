@@ -13,7 +13,9 @@ from pathlib import Path
 
 from rich.text import Text
 
-from grader.errors import KernelLost, SandboxUnavailable
+from grader import devices
+from grader.errors import KernelLost, SandboxError, SandboxUnavailable
+from grader.kernel.gpu_trial import try_out
 from grader.kernel.processes import WarmParent
 from grader.sandbox.policy import PROMISES, Wall
 
@@ -45,7 +47,7 @@ def examine(data: Path | None) -> Iterator[Finding]:
         yield Finding("data", f"Fashion-MNIST in {data}", good=True)
     else:
         yield Finding("data", "no Fashion-MNIST files here: the drawn stand-in is used")
-    yield _device()
+    yield from _devices(devices.look())
 
 
 def _walls() -> Iterator[Finding]:
@@ -71,9 +73,21 @@ def _walls() -> Iterator[Finding]:
     )
 
 
-def _device() -> Finding:
-    import torch  # noqa: PLC0415  (seconds, and only for this line)
-
-    if torch.cuda.is_available():
-        return Finding("device", f"{torch.cuda.get_device_name(0)}; training checks use the CPU")
-    return Finding("device", f"CPU, torch {torch.__version__}")
+def _devices(found: devices.Found) -> Iterator[Finding]:
+    yield Finding("device", devices.describe(found.gpus))
+    if not found.gpus:
+        yield Finding("GPU", f"none: {found.missing}")
+    for gpu in found.gpus:
+        if not devices.is_free(gpu):
+            yield Finding(f"GPU, {gpu.node}", f"{gpu.name}, in use by another run")
+            continue
+        warm = WarmParent(gpus=[gpu])
+        try:
+            with devices.leased([gpu]):
+                warm.wait()
+                try_out(warm, gpu)
+            yield Finding(f"GPU, {gpu.node}", f"{gpu.name}, computes in a locked kernel", good=True)
+        except SandboxError as error:
+            yield Finding(f"GPU, {gpu.node}", str(error), good=False)
+        finally:
+            warm.close()

@@ -5,13 +5,19 @@ GraderError
   CourseError        the course team: an exercise.toml, a check, a reference
   SubmissionError    what was handed in cannot be read
   StudentError       the student's code: NameNotDefined, StudentRaised, CallTimedOut,
-                     BadAnswer, KernelDied, OutOfMemory
-  SandboxError       us or this machine, so no points are lost: SandboxUnavailable, KernelLost
+                     BadAnswer, KernelDied, OutOfMemory, GpuOutOfMemory
+  SandboxError       us or this machine, so no points are lost: SandboxUnavailable, KernelLost,
+                     CannotStore, GpuUnavailable
 
 Here: what went wrong and whose it is. Not here: which verdict follows (`verdict.py`).
 """
 
 from __future__ import annotations
+
+import errno
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What a full disk, a quota or a failing one answers: the machine's fault, not the user's."""
 
 
 class GraderError(Exception):
@@ -45,6 +51,16 @@ class NameNotDefined(StudentError):
         return f"{self.name} is not defined in this notebook."
 
 
+class NothingTrained(NameNotDefined):
+    """No cell of the notebook trains a model of the kind that is asked for."""
+
+    def __str__(self) -> str:
+        return (
+            f"No cell was found that trains a {self.name}: one that makes it, or uses a name that "
+            "holds it, and calls fit, backward or a function named train... ."
+        )
+
+
 class StudentRaised(StudentError):
     """The student's code raised an exception while it was being called."""
 
@@ -52,10 +68,13 @@ class StudentRaised(StudentError):
         super().__init__(call, kind, message, where)
         self.call = call
         self.kind = kind
+        """The exception's type; empty where what was asked for could not be done at all."""
         self.message = message
         self.where = where
 
     def __str__(self) -> str:
+        if not self.kind:
+            return f"{self.call} cannot be done: {self.message}"
         place = f" ({self.where})" if self.where else ""
         text = f"{self.kind}: {self.message}" if self.message else self.kind
         return f"{self.call} raised {text}{place}"
@@ -110,6 +129,18 @@ class OutOfMemory(StudentError):
         return f"{self.call} needed more than the {self.limit_bytes >> 20} MiB of memory allowed"
 
 
+class GpuOutOfMemory(OutOfMemory):
+    """The student's code asked for more memory of the GPU than it may use; its process lives on."""
+
+    def __init__(self, call: str, message: str) -> None:
+        super().__init__(call, 0)
+        self.args = (call, message)  # so that pickling works
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.call} needed more memory of the GPU than it may use: {self.message}"
+
+
 class SandboxError(GraderError):
     """Our side or this machine failed: no points are lost, a person is asked."""
 
@@ -128,3 +159,22 @@ class SandboxUnavailable(SandboxError):
 
 class KernelLost(SandboxError):
     """A kernel could not be started, or was lost without the student's doing."""
+
+
+class CannotStore(SandboxError):
+    """A file of ours cannot be written: a full disk, a quota, a network folder that is gone."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return (
+            f"cannot write {self.path}: {self.reason}. Make room there, or choose another --out, "
+            "and give the same command again: what is stored is not graded twice."
+        )
+
+
+class GpuUnavailable(SandboxError):
+    """A GPU is there and cannot be used as it must be; the message names the remedy."""

@@ -19,12 +19,14 @@ from typing import Any, Self
 
 import torch
 
-from grader.answers import collect_answers
+from grader.answers import collect_answers, in_short
 from grader.candidates import forbidden_names
 from grader.checks.diagnosis import Diagnosis
 from grader.checks.session import CheckSession
-from grader.errors import SandboxError, UsageError
+from grader.devices import Gpu, leased
+from grader.errors import KernelLost, SandboxError, UsageError
 from grader.kernel.facts import Captured
+from grader.kernel.gpu_trial import try_out
 from grader.kernel.processes import WarmParent
 from grader.kernel.student import Student
 from grader.notebook import OpenNotebook
@@ -37,6 +39,7 @@ from grader.records import (
     NamedMistake,
     Submission,
     SubmissionResult,
+    WrittenAnswer,
 )
 from grader.settings import Assignment, Exercise, load_assignment
 from grader.submissions import find_submissions
@@ -55,7 +58,7 @@ class Grader:
         plan = self.plan
         self._warm: WarmParent | None = None
         if plan.can_fork:
-            self._warm = WarmParent(isolate=plan.isolation == "sandbox", data=plan.data)
+            self._warm = self._new_warm()
             self._stack.callback(self._close_warm)
         try:
             assignment = plan.assignment
@@ -63,8 +66,12 @@ class Grader:
             self._session = self._stack.enter_context(session)
             self._diagnosis = Diagnosis(self._session)
             self._handed_out = handed_out(assignment)
+            self._asked = collect_answers(self._handed_out)
             if self._warm is not None:
                 self._warm.wait()
+            with leased(plan.gpus) as gpu:
+                if gpu is not None:
+                    try_out(self._warm, gpu)
         except BaseException:
             self._stack.close()
             raise
@@ -89,7 +96,7 @@ class Grader:
             status=Status.UNREADABLE,
             notes=submission.notes,
             problem=submission.problem,
-            facts=self.plan.facts(),
+            facts={**self.plan.facts(), **self._walls()},
         )
         if not submission.problem:
             result = self._grade_readable(submission, result)
@@ -97,14 +104,14 @@ class Grader:
         finished = datetime.now(UTC).isoformat(timespec="seconds")
         return replace(result, seconds=seconds, finished_at=finished)
 
-    def open(self, submission: Submission) -> OpenNotebook:
-        """Run a notebook and keep it open for questions.
+    def open(self, submission: Submission, gpu: Gpu | None = None) -> OpenNotebook:
+        """Run a notebook, on a GPU the caller holds or without, and keep it open for questions.
 
         Raises:
             SandboxError: no kernel could be had.
         """
         self._ensure_warm()
-        return OpenNotebook(submission, self._warm, self.plan.spending, self.plan.seed)
+        return OpenNotebook(submission, self._warm, self.plan.spending, self.plan.seed, gpu)
 
     def _grade_readable(self, submission: Submission, result: SubmissionResult) -> SubmissionResult:
         try:
@@ -121,14 +128,26 @@ class Grader:
 
     def _judged(self, submission: Submission, result: SubmissionResult) -> SubmissionResult:
         answers = collect_answers(submission.cells, handed_out=self._handed_out)
-        with self.open(submission) as notebook:
+        with leased(self.plan.gpus) as gpu, self.open(submission, gpu) as notebook:
+            curves = notebook.curves()  # of the cells' own training, before anything is asked
             exercises = tuple(
-                self._exercise(submission, notebook, exercise)
+                self._written(exercise, answers)
+                if exercise.kind == "answers"
+                else self._exercise(submission, notebook, exercise)
                 for exercise in self.plan.assignment.exercises
             )
             cells = notebook.cells
-        done = replace(result, answers=answers, exercises=exercises, cells=cells)
+            # it takes its kernels with it, and what that looked like is not the student's doing
+            if self._warm is not None and not self._warm.is_alive():
+                raise KernelLost("the warm process ended while a notebook ran")
+        done = replace(result, answers=answers, exercises=exercises, cells=cells, curves=curves)
         return replace(done, status=_status(done))
+
+    def _written(self, exercise: Exercise, answers: tuple[WrittenAnswer, ...]) -> ExerciseResult:
+        """Say what a person finds to grade: no verdict on it, so it passes and is worth 0."""
+        message = in_short(answers, handed_out=self._asked)
+        checks = self._session.not_asked(exercise, Verdict.PASSED, message)
+        return replace(self._result(exercise, checks), by_hand=True)
 
     def _exercise(
         self, submission: Submission, notebook: OpenNotebook, exercise: Exercise
@@ -148,7 +167,7 @@ class Grader:
                 break
         candidate, checks = max(judged, key=lambda pair: _merit(pair[1]))
         mistake = None
-        if any(check.verdict is Verdict.FAILED for check in checks):
+        if any(check.verdict in (Verdict.FAILED, Verdict.RAISED) for check in checks):
             mistake = self._mistake(exercise, notebook, candidate, checks)
         if candidate is None:
             return self._result(exercise, checks, mistake)
@@ -188,7 +207,8 @@ class Grader:
         return replace(result, checks=checks, notes=(*result.notes, message))
 
     def _broken(self, exercise: Exercise, message: str) -> ExerciseResult:
-        return self._result(exercise, self._session.not_asked(exercise, Verdict.BROKEN, message))
+        made = self._result(exercise, self._session.not_asked(exercise, Verdict.BROKEN, message))
+        return replace(made, by_hand=exercise.kind == "answers")
 
     def _result(
         self,
@@ -201,6 +221,13 @@ class Grader:
             mistake=mistake,
         )  # fmt: skip
 
+    def _walls(self) -> dict[str, str]:
+        """Say which walls stand on this machine, for the reports."""
+        if self._warm is None or self.plan.isolation != "sandbox" or self._warm.ready is None:
+            return {}
+        missing = sorted(self._warm.ready.missing)
+        return {"walls": f"all but {', '.join(missing)}" if missing else "all"}
+
     def _close_warm(self) -> None:
         if self._warm is not None:
             self._warm.close()
@@ -209,8 +236,12 @@ class Grader:
         """Replace a warm process that has died."""
         if self._warm is not None and not self._warm.is_alive():
             self._warm.close()
-            self._warm = WarmParent(isolate=self.plan.isolation == "sandbox", data=self.plan.data)
+            self._warm = self._new_warm()
             self._warm.wait()
+
+    def _new_warm(self) -> WarmParent:
+        plan = self.plan
+        return WarmParent(isolate=plan.isolation == "sandbox", data=plan.data, gpus=plan.gpus)
 
 
 def handed_out(assignment: Assignment) -> tuple[Cell, ...]:

@@ -9,20 +9,25 @@ Here: the catalog, candidates' students, revival. Not here: running cells (`kern
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
 from grader.candidates import callables, candidates_for, own_definitions
+from grader.devices import Gpu
 from grader.errors import CallTimedOut, KernelDied, StudentError
 from grader.kernel import wire
 from grader.kernel.execution import RunNotebook, run_notebook
 from grader.kernel.facts import Captured
 from grader.kernel.processes import WarmParent
 from grader.kernel.student import Student
-from grader.records import CellRun, Limits, Submission
+from grader.records import CellRun, Limits, LossCurve, Submission
 from grader.settings import Exercise
+
+MOST_CURVES = 64  # what comes from the sandbox is stored for good, so it is not believed endlessly
+MOST_LOSSES = 2_000
 
 
 class OpenNotebook:
@@ -33,12 +38,15 @@ class OpenNotebook:
     """
 
     def __init__(
-        self, submission: Submission, warm: WarmParent | None, limits: Limits, seed: int
-    ) -> None:
+        self, submission: Submission, warm: WarmParent | None, limits: Limits, seed: int,
+        gpu: Gpu | None = None,
+    ) -> None:  # fmt: skip
         self._submission = submission
         self._warm = warm
         self._limits = limits
         self._seed = seed
+        self._gpu = gpu
+        self._ends_at = time.monotonic() + limits.submission_s
         self._revivals: dict[str, int] = {}
         self._reviving_s = 0.0
         self._exercise = ""
@@ -66,6 +74,19 @@ class OpenNotebook:
         """How the cells ran."""
         return self._run.cells
 
+    def curves(self) -> tuple[LossCurve, ...]:
+        """Return the losses that the cells' training went through; none where nobody can tell."""
+        try:
+            found = Student(self._run.connection, {}).curves()
+        except StudentError:  # curves are no reason to run a notebook again
+            return ()
+        cells = {cell.index for cell in self._submission.cells if cell.kind == "code"}
+        return tuple(
+            LossCurve(cell, tuple(x if math.isfinite(x) else None for x in losses[:MOST_LOSSES]))
+            for cell, losses in found[:MOST_CURVES]
+            if cell in cells and losses
+        )
+
     def candidates(self, exercise: Exercise) -> list[Captured]:
         """Return the definitions that may answer an exercise."""
         return candidates_for(exercise, self.own)
@@ -87,7 +108,7 @@ class OpenNotebook:
 
     def ask(
         self, request: wire.Request, args: Sequence[object], kwargs: dict[str, object],
-        *, call: str, decode: Callable[[wire.HandleNode], object],
+        *, call: str, decode: Callable[[wire.HandleNode], object], limit_s: float | None = None,
     ) -> wire.Answer:  # fmt: skip
         """Ask the kernel, or a fresh one where the last question ended it.
 
@@ -95,11 +116,15 @@ class OpenNotebook:
             StudentError: what the student's code did instead of answering.
             SandboxError: the fault is ours.
         """
+        if time.monotonic() > self._ends_at:
+            raise CallTimedOut(f"{call}: the whole notebook", self._limits.submission_s)
         if time.monotonic() > self._exercise_deadline:
             raise CallTimedOut(f"{call}: the exercise", self._limits.exercise_s)
         if self._run.connection.lost:
             self._revive(call)
-        return self._run.connection.ask(request, args, kwargs, call=call, decode=decode)
+        return self._run.connection.ask(
+            request, args, kwargs, call=call, decode=decode, limit_s=limit_s
+        )
 
     def _revive(self, call: str) -> None:
         lost = self._run.connection.lost
@@ -127,7 +152,9 @@ class OpenNotebook:
 
     def _fresh(self, skip: frozenset[int]) -> RunNotebook:
         cells = self._submission.cells
-        return run_notebook(cells, self._warm, self._limits, seed=self._seed, skip=skip)
+        return run_notebook(
+            cells, self._warm, self._limits, seed=self._seed, skip=skip, gpu=self._gpu
+        )
 
     def _catalog(self) -> list[Captured]:
         try:

@@ -16,6 +16,7 @@ from typing import Literal
 import msgspec
 
 from grader import __version__
+from grader.devices import Gpu, describe
 from grader.records import Limits, Submission
 from grader.settings import Assignment, load_assignment
 
@@ -36,6 +37,8 @@ class Plan:
     """Folder that holds `FashionMNIST/raw`, None for the drawn stand-in."""
     limits: Limits | None = None
     """In place of the assignment's, where given."""
+    gpus: tuple[Gpu, ...] = ()
+    """What notebooks may compute on, each notebook on one of them; none means the CPU."""
 
     @cached_property
     def assignment(self) -> Assignment:
@@ -49,6 +52,11 @@ class Plan:
         return self.limits or self.assignment.limits
 
     @property
+    def device(self) -> str:
+        """The device class, part of every key: `cpu`, or `cuda: NVIDIA H200`."""
+        return describe(self.gpus)
+
+    @property
     def can_fork(self) -> bool:
         """Whether kernels are forked from a warm process here; elsewhere they start cold."""
         return sys.platform == "linux"
@@ -57,7 +65,7 @@ class Plan:
         """Return what the reports say about the run."""
         return {
             "isolation": self.isolation if self.can_fork else "none: a cold process for each",
-            "device": "cpu",
+            "device": self.device,
             "data": "Fashion-MNIST" if self.data else "drawn stand-in for Fashion-MNIST",
             "grader": __version__,
             "seed": str(self.seed),

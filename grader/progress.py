@@ -6,7 +6,7 @@ Everything goes to stderr; results go to stdout. Not here: the events (`scheduli
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rich.console import Console
 from rich.markup import escape
@@ -24,7 +24,8 @@ class Show:
     def __init__(self, total: int, console: Console | None) -> None:
         self._console = console
         self._total = total
-        self._done = 0
+        self.done = 0
+        """How many submissions have their result."""
         self._running: dict[int, str] = {}
         self._bar: Progress | None = None
         if console is not None and console.is_terminal:
@@ -41,11 +42,11 @@ class Show:
             self._running[event.position] = event.submission.student
         else:
             self._running.pop(event.position, None)
-            self._done += 1
+            self.done += 1
             self._line(event)
         if self._bar is not None:
             names = ", ".join(one_line(name, limit=24) for name in self._running.values())
-            self._bar.update(self._task, completed=self._done, description=escape(names))
+            self._bar.update(self._task, completed=self.done, description=escape(names))
 
     def stop(self) -> None:
         """Take the live line away."""
@@ -54,13 +55,10 @@ class Show:
 
     def _line(self, event: Finished) -> None:
         if self._console is not None:
-            number = f"[{self._done}/{self._total}]"
-            self._console.print(
-                f"{number} {_in_words(event.result)}",
-                markup=False,
-                highlight=False,
-                soft_wrap=True,
-            )
+            number = f"[{self.done}/{self._total}]"
+            line = f"{number} {_in_words(event.result)}"
+            with suppress(OSError):  # a log on a full disk, a pipe nobody reads: grading goes on
+                self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager

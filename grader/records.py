@@ -47,10 +47,14 @@ class Limits:
     notebook_s: float = 240.0
     call_s: float = 5.0
     exercise_s: float = 60.0
+    submission_s: float = 1_200.0
+    """For a notebook and all questions about it, fresh kernels included."""
     training_s: float = 6.0
     training_steps: int = 60
     cpu_s: int = 600
     memory_bytes: int = 4 << 30
+    gpu_memory_fraction: float = 0.5
+    """Of a GPU's memory, what torch may take; the rest is room for other users of it."""
     scratch_bytes: int = 256 << 20
     scratch_files: int = 20_000
     file_bytes: int = 128 << 20
@@ -131,6 +135,8 @@ class ExerciseResult:
     """Cells that hold other definitions of the name, which earned no more."""
     mistake: NamedMistake | None = None
     notes: tuple[str, ...] = ()
+    by_hand: bool = False
+    """A person grades it: its one check says what there is, and has no points until then."""
 
     @property
     def points(self) -> Fraction:
@@ -155,6 +161,15 @@ class WrittenAnswer:
 
 
 @dataclass(frozen=True)
+class LossCurve:
+    """The losses one cell's training went through, step by step."""
+
+    cell: int
+    losses: tuple[float | None, ...]
+    """None where a loss was no finite number, which JSON cannot hold."""
+
+
+@dataclass(frozen=True)
 class SubmissionResult:
     """Everything that is known about one submission after it was graded."""
 
@@ -167,6 +182,7 @@ class SubmissionResult:
     exercises: tuple[ExerciseResult, ...] = ()
     cells: tuple[CellRun, ...] = ()
     answers: tuple[WrittenAnswer, ...] = ()
+    curves: tuple[LossCurve, ...] = ()
     notes: tuple[str, ...] = ()
     problem: str = ""
     seconds: float = 0.0

@@ -5,7 +5,9 @@ Here: what the commands have in common. Not here: options and printing (`cli.py`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -17,9 +19,10 @@ from grader.records import Submission, SubmissionResult
 from grader.report.writers import write_reports
 from grader.scheduling import Event, Finished, grade_all
 from grader.settings import Assignment, Exercise
+from grader.stopping import raise_if_asked
 from grader.store import Gradebook
 from grader.submissions import find_submissions
-from grader.verdict import Verdict
+from grader.verdict import Status, Verdict
 
 GRADEBOOK = "gradebook.sqlite"
 
@@ -33,6 +36,7 @@ class StoredRun:
     exercises: tuple[str, ...]
     max_points: Fraction
     started_at: str
+    """UTC, ISO 8601."""
 
 
 def collect(paths: Sequence[Path], plan: Plan) -> list[Submission]:
@@ -68,8 +72,8 @@ def grade_and_store(
         show: is told of every event.
     """
     keys = [plan.key(submission) for submission in submissions]
-    options = _options(plan)
     with Gradebook.open(out / GRADEBOOK) as gradebook:
+        options = _options(plan, gradebook)
         run_id = gradebook.start_run(plan.assignment.name, keys=keys, options=options)
         due = []
         for position, key in enumerate(keys):
@@ -79,11 +83,41 @@ def grade_and_store(
                 continue
             gradebook.reuse(key, run_id)
             show(Finished(position, stored))
-        for event in grade_all(plan, [submissions[i] for i in due], jobs=jobs):
-            if isinstance(event, Finished):
-                gradebook.save(event.result, run_id)
-            show(replace(event, position=due[event.position]))
+        raise_if_asked()  # torch or pytest may have swallowed a Ctrl-C
+        with closing(grade_all(plan, [submissions[i] for i in due], jobs=jobs)) as events:
+            for event in events:
+                if isinstance(event, Finished):
+                    gradebook.save(event.result, run_id)
+                show(replace(event, position=due[event.position]))
+                raise_if_asked()
         return _stored(gradebook, run_id)
+
+
+@contextmanager
+def claimed(out: Path) -> Iterator[None]:
+    """Keep other runs out of an out folder for as long as this one works in it.
+
+    Two runs would not harm the gradebook, but grade everything twice and mix their reports. Where
+    the file system cannot lock a folder, nobody is kept out.
+
+    Raises:
+        UsageError: another run has it.
+    """
+    with ExitStack() as stack:
+        with suppress(ImportError, OSError):  # a folder that cannot be: the gradebook tells
+            import fcntl  # noqa: PLC0415  (not on Windows)
+
+            out.mkdir(parents=True, exist_ok=True)
+            folder = os.open(out, os.O_RDONLY)
+            stack.callback(os.close, folder)  # which unlocks it, as the end of a process does
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UsageError(
+                    f"another `grader grade` is at work in {out}; wait for its end, or choose "
+                    "another --out."
+                ) from None
+        yield
 
 
 def latest(out: Path) -> StoredRun:
@@ -110,6 +144,7 @@ def write(run: StoredRun, out: Path) -> list[Path]:
         exercises=run.exercises,
         max_points=run.max_points,
         assignment=run.title,
+        started_at=run.started_at,
         written_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
@@ -120,13 +155,30 @@ def check_one(path: Path, plan: Plan) -> SubmissionResult:
     Raises:
         UsageError: the path holds no notebook, or several.
     """
-    from grader.grading import Grader  # noqa: PLC0415  (loads torch)
-
     found = collect([path], plan)
     if len(found) != 1:
         raise UsageError(f"{path} holds {len(found)} submissions; give the notebook to check.")
+    if found[0].problem:
+        return _unreadable(found[0], plan)
+    from grader.grading import Grader  # noqa: PLC0415  (loads torch)
+
     with Grader(plan) as grader:
         return grader.grade(found[0])
+
+
+def _unreadable(submission: Submission, plan: Plan) -> SubmissionResult:
+    """Say at once why a file cannot be graded: no kernel, no checks, no torch."""
+    return SubmissionResult(
+        key=plan.key(submission),
+        student=submission.student,
+        submission=submission.path,
+        assignment=plan.assignment.name,
+        status=Status.UNREADABLE,
+        notes=submission.notes,
+        problem=submission.problem,
+        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        facts=plan.facts(),
+    )
 
 
 def points_of(assignment: Assignment) -> list[tuple[Exercise, Fraction]]:
@@ -145,12 +197,16 @@ def failed(result: SubmissionResult) -> bool:
     )
 
 
-def _options(plan: Plan) -> dict[str, str]:
+def _options(plan: Plan, gradebook: Gradebook) -> dict[str, str]:
+    names = ",".join(exercise.name for exercise in plan.assignment.exercises)
+    about = {"checks": plan.assignment.digest, "exercises": names, **plan.facts()}
+    # the points are those of an earlier run of the same checks: to collect them loads torch
+    if (known := gradebook.options_of(**about)) is not None:
+        return known
     rubric = points_of(plan.assignment)
     return {
-        **plan.facts(),
+        **about,
         "title": plan.assignment.title,
-        "exercises": ",".join(exercise.name for exercise, _ in rubric),
         "max_points": str(sum((points for _, points in rubric), Fraction(0))),
     }
 

@@ -2,7 +2,9 @@
 
 A worker is a process of ours that grades one submission after another. One that dies is replaced,
 and its submission is graded once more; if that ends a worker too, it is our side that broke, and
-a person is asked. Nothing here stores or shows anything.
+a person is asked. Each worker has a pipe of its own: what several share, one that is killed can
+leave locked. A worker ends with the main process, however that ends. Nothing here stores or shows
+anything.
 
 Here: workers and their lives. Not here: the grading of one submission (`grading.py`).
 """
@@ -11,22 +13,27 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
+import sys
+import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from grader.errors import GraderError, KernelLost, SandboxUnavailable
+from grader.kernel.processes import remove_abandoned
 from grader.plan import Plan
 from grader.records import Submission, SubmissionResult
+from grader.stopping import leave_to_parent, not_now, raise_if_asked
 from grader.verdict import Status
 
 _MOST_STARTS_IN_A_ROW = 3
+_MOST_START_S = 300.0  # far beyond what a start takes on a busy machine
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,7 @@ class _Worker:
     position: int = -1
     """Which submission it has; -1 while it has none."""
     ready: bool = False
-    deadline: float = field(default=float("inf"))
+    deadline: float = float("inf")
 
 
 def usable_cores() -> int:
@@ -65,18 +72,19 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def grade_all(plan: Plan, submissions: Sequence[Submission], *, jobs: int) -> Iterator[Event]:
+def grade_all(
+    plan: Plan, submissions: Sequence[Submission], *, jobs: int
+) -> Generator[Event, None, None]:
     """Grade submissions in local workers; events come as they happen.
 
     Raises:
         SandboxError: no worker can be had; what is finished has been told already.
         CourseError: the assignment's checks cannot be used.
     """
-    team = _Team(plan, submissions, jobs=min(jobs, len(submissions)))
-    try:
+    # a GPU serves one notebook at a time: more workers than GPUs would only wait
+    most = min(len(submissions), len(plan.gpus) or jobs)
+    with closing(_Team(plan, submissions, jobs=min(jobs, most))) as team:
         yield from team.work()
-    finally:
-        team.dismiss()
 
 
 class _Team:
@@ -88,7 +96,8 @@ class _Team:
         self._failed_starts = 0
         # spawned, not forked: whatever threads this process has would not survive a fork
         self._context = multiprocessing.get_context("spawn")
-        self._workers = [self._hire() for _ in range(jobs)]
+        self._workers: list[_Worker] = []
+        self._jobs = jobs
         limits = plan.spending
         # far beyond what a submission can take: only a worker that hangs gets there
         runs = limits.kernel_restarts + 2
@@ -97,6 +106,8 @@ class _Team:
 
     def work(self) -> Iterator[Event]:
         """Hand out submissions until every one has its result."""
+        for _ in range(self._jobs):
+            self._hire()
         finished = 0
         while finished < len(self._submissions):
             for worker in self._workers:
@@ -109,6 +120,7 @@ class _Team:
                         worker.pipe.send(self._submissions[position])
                     yield Started(position, self._submissions[position])
             ready = wait([worker.pipe for worker in self._workers], timeout=1.0)
+            raise_if_asked()
             for worker in list(self._workers):
                 late = time.monotonic() > worker.deadline
                 if worker.pipe not in ready and not late:
@@ -119,32 +131,38 @@ class _Team:
                     worker.deadline = float("inf")
                     finished += 1
                     yield Finished(position, answer)
-                elif isinstance(answer, GraderError):
-                    raise answer
                 elif answer == "ready":
                     worker.ready, self._failed_starts = True, 0
+                    worker.deadline = float("inf")
+                elif isinstance(answer, GraderError) and not isinstance(answer, KernelLost):
+                    raise answer
                 else:
-                    lost = self._replace(worker)
+                    lost = self._replace(worker, answer)
                     if lost is not None:
                         finished += 1
                         yield Finished(worker.position, lost)
 
-    def dismiss(self) -> None:
+    def close(self) -> None:
         """End every worker at once; each ends its own kernels with it."""
         for worker in self._workers:
             worker.pipe.close()
             worker.process.kill()
         for worker in self._workers:
             worker.process.join()
+        if self._workers:
+            remove_abandoned()
 
-    def _hire(self) -> _Worker:
-        ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_work, args=(self._plan, theirs), daemon=True)
-        process.start()
-        theirs.close()
-        return _Worker(process, ours)
+    def _hire(self) -> None:
+        if sys.platform != "win32":
+            resource_tracker.ensure_running()  # its start would let signals through
+        with not_now():
+            ours, theirs = self._context.Pipe()
+            process = self._context.Process(target=_work, args=(self._plan, theirs), daemon=True)
+            process.start()
+            theirs.close()
+            self._workers.append(_Worker(process, ours, deadline=time.monotonic() + _MOST_START_S))
 
-    def _replace(self, worker: _Worker) -> SubmissionResult | None:
+    def _replace(self, worker: _Worker, why: object) -> SubmissionResult | None:
         """Replace a worker that is gone; return the result of what it could not grade, twice."""
         worker.process.kill()
         worker.process.join()
@@ -153,8 +171,9 @@ class _Team:
         if not worker.ready:
             self._failed_starts += 1
             if self._failed_starts >= _MOST_STARTS_IN_A_ROW:
-                raise KernelLost("the workers end while they start; `grader doctor` may say why")
-        self._workers.append(self._hire())
+                told = f": {why}" if isinstance(why, KernelLost) else ""
+                raise KernelLost(f"the workers end while they start{told}; see `grader doctor`")
+        self._hire()
         if worker.position < 0:
             return None
         if self._tried[worker.position] < 2:
@@ -182,7 +201,8 @@ def _receive(pipe: Connection) -> object:
 
 def _work(plan: Plan, pipe: Connection) -> None:
     """Be a worker: grade what comes until the pipe is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
+    leave_to_parent()
+    _end_with_parent()
     from grader.grading import Grader  # noqa: PLC0415  (torch is loaded in workers alone)
 
     try:
@@ -195,6 +215,28 @@ def _work(plan: Plan, pipe: Connection) -> None:
     except GraderError as error:
         with suppress(OSError):
             pipe.send(_crossing(error))
+    except OSError as error:  # a scratch folder that cannot be made, a limit on processes
+        with suppress(OSError):
+            pipe.send(KernelLost(f"{error.strerror} ({error.filename or 'no file'})"))
+
+
+def _end_with_parent() -> None:
+    """Be ended when the main process is, even by SIGKILL and in the middle of a submission."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    if sys.platform == "linux":
+        from grader.sandbox.linux import die_with_parent  # noqa: PLC0415  (no other system has it)
+
+        die_with_parent()
+        if os.getppid() != parent.pid:  # it ended before we asked
+            os._exit(1)
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _crossing(error: GraderError) -> GraderError:

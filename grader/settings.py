@@ -11,7 +11,8 @@ themselves (`checks/`), which are collected by pytest.
 from __future__ import annotations
 
 import hashlib
-import math
+import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -22,21 +23,31 @@ import msgspec
 
 from grader.errors import CourseError, UsageError
 from grader.records import Limits
+from grader.text import clean, one_line
 
 T = TypeVar("T")
+_MOST_BYTES = 256 << 10
+# the parser keeps every beginning of a dotted key: 40 KB of `a.a.a.a` took 1.6 GB
+_MOST_DOTS = 200
+# `Fraction` takes 1e999999999 as well, and works on it for ever
+_POINTS = re.compile(r"\d{1,6}(?:\.\d{1,6}|/\d{1,6})?", re.ASCII)
+_MOST_POINTS = 1_000_000
+_MOST_OF_A_LIMIT = 1e15
+Kind = Literal["function", "class", "method", "values", "answers"]
+"""What is looked for; `answers` is the student's own text, which a person grades."""
 _PACKAGE = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True)
 class Exercise:
-    """One function, class or script of an assignment."""
+    """One function, class, script or piece of writing of an assignment."""
 
     name: str
     title: str
     section: str
-    kind: Literal["function", "class", "method", "values"]
+    kind: Kind
     names: tuple[str, ...]
-    """Names looked for in a notebook, as patterns; the first is the book's."""
+    """Names looked for in a notebook, as patterns; the first is the book's. None for `answers`."""
     optional: bool
     folder: Path
     total: Fraction | None = None
@@ -81,8 +92,8 @@ class Assignment:
 class _ExerciseFile(msgspec.Struct, forbid_unknown_fields=True):
     title: str
     section: str
-    kind: Literal["function", "class", "method", "values"]
-    names: list[str]
+    kind: Kind
+    names: list[str] = []
     optional: bool = False
 
 
@@ -106,27 +117,31 @@ def list_assignments(course: Path | None = None) -> list[str]:
     return sorted(path.parent.name for path in folder.glob("*/assignment.toml"))
 
 
-def load_assignment(name: str | Path) -> Assignment:
+def load_assignment(wanted: str | Path) -> Assignment:
     """Read an assignment: a name of the default course, or a folder with an `assignment.toml`.
 
     Raises:
         UsageError: there is no such assignment.
         CourseError: a file of it is wrong.
     """
-    folder = Path(name)
+    folder = Path(wanted)
     if not (folder / "assignment.toml").is_file():
-        folder = course_folder() / "exercises" / str(name)
+        folder = course_folder() / "exercises" / str(wanted)
     if not (folder / "assignment.toml").is_file():
         has = ", ".join(list_assignments()) or "none"
         raise UsageError(
-            f"there is no assignment {str(name)!r}. The course has: {has}; "
+            f"there is no assignment {str(wanted)!r}. The course has: {has}; "
             "a folder with an assignment.toml is right too."
         )
     folder = folder.resolve()
     path = folder / "assignment.toml"
     settings = _read(path, _AssignmentFile)
     if unknown := settings.points.keys() - set(settings.exercises):
-        raise CourseError(f"{path}: points of {', '.join(sorted(unknown))}, which is no exercise.")
+        named = one_line(", ".join(sorted(unknown)))
+        raise CourseError(f"{path}: points of {named}, which is no exercise.")
+    for name in settings.exercises:
+        if name in ("", "..") or name != Path(name).name:
+            raise CourseError(f"{path}: {one_line(repr(name))} is no name of an exercise's folder.")
     if len(set(settings.exercises)) < len(settings.exercises):
         raise CourseError(f"{path}: an exercise is listed twice.")
     exercises = tuple(
@@ -146,16 +161,18 @@ def load_assignment(name: str | Path) -> Assignment:
 
 def _load_exercise(folder: Path, total: int | str | None) -> Exercise:
     settings = _read(folder / "exercise.toml", _ExerciseFile)
-    if not settings.names:
+    if not settings.names and settings.kind != "answers":
         raise CourseError(f"{folder / 'exercise.toml'}: names must not be empty.")
-    try:
-        points = None if total is None else Fraction(total)
-    except (ValueError, ZeroDivisionError):
-        points = Fraction(-1)
-    if points is not None and points < 0:
+    if settings.kind == "answers" and (settings.names or total is not None):
         raise CourseError(
-            f"{folder.parent / 'assignment.toml'}: points.{folder.name} = {total!r} is not "
-            'possible; give a number from 0 on, such as 10 or "7/2".'
+            f"{folder / 'exercise.toml'}: answers are found by their headings and graded by a "
+            "person, so they have no names here and no points in assignment.toml."
+        )
+    points = None if total is None else _points(total)
+    if points is not None and not 0 <= points <= _MOST_POINTS:
+        raise CourseError(
+            f"{folder.parent / 'assignment.toml'}: points.{folder.name} = {one_line(repr(total))} "
+            'is not possible; give a number from 0 on, such as 10 or "7/2".'
         )
     if points is None and settings.optional:
         points = Fraction(0)
@@ -171,37 +188,61 @@ def _load_exercise(folder: Path, total: int | str | None) -> Exercise:
     )
 
 
+def _points(total: int | str) -> Fraction:
+    """Read a number of points; -1 stands for what is none."""
+    if isinstance(total, str) and not _POINTS.fullmatch(total):
+        return Fraction(-1)
+    try:
+        return Fraction(total)
+    except ZeroDivisionError:
+        return Fraction(-1)
+
+
 def _limits(path: Path, values: dict[str, float]) -> Limits:
     known = {name: type(value) for name, value in vars(Limits()).items()}
     for name, value in values.items():
         # what is counted is at least 1; what is measured is more than 0
-        if name not in known or not math.isfinite(value) or known[name](value) <= 0:
+        if name not in known or not 0 < value <= _MOST_OF_A_LIMIT or known[name](value) <= 0:
             raise CourseError(
-                f"{path}: limits.{name} = {value} is not possible. Known: {', '.join(known)}."
+                f"{path}: limits.{one_line(name)} = {value} is not possible. "
+                f"Known: {', '.join(known)}."
             )
     return replace(Limits(), **{name: known[name](value) for name, value in values.items()})
 
 
 def _read(path: Path, kind: type[T]) -> T:
     try:
-        return msgspec.toml.decode(path.read_bytes(), type=kind)
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            raise CourseError(f"{path}: it is larger than {_MOST_BYTES >> 10} KiB.")
+        if max(line.count(b".") for line in data.split(b"\n")) > _MOST_DOTS:
+            raise CourseError(f"{path}: a line has more than {_MOST_DOTS} dots.")
+        return msgspec.toml.decode(data, type=kind)
     except FileNotFoundError:
-        raise CourseError(f"{path} does not exist.") from None
-    except (msgspec.MsgspecError, UnicodeDecodeError, OSError) as error:
-        raise CourseError(f"{path}: {error}.") from None
+        raise CourseError(f"{clean(str(path))} does not exist.") from None
+    except RecursionError:
+        raise CourseError(f"{path}: it is nested too deeply.") from None
+    # ValueError: a number of thousands of digits, a name that no path can hold
+    except (msgspec.MsgspecError, ValueError, OSError) as error:
+        raise CourseError(f"{clean(str(path))}: {one_line(str(error))}.") from None
 
 
 def _digest(folder: Path) -> str:
     """Hash what a grade depends on: the assignment's files and the reference they compare with."""
     total = hashlib.sha256()
     for path in _files(folder):
-        total.update(path.relative_to(folder.parent.parent).as_posix().encode())
-        total.update(hashlib.sha256(path.read_bytes()).digest())
+        total.update(os.fsencode(path.relative_to(folder.parent.parent).as_posix()))
+        try:
+            total.update(hashlib.sha256(path.read_bytes()).digest())
+        except OSError as error:
+            raise CourseError(f"{path} cannot be read: {error.strerror}.") from None
     return total.hexdigest()
 
 
 def _files(folder: Path) -> Iterator[Path]:
     for root in (folder, folder.parent.parent / "reference"):
         for path in sorted(root.rglob("*")):
-            if path.suffix in (".py", ".toml") and "__pycache__" not in path.parts:
+            # the notebook handed out says which text is a student's own
+            if path.suffix in (".py", ".toml", ".ipynb") and "__pycache__" not in path.parts:
                 yield path

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -24,7 +24,7 @@ from typing import Any
 
 import msgspec
 
-from grader.errors import UsageError
+from grader.errors import NO_ROOM, CannotStore, GraderError, UsageError
 from grader.points import standing_of
 from grader.records import SubmissionResult
 from grader.text import without_surrogates
@@ -60,19 +60,22 @@ class Gradebook:
 
         Raises:
             UsageError: the file is no gradebook, a newer grader made it, or it cannot be opened.
+            CannotStore: the disk is full.
         """
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(path, timeout=_LOCK_S, isolation_level=None)
-        except (OSError, sqlite3.Error) as error:
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                raise CannotStore(str(path.parent), str(error.strerror)) from error
+            raise UsageError(f"cannot open the gradebook {path}: {error}.") from error
+        except sqlite3.Error as error:
             raise UsageError(f"cannot open the gradebook {path}: {error}.") from error
         try:
             _prepare(connection, path)
         except sqlite3.OperationalError as error:
             connection.close()
-            raise UsageError(
-                f"cannot use the gradebook {path}: {error}. Is another run using it?"
-            ) from error
+            raise _in_words(path, error) from error
         except sqlite3.DatabaseError as error:
             connection.close()
             raise _no_gradebook(path) from error
@@ -123,6 +126,9 @@ class Gradebook:
         """Store a result and count it to a run, durably; once this returns, a crash loses nothing.
 
         A result of the same key is replaced. One that the run did not list comes after the others.
+
+        Raises:
+            CannotStore: the disk is full; what was stored before is still there.
         """
         standing = standing_of(result)
         row = (
@@ -195,6 +201,15 @@ class Gradebook:
         options = msgspec.json.decode(row[3], type=dict[str, str])
         return Run(row[0], row[1], row[2], options, tuple(key for (key,) in keys))
 
+    def options_of(self, **wanted: str) -> dict[str, str] | None:
+        """Return the options of the latest run with these among them, None without such a run."""
+        rows = self._execute("SELECT options FROM runs ORDER BY id DESC").fetchall()
+        for (stored,) in rows:
+            options = msgspec.json.decode(stored, type=dict[str, str])
+            if wanted.items() <= options.items():
+                return options
+        return None
+
     def latest_run(self) -> int | None:
         """Return the number of the run started last; None in an empty gradebook."""
         row = self._execute("SELECT max(id) FROM runs").fetchone()
@@ -213,7 +228,7 @@ class Gradebook:
         except sqlite3.IntegrityError as error:
             raise UsageError(f"{self.path} holds no such run ({error}).") from error
         except sqlite3.Error as error:
-            raise UsageError(f"the gradebook {self.path} cannot be used: {error}.") from error
+            raise _in_words(self.path, error) from error
 
     @contextmanager
     def _transaction(self) -> Iterator[_Execute]:
@@ -222,8 +237,9 @@ class Gradebook:
             yield self._execute
             self._execute("COMMIT")
         except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+            with suppress(sqlite3.Error):  # a disk that is full; whoever opens it next rolls back
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
             raise
 
 
@@ -287,12 +303,25 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             f"{path} was written by a newer grader (schema {version}, this one knows "
             f"{len(_MIGRATIONS)}); update the grader, or choose another --out."
         )
+    if version == len(_MIGRATIONS):
+        connection.execute("COMMIT")  # nothing was written: a full disk keeps nobody from reading
+        return
     for statements in _MIGRATIONS[version:]:
         for statement in statements:
             connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
     connection.execute("COMMIT")
+
+
+def _in_words(path: Path, error: sqlite3.Error) -> GraderError:
+    """Say what a failure of SQLite means; it has undone the transaction, so the file is whole."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return UsageError(f"cannot use the gradebook {path}: {error}. Is another run using it?")
+    if isinstance(error, sqlite3.OperationalError):
+        return CannotStore(str(path), str(error))
+    return UsageError(f"the gradebook {path} cannot be used: {error}.")
 
 
 def _no_gradebook(path: Path) -> UsageError:

@@ -28,7 +28,7 @@ from typing import Literal
 from grader.archives import Archive, Budget, Member, owners
 from grader.errors import SubmissionError, UsageError
 from grader.notebooks import MOST_BYTES, read_notebook
-from grader.records import Submission
+from grader.records import Cell, Submission
 from grader.text import clean
 from grader.text import name as tidy_name
 
@@ -67,7 +67,9 @@ class _Found:
     kind: Literal["notebook", "document", "archive"] = "notebook"
     student: str = ""
     """Empty where only the file's name can tell."""
-    data: bytes = b""
+    digest: str = ""
+    cells: tuple[Cell, ...] = ()
+    notes: tuple[str, ...] = ()
     problem: str = ""
     group: int = 0
     """Files of one group are told apart by folder where their names do not: what one path held,
@@ -109,12 +111,9 @@ def find_submissions(paths: Sequence[Path], *, assignment: str) -> list[Submissi
 
 
 def _submission(one: _Found) -> Submission:
-    digest = hashlib.sha256(one.data).hexdigest()
     student, shown = tidy_name(one.student or _stem(one.name)), clean(one.shown)
-    if one.problem:
-        return Submission(student, shown, digest, problem=one.problem)
-    cells, notes, problem = read_notebook(one.data)
-    return Submission(student, shown, digest, cells, problem, notes)
+    digest = one.digest or hashlib.sha256().hexdigest()
+    return Submission(student, shown, digest, one.cells, one.problem, one.notes)
 
 
 def _stem(file_name: str) -> str:
@@ -267,13 +266,19 @@ def _in_inner_archive(one: _Found, member: Member, budget: Budget, assignment: s
 
 
 def _read(one: _Found, read: Callable[[], bytes]) -> _Found:
+    """Read a file at once down to its cells: a class's outputs together would fill the memory."""
     try:
-        return replace(one, data=read())
+        data = read()
     except SubmissionError as error:
         return replace(one, problem=str(error))
     except OSError as error:
         why = f"the file cannot be opened ({error.strerror}); check its permissions."
         return replace(one, problem=why)
+    one = replace(one, digest=hashlib.sha256(data).hexdigest())
+    if one.problem:
+        return one
+    cells, notes, problem = read_notebook(data)
+    return replace(one, cells=cells, notes=notes, problem=problem)
 
 
 # ---- who, where the name does not say

@@ -30,10 +30,13 @@ class Entry:
     name: str
     answer: Callable[..., Any]
     """A function or class to stand for the exercise's name. For an exercise on values: a function
-    without arguments that returns the notebook's names and values after the cell."""
+    without arguments that returns the notebook's names and values after the cell, or the sources
+    of its cells."""
     title: str = ""
     hint: str = ""
     caught_by: frozenset[str] = frozenset()
+    named: bool = True
+    """Whether students are told its title; False where the checks say as much themselves."""
 
 
 def rewrite(answer: T) -> T:
@@ -42,7 +45,9 @@ def rewrite(answer: T) -> T:
     return answer
 
 
-def mistake(title: str, *, hint: str, caught_by: str | tuple[str, ...]) -> Callable[[T], T]:
+def mistake(
+    title: str, *, hint: str, caught_by: str | tuple[str, ...], named: bool = True
+) -> Callable[[T], T]:
     """Mark a wrong answer.
 
     Args:
@@ -50,13 +55,14 @@ def mistake(title: str, *, hint: str, caught_by: str | tuple[str, ...]) -> Calla
         hint: what to look at, without giving the answer away.
         caught_by: the checks that must not pass on it, and no others: all that end otherwise than
             `passed`, the skipped ones included.
+        named: whether students are told the title; not where it takes long to compare.
     """
 
     def mark(answer: T) -> T:
         names = frozenset((caught_by,) if isinstance(caught_by, str) else caught_by)
         if not names:
             raise CourseError(f"{answer.__name__}: a mistake that no check catches is no mistake.")
-        setattr(answer, _ATTRIBUTE, Entry(answer.__name__, answer, title, hint, names))
+        setattr(answer, _ATTRIBUTE, Entry(answer.__name__, answer, title, hint, names, named))
         return answer
 
     return mark

@@ -1,13 +1,15 @@
 """Names a mistake: which known wrong implementation a student's function agrees with.
 
 A mistake of the bank is named only if the same checks did not pass and every answer to everything
-the checks ask is the same. So a name is never a guess.
+the checks ask is the same; where all that did not pass was an error, its words must be the same
+too. So a name is never a guess.
 
 Here: transcripts and their comparison. Not here: the bank (`bank.py`), the checks' verdicts.
 """
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +24,7 @@ from grader.checks.session import CheckSession
 from grader.errors import GraderError
 from grader.kernel.student import Handle, Student
 from grader.kernel.wire import Refusal
-from grader.records import CheckResult, NamedMistake
+from grader.records import CheckResult, Counterexample, NamedMistake
 from grader.settings import Exercise
 from grader.verdict import Verdict
 
@@ -46,7 +48,7 @@ class Diagnosis:
         self._session = session
         self._banks = {e.name: load_bank(e.folder / "bank.py") for e in session.exercises}
         self._known: dict[tuple[str, str], Transcript] = {}
-        self._messages: dict[tuple[str, str], list[tuple[str, Verdict, str]]] = {}
+        self._results: dict[tuple[str, str], list[CheckResult]] = {}
 
     def name_mistake(
         self,
@@ -63,12 +65,16 @@ class Diagnosis:
         """
         caught = frozenset(r.check for r in results if r.verdict is not Verdict.PASSED)
         mistakes = self._banks[exercise.name].mistakes
-        alike = [entry for entry in mistakes if caught and entry.caught_by == caught]
+        alike = [e for e in mistakes if caught and e.named and e.caught_by == caught]
+        if not any(r.verdict is Verdict.FAILED for r in results):
+            # nothing came back to compare; that an error has the same type says little
+            raised = _raised(results)
+            alike = [e for e in alike if self._raised_by(exercise, e) == raised]
         if not alike:
             return None
         if exercise.kind == "values":
-            said = [(r.check, r.verdict, r.message) for r in results]
-            found = [e for e in alike if self._said(exercise, e) == said]
+            said = _said(results)
+            found = [e for e in alike if _said(self._results_of(exercise, e)) == said]
         else:
             try:
                 given = self._answers(exercise, student())
@@ -89,13 +95,28 @@ class Diagnosis:
                 self._known[key] = self._answers(exercise, student_of(exercise, entry.answer))
         return self._known[key]
 
-    def _said(self, exercise: Exercise, entry: Entry) -> list[tuple[str, Verdict, str]]:
+    def _results_of(self, exercise: Exercise, entry: Entry) -> list[CheckResult]:
         key = (exercise.name, entry.name)
-        if key not in self._messages:
+        if key not in self._results:
             with _silence():
-                results = self._session.run(exercise, student_of(exercise, entry.answer))
-            self._messages[key] = [(r.check, r.verdict, r.message) for r in results]
-        return self._messages[key]
+                self._results[key] = self._session.run(exercise, student_of(exercise, entry.answer))
+        return self._results[key]
+
+    def _raised_by(self, exercise: Exercise, entry: Entry) -> list[tuple[str, ...]]:
+        """Return the errors of a known mistake, as if it had the name that students give it."""
+        name = re.compile(rf"\b{re.escape(entry.name)}\b")
+        found = _raised(self._results_of(exercise, entry))
+        return [tuple(name.sub(exercise.name, text) for text in row) for row in found]
+
+
+def _said(results: Sequence[CheckResult]) -> list[tuple[str, Verdict, str]]:
+    return [(r.check, r.verdict, r.message) for r in results]
+
+
+def _raised(results: Sequence[CheckResult]) -> list[tuple[str, ...]]:
+    """Return how each check ended, with which call and which error, wherever in the code it was."""
+    shown = [(r, r.counterexample or Counterexample("", "", "")) for r in results]
+    return [(r.check, str(r.verdict), example.call, example.got) for r, example in shown]
 
 
 @contextmanager

@@ -35,6 +35,8 @@ from grader.records import CheckResult, Counterexample
 from grader.settings import Exercise
 from grader.verdict import Verdict, verdict_of
 
+COLLECTED = "collected"
+COLLECTED_CLAIM = "What is written is collected by section, for a person to grade."
 _MOST_MESSAGE = 2_000
 _QUIET = ["--disable-plugin-autoload", "--import-mode=importlib", "--capture=no"]
 _QUIET += [
@@ -65,7 +67,8 @@ class CheckSession:
         shrink_s: float = 10.0,
     ) -> None:
         self._plugin = CheckPlugin(seed, shrink_s)
-        self.exercises = tuple(exercises)
+        # what a person grades has a row in every report, and no checks
+        self.exercises = tuple(e for e in exercises if e.kind != "answers")
         self._course = course
 
     def __enter__(self) -> Self:
@@ -82,7 +85,8 @@ class CheckSession:
         try:
             self._session = pytest.Session.from_config(self._config)
             self._config.hook.pytest_sessionstart(session=self._session)
-            self._items = self._sorted(self._session.perform_collect())
+            # without a folder pytest would collect whatever lies in the working directory
+            self._items = self._sorted(self._session.perform_collect() if folders else ())
         except BaseException:
             self._config._ensure_unconfigure()
             raise
@@ -99,6 +103,8 @@ class CheckSession:
 
     def rubric(self, exercise: Exercise) -> list[tuple[str, str, Check, Fraction]]:
         """Return name, claim, mark and points of every check of an exercise, in order."""
+        if exercise.kind == "answers":
+            return [(COLLECTED, COLLECTED_CLAIM, Check(0), Fraction(0))]
         marks = [(item, _mark(item)) for item in self._items[exercise.name]]
         total = sum(mark.points for _, mark in marks)
         scale = Fraction(1)
@@ -232,7 +238,7 @@ def _counterexample(error: BaseException | None) -> Counterexample | None:
         case errors.BadAnswer():
             return Counterexample(error.call, error.got, error.expected)
         case errors.StudentRaised():
-            raised = f"{error.kind}: {error.message}" if error.message else error.kind
+            raised = ": ".join(part for part in (error.kind, error.message) if part)
             return Counterexample(error.call, raised, "", error.where)
         case errors.CallTimedOut():
             return Counterexample(error.call, f"no answer in {error.limit_s:g} s", "")

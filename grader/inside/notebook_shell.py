@@ -56,6 +56,8 @@ def install(shell: Any) -> None:
     for name in _INSTALLERS:
         shell.register_magic_function(_magic_that_skips(name), "line", name)
     shell.register_magic_function(_matplotlib_inline(shell), "line", "matplotlib")
+    # with its context around every frame, the traceback of an endless recursion takes 18 s
+    shell.InteractiveTB.set_mode("Plain")
     # an installer started in some other way gives up at once
     os.environ.update(PIP_NO_INDEX="1", PIP_RETRIES="0", PIP_DISABLE_PIP_VERSION_CHECK="1")
     builtins.input = refuse_input

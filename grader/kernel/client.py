@@ -17,20 +17,83 @@ from typing import Any
 import zmq
 import zmq.asyncio
 from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.channels import AsyncZMQSocketChannel
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
+from traitlets import Type
 
 from grader.errors import KernelLost
 from grader.kernel.provisioner import SPEC, SandboxProvisioner
 
 _MOST_MESSAGE_BYTES = 16 << 20  # a larger one drops the connection
+_WELCOME_S = 0.5  # for a kernel's welcome
+_ANSWER_S = 3.0  # for an answer, until it is asked again
+_MOST_WAITING = 8  # messages that were received and not yet looked at, lest they fill our memory
+_A_MESSAGE, _A_MISTAKE = 500, 1 << 20  # what a message costs besides its bytes; and what is none
+
+
+class Garbled(Exception):
+    """The kernel sends what is no message of Jupyter's, or far more than a cell may put out."""
+
+
+class BoundedChannel(AsyncZMQSocketChannel):
+    """A channel that believes nothing: what is no message is left out, and so is too much."""
+
+    most_bytes = _MOST_MESSAGE_BYTES
+    """How much may come in until `renew`, of whatever it is."""
+    _received = 0
+
+    def renew(self) -> None:
+        """Begin a new cell."""
+        self._received = 0
+
+    async def get_msg(  # type: ignore[override]  # the class above is of a blocking channel
+        self, timeout: float | None = None
+    ) -> dict[str, Any]:
+        """Return the next message.
+
+        Raises:
+            Empty: there is none in time.
+            Garbled: too much came that is none, or too much at all.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if not await self.socket.poll(None if left is None else int(left * 1000)):
+                raise Empty
+            frames = await self.socket.recv_multipart()
+            self._received += _A_MESSAGE + sum(map(len, frames))
+            if self._received > self.most_bytes:
+                raise Garbled
+            try:
+                _, parts = self.session.feed_identities(frames)
+                message: dict[str, Any] = self.session.deserialize(parts)
+            except Exception:  # whatever a stranger's bytes can do to a parser
+                self._received += _A_MISTAKE
+                continue
+            if _has_form(message):
+                return message
+            self._received += _A_MISTAKE
+
+
+def _has_form(message: dict[str, Any]) -> bool:
+    fields = (message.get(key) for key in ("header", "parent_header", "content"))
+    return all(isinstance(f, dict) for f in fields) and isinstance(message["msg_type"], str)
 
 
 class SandboxClient(AsyncKernelClient):
     """Sends cells and receives output; nothing else."""
 
+    shell_channel_class = Type(BoundedChannel)
+    iopub_channel_class = Type(BoundedChannel)
     cell_id = ""
     """Sent with the next cell, so that definitions know where they are from."""
+
+    def begin_cell(self, output_bytes: int) -> None:
+        """Let the next cell put out so much, as it is sent: encoded, and in whatever pieces."""
+        for channel in (self.shell_channel, self.iopub_channel):
+            channel.most_bytes = _MOST_MESSAGE_BYTES + 8 * output_bytes
+            channel.renew()
 
     def start_channels(
         self, shell: bool = True, iopub: bool = True, stdin: bool = False, hb: bool = False,
@@ -55,7 +118,7 @@ class SandboxClient(AsyncKernelClient):
         made = self.context.socket(kind)
         made.linger = 0
         made.setsockopt(zmq.MAXMSGSIZE, _MOST_MESSAGE_BYTES)
-        made.setsockopt(zmq.RCVHWM, 200)
+        made.setsockopt(zmq.RCVHWM, _MOST_WAITING)
         if identity:
             made.identity = identity
         made.connect(self._make_url(channel))
@@ -94,33 +157,36 @@ class SandboxClient(AsyncKernelClient):
             KernelLost: it died or said nothing in time.
         """
         deadline = time.monotonic() + (timeout or 60)
-        await self._next(self.iopub_channel, "iopub_welcome", None, deadline)
-        asked = self.kernel_info()
-        reply = await self._next(self.shell_channel, "kernel_info_reply", asked, deadline)
-        self._handle_kernel_info_reply(reply)
-        while True:
-            status = await self._next(self.iopub_channel, "status", asked, deadline)
-            if status["content"]["execution_state"] == "idle":
-                return
+        # a kernel whose welcome is lost says something as soon as it is asked something
+        await self._next(self.iopub_channel, "iopub_welcome", set(), _WELCOME_S)
+        asked: set[str] = set()
+        while time.monotonic() < deadline:
+            asked.add(self.kernel_info())
+            reply = await self._next(self.shell_channel, "kernel_info_reply", asked, _ANSWER_S)
+            if reply is None:
+                continue
+            self._handle_kernel_info_reply(reply)
+            while said := await self._next(self.iopub_channel, "status", asked, _ANSWER_S):
+                if said["content"].get("execution_state") == "idle":
+                    return
+        raise KernelLost("the kernel said nothing in time")
 
     async def _next(
-        self, channel: Any, kind: str, parent: str | None, deadline: float
-    ) -> dict[str, Any]:
-        while True:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise KernelLost("the kernel said nothing in time")
+        self, channel: Any, kind: str, parents: set[str], wait_s: float
+    ) -> dict[str, Any] | None:
+        """Return the next message of a kind about one of `parents`; None if it does not come."""
+        deadline = time.monotonic() + wait_s
+        while (left := deadline - time.monotonic()) > 0:
             try:
                 message: dict[str, Any] = await channel.get_msg(timeout=min(left, 0.25))
             except Empty:
                 if self.parent is not None and not await self.parent._async_is_alive():
                     raise KernelLost("the kernel died before its first cell") from None
                 continue
-            if message["msg_type"] == kind and parent in (
-                None,
-                message["parent_header"].get("msg_id"),
-            ):
+            about = message["parent_header"].get("msg_id")
+            if message["msg_type"] == kind and (not parents or about in parents):
                 return message
+        return None
 
 
 class SandboxManager(AsyncKernelManager):

@@ -14,12 +14,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from grader.errors import CallTimedOut, KernelDied, OutOfMemory, StudentRaised
+from grader.errors import CallTimedOut, GpuOutOfMemory, KernelDied, OutOfMemory, StudentRaised
 from grader.kernel import wire
 from grader.kernel.guest import Guest
 from grader.kernel.student import handle_nodes
 from grader.kernel.values import Decoder, Encoder
 
+_GPU_OUT_OF_MEMORY = "OutOfMemoryError"  # torch's name for it; the CPU's is a MemoryError
 _GRACE_S = 1.0  # from an interrupt until the kernel is killed
 
 
@@ -49,12 +50,15 @@ def read_answer(
 
     Raises:
         StudentRaised: the reply says that the call raised.
+        GpuOutOfMemory: it says that the GPU's memory was full. A false claim earns as little.
         WireError: a value in it is not what it says.
     """
     if reply.failure is not None:
         failure = reply.failure
+        if failure.kind == _GPU_OUT_OF_MEMORY and not failure.refused:
+            raise GpuOutOfMemory(call, failure.message[:500])
         kind = "" if failure.refused else failure.kind[:200]
-        raise StudentRaised(call, kind or "It", failure.message[:2_000], failure.where[:200])
+        raise StudentRaised(call, kind, failure.message[:2_000], failure.where[:200])
     decoder = Decoder(payload, decode)
     return wire.Answer(
         decoder.value(reply.value),
@@ -80,6 +84,7 @@ class LocalConnection:
         *,
         call: str,
         decode: Callable[[wire.HandleNode], object],
+        limit_s: float | None = None,
     ) -> wire.Answer:
         """Answer at once; there is no deadline here."""
         sent = _joined(encode(request, args, kwargs))
@@ -103,6 +108,14 @@ class Process(Protocol):
     def out_of_memory(self) -> int:
         """The memory limit in bytes if the kernel was ended for passing it, else 0."""
 
+    @property
+    def out_of_time(self) -> int:
+        """The limit in seconds of the processor if it was ended for passing it, else 0."""
+
+    @property
+    def ended_for(self) -> str:
+        """What the kernel was ended for by us, in words; empty if it was not."""
+
     def signal(self, number: int) -> None:
         """Send a signal to the kernel."""
 
@@ -125,8 +138,9 @@ class SocketConnection:
         *,
         call: str,
         decode: Callable[[wire.HandleNode], object],
+        limit_s: float | None = None,
     ) -> wire.Answer:
-        """Send one request and wait for its answer, for at most `call_s` seconds.
+        """Send one request and wait for its answer, for `call_s` seconds or as long as is given.
 
         Raises:
             CallTimedOut: no answer in time. The call was interrupted; if that did not help, the
@@ -135,13 +149,16 @@ class SocketConnection:
         """
         if self.lost:
             raise KernelDied(call, self.lost)
-        deadline = time.monotonic() + self.call_s
+        limit_s = self.call_s if limit_s is None else limit_s
+        deadline = time.monotonic() + limit_s
         try:
             self._send(encode(request, args, kwargs), deadline)
             return self._receive(request.number, deadline, call, decode)
         except _Late:
             self._interrupt(request.number, call, decode)
-            raise CallTimedOut(call, self.call_s) from None
+            if self.process.out_of_memory:  # the interrupt came while it was being ended for that
+                raise OutOfMemory(call, self.process.out_of_memory) from None
+            raise CallTimedOut(call, limit_s) from None
         except wire.WireError as error:
             raise self._end(call, f"its answer cannot be read: {error}") from None
         except (EOFError, OSError):
@@ -153,18 +170,20 @@ class SocketConnection:
         self.process.signal(signal.SIGINT)
         try:
             self._receive(number, time.monotonic() + _GRACE_S, call, decode)
-        except StudentRaised:
+        except (StudentRaised, GpuOutOfMemory):
             return
         except (_Late, wire.WireError, EOFError, OSError):
             self._end(call, "it did not stop when a call took too long")
 
-    def _end(self, call: str, reason: str) -> KernelDied | OutOfMemory:
-        self.lost = reason
-        self.process.signal(signal.SIGKILL)
+    def _end(self, call: str, reason: str) -> KernelDied | OutOfMemory | CallTimedOut:
         # the watchdog says why before it kills, so this is known by now
+        self.lost = self.process.ended_for or reason
+        self.process.signal(signal.SIGKILL)
         if self.process.out_of_memory:
             return OutOfMemory(call, self.process.out_of_memory)
-        return KernelDied(call, reason)
+        if self.process.out_of_time:
+            return CallTimedOut(call, self.process.out_of_time)
+        return KernelDied(call, self.lost)
 
     def _send(self, parts: list[memoryview], deadline: float) -> None:
         small = sum(part.nbytes for part in parts) < 1 << 16

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import signal
 import time
 from collections.abc import Sequence
@@ -19,19 +20,30 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from nbclient import NotebookClient
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbclient.exceptions import CellExecutionComplete, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 
+from grader.devices import Gpu
 from grader.errors import KernelLost
-from grader.kernel.client import SandboxClient, SandboxManager
+from grader.kernel.client import Garbled, SandboxClient, SandboxManager
 from grader.kernel.connection import SocketConnection
 from grader.kernel.processes import WarmParent
 from grader.kernel.provisioner import SandboxProvisioner
 from grader.records import Cell, CellRun, Limits
+from grader.text import clean
 
+FLOODED = "flooded"  # as in `sandbox/output.py`, which loads ipykernel
 _GRACE_S = 2.0  # from the interrupt of a cell until its kernel is killed
+_TURN_S = 0.05
 _MOST_ERROR = 500
+_COLOURS = re.compile("\x1b\\[[0-9;]*m")
+_PLACE = re.compile(r"^ *Cell In\[\d+\], line (\d{1,6})\b", re.MULTILINE)
+_PLACE_BELOW_TIME = re.compile(r"^ *File <timed exec>:(\d{1,6})\b", re.MULTILINE)
+_ANOTHER_ERROR = re.compile(
+    "^(?:During handling of the above|The above exception was)", re.MULTILINE
+)
+_FILE_OF_A_CELL = re.compile(r" \(\d+\.py, line \d+\)$")
 _SERVE = "__import__('sys').modules['grader.sandbox.kernel_process'].serve_questions()"
 
 
@@ -57,6 +69,7 @@ def run_notebook(
     *,
     seed: int,
     skip: frozenset[int] = frozenset(),
+    gpu: Gpu | None = None,
 ) -> RunNotebook:
     """Run the code cells of a notebook and keep its kernel.
 
@@ -66,6 +79,7 @@ def run_notebook(
         limits: what the notebook may spend.
         seed: of the random state of the kernel and of every call.
         skip: cells to leave out, known to end the kernel.
+        gpu: what the notebook may compute on; the caller holds the lease.
 
     Raises:
         SandboxError: no kernel could be had; the fault is ours.
@@ -73,14 +87,14 @@ def run_notebook(
     runs: dict[int, CellRun] = {}
     skipped = set(skip)
     while True:
-        kernel = _Kernel(warm, limits, seed)
+        kernel = _Kernel(warm, limits, seed, gpu)
         try:
             found, killer = kernel.run(cells, frozenset(skipped))
             runs = {**found, **{i: run for i, run in runs.items() if i in skipped}}
             if killer is None or len(skipped) >= limits.kernel_restarts:
                 if killer is not None:  # once too often: what came after it does not run
                     kernel.close()
-                    kernel = _Kernel(warm, limits, seed)
+                    kernel = _Kernel(warm, limits, seed, gpu)
                     last = [cell for cell in cells if cell.index < killer]
                     kernel.run(last, frozenset(skipped))
                 connection = kernel.serve()
@@ -96,10 +110,10 @@ def run_notebook(
 class _Kernel:
     """One kernel from its start to its end, with the event loop its sockets belong to."""
 
-    def __init__(self, warm: WarmParent | None, limits: Limits, seed: int) -> None:
+    def __init__(self, warm: WarmParent | None, limits: Limits, seed: int, gpu: Gpu | None) -> None:
         self._limits = limits
         self._runner = asyncio.Runner()
-        self._provisioner = SandboxProvisioner(warm, limits, seed)
+        self._provisioner = SandboxProvisioner(warm, limits, seed, gpu=gpu)
         self._manager: SandboxManager | None = None
         self._client: SandboxClient | None = None
 
@@ -135,7 +149,9 @@ class _Kernel:
         for cell, node in zip(cells, notebook.cells, strict=True):
             node.cell_type = cell.kind
         runner = _CellRunner(notebook, self._manager, self._provisioner, self._limits)
-        self._client = await runner.connect()
+        # ours before it is waited for: a socket left open keeps its context from ending, for ever
+        self._client = runner.connect()
+        await self._client.wait_for_ready()
         runs: dict[int, CellRun] = {}
         deadline = time.monotonic() + self._limits.notebook_s
         for position, cell in enumerate(cells):
@@ -181,56 +197,66 @@ class _CellRunner(NotebookClient):
         self._flooded = False
         self._late = False
         self._limit_s = limits.cell_s
+        self._error: dict[str, Any] | None = None
 
-    async def connect(self) -> SandboxClient:
-        """Connect to the kernel, which has been started, and wait until it answers."""
+    def connect(self) -> SandboxClient:
+        """Connect to the kernel, which has been started."""
         assert isinstance(self.km, SandboxManager)
-        client = self.km.client()
+        client = self.km.client(context=self.km.context)
         assert isinstance(client, SandboxClient)
         client.start_channels()
-        await client.wait_for_ready()
         self.kc = client
         return client
 
     async def run(self, position: int, index: int, limit_s: float) -> CellRun:
         """Run one cell and say how it went."""
-        self._received, self._flooded, self._late = 0, False, False
-        self._limit_s = limit_s
-        cell = self.nb.cells[position]
+        self._received, self._flooded, self._late, self._error = 0, False, False, None
+        self._limit_s, self._line = limit_s, 0
+        assert isinstance(self.kc, SandboxClient)
+        self.kc.begin_cell(self._limits.output_bytes)
         started = time.perf_counter()
         watch = self._notice_death()
-        deadline = asyncio.timeout(limit_s + _GRACE_S)
+        self._deadline = asyncio.timeout(limit_s + _GRACE_S)
         try:
-            async with deadline:
-                await self.async_execute_cell(cell, position)
+            async with self._deadline:
+                await self.async_execute_cell(self.nb.cells[position], position)
         except (TimeoutError, CellTimeoutError, DeadKernelError):
             # nbclient takes the end of our deadline, a cancellation, for the end of the kernel
             message = self._why_it_died()
-            if deadline.expired():
+            if self._deadline.expired():
                 self._provisioner.kill_now()
-                message = f"ran longer than {limit_s:g} s and could not be interrupted"
+                did = f"printed more than {self._most}" if self._flooded else self._took_longer
+                message = f"{did} and could not be interrupted"
+            return CellRun(index, "died", time.perf_counter() - started, message)
+        except Garbled:
+            self._provisioner.kill_now()
+            message = "sent what no notebook sends to the grader, and was ended"
             return CellRun(index, "died", time.perf_counter() - started, message)
         finally:
             watch()
-        return self._ended(cell, index, limit_s, time.perf_counter() - started)
+        return self._ended(index, time.perf_counter() - started)
 
-    def _ended(self, cell: NotebookNode, index: int, limit_s: float, seconds: float) -> CellRun:
+    @property
+    def _took_longer(self) -> str:
+        return f"ran longer than {self._limit_s:g} s"
+
+    @property
+    def _most(self) -> str:
+        return f"{self._limits.output_bytes >> 20} MiB"
+
+    def _ended(self, index: int, seconds: float) -> CellRun:
         if self._late:
-            return CellRun(index, "timed_out", seconds, f"ran longer than {limit_s:g} s")
+            line = _line_of(self._error) if self._error else 0
+            return CellRun(index, "timed_out", seconds, self._took_longer, line)
         if self._flooded:
-            most = self._limits.output_bytes >> 20
-            return CellRun(index, "raised", seconds, f"printed more than {most} MiB, and was ended")
-        for output in cell.outputs:
-            if output.output_type == "error":
-                error = f"{output.ename}: {output.evalue}"[:_MOST_ERROR]
-                return CellRun(index, "raised", seconds, error)
+            message = f"printed more than {self._most}, and was ended"
+            return CellRun(index, "raised", seconds, message)
+        if self._error is not None:
+            return CellRun(index, "raised", seconds, _told(self._error), _line_of(self._error))
         return CellRun(index, "ok", seconds)
 
     def _why_it_died(self) -> str:
-        watchdog = self._provisioner.watchdog
-        if watchdog is not None and watchdog.out_of_memory:
-            return f"needed more than {watchdog.out_of_memory >> 20} MiB of memory"
-        return "ended the notebook's process"
+        return self._provisioner.ended_for or "ended the notebook's process"
 
     def _get_timeout(self, cell: NotebookNode | None) -> int | None:
         # nbclient's own setting takes whole seconds only, and waits as well with a fraction
@@ -241,24 +267,37 @@ class _CellRunner(NotebookClient):
     ) -> dict[str, Any] | None:
         self._late = True
         self._provisioner.signal(signal.SIGINT)
+        # nbclient asks again at once when what came is no answer: our deadline must get a turn
+        await asyncio.sleep(_TURN_S)
         return None
 
-    def process_message(
-        self, msg: dict[str, Any], cell: NotebookNode, cell_index: int
-    ) -> NotebookNode | None:
-        """Keep a message of a cell, as long as the cell has not printed too much."""
-        kind = msg["msg_type"]
+    async def _check_raise_for_error(self, *_: object) -> None:
+        """Do nothing: the notebook goes on past errors, and a reply may hold anything."""
+
+    def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> None:
+        """Take from a message of a cell whether it is done, failed or floods; keep nothing else.
+
+        Raises:
+            CellExecutionComplete: it is done.
+        """
+        kind, content = msg["msg_type"], msg["content"]
         if kind == "status":
-            return super().process_message(msg, cell, cell_index)
-        self._received += len(str(msg["content"])) + sum(map(len, msg.get("buffers", ())))
-        if self._received > self._limits.output_bytes:
-            if not self._flooded:
-                self._flooded = True
-                self._provisioner.signal(signal.SIGINT)
-            return None
-        if kind not in ("stream", "error", "display_data", "execute_result", "execute_input"):
-            return None
-        return super().process_message(msg, cell, cell_index)
+            if content.get("execution_state") == "idle":
+                raise CellExecutionComplete
+            return
+        if kind == "error":
+            self._error = content
+        self._received += len(str(content)) + sum(map(len, msg.get("buffers", ())))
+        if kind == FLOODED or self._received > self._limits.output_bytes:
+            self._end_flood()
+
+    def _end_flood(self) -> None:
+        if self._flooded:
+            return
+        self._flooded = True
+        self._provisioner.signal(signal.SIGINT)
+        sooner = asyncio.get_running_loop().time() + _GRACE_S
+        self._deadline.reschedule(min(sooner, self._deadline.when() or sooner))
 
     def _notice_death(self) -> Any:
         """End the waiting for a reply as soon as the kernel is dead; returns how to stop that."""
@@ -280,3 +319,26 @@ class _CellRunner(NotebookClient):
                 loop.remove_reader(descriptor)
 
         return stop
+
+
+def _told(error: dict[str, Any]) -> str:
+    """Return an error in one sentence: its type and message, as the kernel says them."""
+    name, value = (clean(str(error.get(key, ""))) for key in ("ename", "evalue"))
+    told = f"{name}: {value}"
+    if name == "OutOfMemoryError":  # torch's, of a GPU
+        told = f"needed more memory of the GPU than it may use: {value}"
+    return _FILE_OF_A_CELL.sub("", told)[:_MOST_ERROR]  # the line is told beside it
+
+
+def _line_of(error: dict[str, Any]) -> int:
+    """Return the line of the cell that an error came from, as its traceback says; 0 if it does not.
+
+    It is shown to the student whose code wrote it, and nothing else follows from it.
+    """
+    said = error.get("traceback")
+    text = _COLOURS.sub("", "\n".join(map(str, said if isinstance(said, list) else ())))
+    last = _ANOTHER_ERROR.split(text)[-1]
+    if match := _PLACE_BELOW_TIME.search(last):  # counted without the line of `%%time`
+        return int(match[1]) + 1
+    match = _PLACE.search(last)
+    return int(match[1]) if match else 0

@@ -10,7 +10,6 @@ Not covered: student code shares this process and can change whatever is here.
 
 from __future__ import annotations
 
-import ast
 import io
 import os
 import random
@@ -30,7 +29,9 @@ from torch.nn.parameter import is_lazy
 
 from grader.kernel import wire
 from grader.kernel.layers import NothingIsDrawn, layer_size, repeats_to, run_layers
-from grader.kernel.recorder import HOOK, Recorder, StatementReporter
+from grader.kernel.recorder import Recorder
+from grader.kernel.rehearsal import Rehearsal
+from grader.kernel.short_run import fit, tail_of
 from grader.kernel.values import Decoder, Encoder, plain_text
 
 _MOST_PRINTED = 64_000
@@ -235,23 +236,34 @@ class Guest:
         Returns what it bound, as the catalog does; the values are asked for by their numbers,
         which begin where the recorder's end.
         """
-        cell = int(args[0])
-        world = self.recorder.world_before(cell)
-        world.update(kwargs)
-        again = Recorder(world)
-        again.begin(cell, self.recorder.sources[cell])
-        tree = ast.parse(again.sources[cell])
-        StatementReporter().visit(tree)
-        world[HOOK] = again.statement_done  # in place of the builtin of the first run
-        exec(compile(tree, "<cell>", "exec"), world)
-        again.end()
-        first = len(self.recorder.definitions)
-        found = [
-            type(d)(first + i, d.name, d.cell, d.kind, d.value, d.imported, d.is_copy)
-            for i, d in enumerate(again.definitions)
-        ]
-        self.recorder.definitions.extend(found)
+        found = self.recorder.rerun(int(args[0]), kwargs)
         return [(d.number, d.name, d.cell, d.kind, d.imported) for d in found]
+
+    def op_sources(self, request: wire.Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Return the cells that ran, number and Python."""
+        return list(self.recorder.sources.items())
+
+    def op_curves(self, request: wire.Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Return the losses that cells sent back through a model, by cell."""
+        losses = sys.modules.get("d2l._losses")
+        return [] if losses is None else [(c, list(values)) for c, values in losses.curves.items()]
+
+    def op_rehearse(self, request: wire.Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Run cells `args[0]` again with a small network in the place of models (`rehearsal.py`).
+
+        `args[1]` are patterns of names that make such a model, `args[2]` names that hold one.
+        """
+        cells, patterns, variables = args
+        steps, tail = int(kwargs["steps"]), str(kwargs["tail"])
+        return Rehearsal(self.recorder, patterns, variables, steps=steps, tail=tail).run(cells)
+
+    def op_tail(self, request: wire.Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Say what a model's forward ends with: logits, softmax or log_softmax."""
+        return tail_of(self._module(request), args[0])
+
+    def op_fit(self, request: wire.Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Train a module for a short while on images and labels `args`; return the losses."""
+        return fit(self._module(request), *args, **kwargs)
 
     # ------------------------------------------------------------------ helpers
 

@@ -17,9 +17,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from grader.devices import Gpu
 from grader.errors import KernelLost, SandboxUnavailable
 from grader.records import Limits
 from grader.sandbox import messages, policy
@@ -27,7 +29,8 @@ from grader.sandbox import messages, policy
 _BOOT = policy.PACKAGE / "sandbox" / "boot.py"
 _PACKET = 1 << 18
 _START_S = 120.0
-_FIRST_UID = 200_000
+_FORK_S = 30.0  # it takes 0.01 s
+_FIRST_UID, _UIDS_EACH = 200_000, 500
 _PREFIX, _CLAIM = "grader-", "claim"
 
 
@@ -54,17 +57,22 @@ class WarmParent:
     Args:
         isolate: build the walls; False for `--isolation process`.
         data: folder with the course's data sets, None for the drawn stand-in.
+        gpus: the GPUs kernels may be given, one at a time.
+        without: walls to leave out as if this machine lacked them, to test what the others hold.
 
     It starts in the background; `wait` says when it is ready.
     """
 
-    def __init__(self, *, isolate: bool = True, data: Path | None = None) -> None:
+    def __init__(
+        self, *, isolate: bool = True, data: Path | None = None, gpus: Sequence[Gpu] = (),
+        without: Collection[policy.Wall] = (),
+    ) -> None:  # fmt: skip
         self.isolate = isolate
         self.data = str(data.resolve()) if data else ""
-        _remove_abandoned()
+        remove_abandoned()
         self.scratch, self._claim = _claimed_folder()
         self._numbers = itertools.count(1)
-        self._uids = itertools.count(_FIRST_UID + (os.getpid() % 10_000) * 100)
+        self._uids = itertools.cycle(_user_ids(os.getpid()))
         self._exits: dict[int, messages.Exited] = {}
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control = ours
@@ -73,7 +81,7 @@ class WarmParent:
                 [sys.executable, "-I", "-X", "utf8", str(_BOOT), str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 cwd="/",
-                env={"PATH": os.environ.get("PATH", "")},
+                env=_environment(with_gpu=bool(gpus)),
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is the grader's to handle
             )
@@ -82,7 +90,7 @@ class WarmParent:
         shown = [str(policy.GUEST_LIBRARY), *([self.data] if self.data else [])]
         start = messages.Start(
             str(self.scratch), list(found.read), list(found.hidden), shown, list(found.path),
-            list(policy.PRELOADED), self.isolate,
+            list(policy.PRELOADED), self.isolate, [gpu.node for gpu in gpus], list(without),
         )  # fmt: skip
         self._control.send(messages.encode(start))
 
@@ -99,38 +107,51 @@ class WarmParent:
         if isinstance(answer, messages.Failed):
             raise KernelLost(f"the warm process could not be built: {answer.reason}")
         assert isinstance(answer, messages.Ready)
-        if self.isolate:
-            for promise, ways in policy.PROMISES.items():
-                if all(way & answer.missing.keys() for way in ways):
-                    reasons = "; ".join(f"{w}: {r}" for w, r in answer.missing.items())
-                    raise SandboxUnavailable(
-                        f"{promise} cannot be closed off ({reasons})",
-                        "`grader doctor` shows every wall. Grade on a machine that has them, or "
-                        "give --isolation process, for notebooks you trust.",
-                    )
+        broken = policy.broken_promises(answer.missing) if self.isolate else []
+        if broken:
+            reasons = "; ".join(f"{wall}: {reason}" for wall, reason in answer.missing.items())
+            raise SandboxUnavailable(
+                f"{', '.join(broken)}: not closed off here ({reasons})",
+                "`grader doctor` shows every wall. Grade on a machine that has them (a container "
+                "must be allowed user namespaces and the calls unshare, mount and landlock), or "
+                "give --isolation process, for notebooks you trust.",
+            )
         self.ready = answer
         return answer
 
+    @property
+    def standing(self) -> frozenset[policy.Wall]:
+        """The walls that kernels stand behind; none without isolation."""
+        return frozenset(policy.Wall) - self.wait().missing.keys() if self.isolate else frozenset()
+
     def is_alive(self) -> bool:
-        """Say whether the process runs."""
-        return self._process.poll() is None
+        """Say whether the process runs; it is known to have ended before its kernels end."""
+        if self._control.fileno() < 0 or self._process.poll() is not None:
+            return False
+        poll = select.poll()
+        poll.register(self._control, 0)  # a hang-up is always told
+        return not poll.poll(0)
 
     def fork(
-        self, *, folder: str, uid: int, key: str, seed: int, limits: Limits, descriptors: list[int]
+        self, *, folder: str, uid: int, key: str, seed: int, limits: Limits,
+        descriptors: list[int], gpu: Gpu | None = None,
     ) -> ForkedProcess:  # fmt: skip
-        """Fork a kernel.
+        """Fork a kernel, which sees a GPU if it is given one.
 
         Raises:
             KernelLost: the warm parent is gone.
         """
         number = next(self._numbers)
-        order = messages.Fork(number, folder, uid, key, seed, limits, self.data)
+        given = messages.GivenGpu(gpu.node, gpu.visible(alone=self.isolate)) if gpu else None
+        order = messages.Fork(number, folder, uid, key, seed, limits, self.data, given)
         try:
             socket.send_fds(self._control, [messages.encode(order)], descriptors)
-            answer, received = self._receive(_START_S)
-        except OSError as error:
+            answer, received = self._receive(_FORK_S)
+        except (OSError, KernelLost) as error:
+            self._control.close()  # an answer that comes late would be taken for the next one
             raise KernelLost(f"the warm process is gone: {error}") from error
         if not isinstance(answer, messages.Forked) or len(received) != 1:
+            self._control.close()
             raise KernelLost("the warm process did not fork")
         return ForkedProcess(self, number, received[0])
 
@@ -143,7 +164,7 @@ class WarmParent:
 
     def exited(self, number: int, timeout_s: float) -> messages.Exited | None:
         """Return how a kernel ended, waiting for the report."""
-        while number not in self._exits:
+        while number not in self._exits and self._control.fileno() >= 0:
             if not select.select([self._control], [], [], timeout_s)[0]:
                 return None
             try:
@@ -152,17 +173,19 @@ class WarmParent:
                 return None
             if isinstance(answer, messages.Exited):
                 self._exits[answer.number] = answer
-        return self._exits.pop(number)
+        return self._exits.pop(number, None)
 
     def close(self) -> None:
         """End the warm process and every kernel, and remove the scratch folder."""
         self._control.close()
+        if self.ready is None:
+            self._process.kill()  # it imports for seconds, and would not hear of the end
         try:
             self._process.wait(5)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        remove_folder(self.scratch)
         if self._claim >= 0:
             os.close(self._claim)
             self._claim = -1
@@ -187,6 +210,12 @@ class WarmParent:
         return messages.decode_answer(packet), descriptors
 
 
+def _environment(*, with_gpu: bool) -> dict[str, str]:
+    """Return what the warm process is started with; it makes its own environment later."""
+    kept = ("PATH", *policy.GPU_ENVIRONMENT) if with_gpu else ("PATH",)
+    return {"PATH": "", **{name: os.environ[name] for name in kept if name in os.environ}}
+
+
 def _claimed_folder() -> tuple[Path, int]:
     """Make a scratch folder, and lock a file in it for as long as this process lives."""
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
@@ -196,20 +225,46 @@ def _claimed_folder() -> tuple[Path, int]:
     return folder, claim
 
 
-def _remove_abandoned() -> None:
+def remove_abandoned() -> None:
     """Remove scratch folders of graders that were killed: nobody holds their locks any more."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+    try:
+        found = list(Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"))
+    except OSError:
+        return  # a disk so full that no folder will do; whoever needs one says so
+    for folder in found:
         try:
             claim = os.open(folder / _CLAIM, os.O_RDWR | os.O_CLOEXEC)
         except OSError:
             continue  # somebody else's, or not yet claimed
         try:
             fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_folder(folder)
         except OSError:
             continue
         finally:
             os.close(claim)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder whatever rights what lies in it was given; what is gone is no error."""
+
+    def unlock(function: Callable[..., object], path: str, _: object) -> None:
+        with contextlib.suppress(OSError):
+            if path != str(folder):  # what it lies in is not ours to change
+                os.chmod(os.path.dirname(path), 0o700)
+            if function in (os.unlink, os.rmdir):
+                function(path)
+            elif not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+                os.chmod(path, 0o700)
+                remove_folder(Path(path))
+
+    shutil.rmtree(str(folder), onerror=unlock)  # which is told the path as it was given
+
+
+def _user_ids(pid: int) -> range:
+    """Return user ids that no other grader uses: limits count the processes of one of them."""
+    first = _FIRST_UID + pid * _UIDS_EACH
+    return range(first, first + _UIDS_EACH)
 
 
 def _exists(uid: int) -> bool:

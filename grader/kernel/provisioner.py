@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import select
-import shutil
 import signal
 import socket
 import tempfile
@@ -20,11 +19,13 @@ from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 
+from grader.devices import Gpu
 from grader.errors import KernelLost
-from grader.kernel.processes import ColdProcess, KernelProcess, WarmParent
-from grader.kernel.watchdog import MemoryWatchdog
+from grader.kernel.processes import ColdProcess, KernelProcess, WarmParent, remove_folder
+from grader.kernel.watchdog import Watchdog
 from grader.records import Limits
 from grader.sandbox import messages
+from grader.sandbox.policy import Wall
 
 SPEC = KernelSpec(
     argv=["grader"], display_name="sandbox", language="python", interrupt_mode="signal"
@@ -38,15 +39,17 @@ class SandboxProvisioner(KernelProvisionerBase):
     """One kernel: its folder, its process, its watchdog and its socket for questions."""
 
     def __init__(
-        self, warm: WarmParent | None, limits: Limits, seed: int, *, data: str = ""
-    ) -> None:
+        self, warm: WarmParent | None, limits: Limits, seed: int, *, data: str = "",
+        gpu: Gpu | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(kernel_id="kernel", kernel_spec=SPEC)
         self._warm = warm
         self._limits = limits
         self._seed = seed
         self._data = data
+        self._gpu = gpu
         self.process: KernelProcess | None = None
-        self.watchdog: MemoryWatchdog | None = None
+        self.watchdog: Watchdog | None = None
         self.questions: socket.socket | None = None
         self.lockdown_s = 0.0
         self._folder: Path | None = None
@@ -66,11 +69,10 @@ class SandboxProvisioner(KernelProvisionerBase):
         self._folder = Path(tempfile.mkdtemp(prefix="k", dir=root))
         self._folder.chmod(0o755)
         uid = self._uid = self._warm.new_uid() if self._warm else -1
-        for name in ("home", "sockets"):
-            made = self._folder / name
-            made.mkdir(mode=0o700)
-            if uid >= 0:
-                os.chown(made, uid, uid)
+        home = self._folder / "home"
+        home.mkdir(mode=0o700)
+        if uid >= 0:
+            os.chown(home, uid, uid)
         return await super().pre_launch(cmd=[], **kwargs)
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
@@ -81,7 +83,7 @@ class SandboxProvisioner(KernelProvisionerBase):
         """
         assert self._folder is not None
         assert self.parent is not None
-        address = str(self._folder / "sockets" / "k")
+        address = str(self._folder / "k")
         self.parent.ip = address
         ports = {f"{name}_port": i + 1 for i, name in enumerate(_PORTS)}
         for name, port in ports.items():
@@ -90,15 +92,22 @@ class SandboxProvisioner(KernelProvisionerBase):
         self._log = os.open(self._folder / "log", os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o600)
         self.questions, theirs = socket.socketpair()
         ready, ready_end = os.pipe()
+        listeners = [_listener(f"{address}-{port}") for port in ports.values()]
         try:
-            descriptors = [self._log, ready_end, theirs.fileno()]
+            passed = [theirs, *listeners]
+            descriptors = [self._log, ready_end, *(end.fileno() for end in passed)]
             self.process = self._start(key, descriptors)
         finally:
             os.close(ready_end)
-            theirs.close()
+            for end in (theirs, *listeners):
+                end.close()
         await self._locked(ready)
-        if self._limits.memory_bytes and os.path.isdir("/proc/self"):
-            self.watchdog = MemoryWatchdog(self.process, self._limits.memory_bytes)
+        if os.path.isdir("/proc/self"):
+            quota = self._warm is not None and Wall.QUOTA in self._warm.standing
+            home = None if quota else self._folder / "home"
+            self.watchdog = Watchdog(
+                self.process, self._limits, home, memory_files=self._gpu is not None
+            )
             self.watchdog.start()
         info: dict[str, Any] = {
             "ip": address, "transport": "ipc", "key": self.parent.session.key,
@@ -154,6 +163,16 @@ class SandboxProvisioner(KernelProvisionerBase):
         """The memory limit in bytes if the kernel was ended for passing it, else 0."""
         return self.watchdog.out_of_memory if self.watchdog else 0
 
+    @property
+    def out_of_time(self) -> int:
+        """The limit in seconds of the processor if it was ended for passing it, else 0."""
+        return self.watchdog.out_of_time if self.watchdog else 0
+
+    @property
+    def ended_for(self) -> str:
+        """What the kernel was ended for by us, in words; empty if it was not."""
+        return self.watchdog.ended_for if self.watchdog else ""
+
     def signal(self, number: int) -> None:
         """Send a signal to the kernel, at once."""
         if self.process is not None:
@@ -172,7 +191,7 @@ class SandboxProvisioner(KernelProvisionerBase):
             os.close(self._log)
             self._log = -1
         if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            remove_folder(self._folder)
 
     def _end(self) -> None:
         if self.watchdog is not None:
@@ -186,7 +205,7 @@ class SandboxProvisioner(KernelProvisionerBase):
         if self._warm is not None:
             return self._warm.fork(
                 folder=self._folder.name, uid=self._uid, key=key, seed=self._seed,
-                limits=self._limits, descriptors=descriptors,
+                limits=self._limits, descriptors=descriptors, gpu=self._gpu,
             )  # fmt: skip
         order = messages.Fork(0, self._folder.name, -1, key, self._seed, self._limits, self._data)
         return ColdProcess(self._folder.parent, order, descriptors)
@@ -210,6 +229,14 @@ class SandboxProvisioner(KernelProvisionerBase):
 
     def _last_words(self) -> str:
         return os.pread(self._log, 4_000, 0).decode(errors="replace").strip()[-1_500:]
+
+
+def _listener(path: str) -> socket.socket:
+    """Make a socket that a kernel will answer at: inside, none can be made in a folder of ours."""
+    made = socket.socket(socket.AF_UNIX)
+    made.bind(path)
+    made.listen(8)
+    return made
 
 
 async def _readable(descriptor: int) -> None:

@@ -18,7 +18,7 @@ import copy
 import sys
 import types
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -105,6 +105,25 @@ class Recorder:
         world.update({k: v for k, v in self.functions_at(cell).items() if k not in last})
         return world
 
+    def rerun(self, cell: int, replaced: dict[str, Any]) -> list[Definition]:
+        """Run a cell again in a copy of its world, with other values for some names.
+
+        Returns the definitions it made, which are kept with all others.
+        """
+        world = self.world_before(cell)
+        world.update(replaced)
+        again = Recorder(world)
+        again.begin(cell, self.sources[cell])
+        tree = ast.parse(again.sources[cell])
+        StatementReporter().visit(tree)
+        world[HOOK] = again.statement_done  # in place of the builtin of the first run
+        exec(compile(tree, "<cell>", "exec"), world)
+        again.end()
+        first = len(self.definitions)
+        found = [replace(d, number=first + i) for i, d in enumerate(again.definitions)]
+        self.definitions.extend(found)
+        return found
+
     def _look(self, name: str) -> None:
         if name.startswith("_") or name in _OURS or len(self.definitions) >= _MOST_DEFINITIONS:
             return
@@ -168,6 +187,8 @@ def attach(shell: Any, recorder: Recorder) -> None:
         cell = str(getattr(info, "cell_id", "") or "")
         if cell.isdigit():
             recorder.begin(int(cell), shell.transform_cell(str(info.raw_cell)))
+            if losses := sys.modules.get("d2l._losses"):
+                losses.begin(int(cell))
 
     def after(result: Any) -> None:
         recorder.end()

@@ -18,11 +18,13 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from grader.checks.compare import show
-from grader.errors import NameNotDefined, StudentRaised
-from grader.kernel import wire
-from grader.kernel.facts import Call, Captured, Layer, Outline, read_catalog, read_outline
+from grader.checks.compare import describe, show
+from grader.errors import BadAnswer, NameNotDefined, StudentRaised
+from grader.kernel import facts, wire
+from grader.kernel.facts import Call, Captured, Layer, Outline, RehearsalFacts
 from grader.plan import DEFAULT_SEED
+
+_VALUES = ("tensor", "module", "plain")
 
 
 class Connection(Protocol):
@@ -36,8 +38,9 @@ class Connection(Protocol):
         *,
         call: str,
         decode: Callable[[wire.HandleNode], object],
+        limit_s: float | None = None,
     ) -> wire.Answer:
-        """Send one request and return its answer, within the deadline of a call.
+        """Send one request and return its answer, within `limit_s` or the deadline of a call.
 
         Raises:
             StudentError: what the student's code did instead of answering.
@@ -67,6 +70,10 @@ class Student:
         self._seed = seed
         self._next = 0
         self._transcript: list[tuple[str, Any]] | None = None
+        self.seed = seed
+        """Of the notebook's random state, and of the images it is given."""
+        self.remembered: dict[str, Any] = {}
+        """What the checks of one exercise work out once and use together."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -97,7 +104,8 @@ class Student:
     def build(self, layer: str, *args: Any, **kwargs: Any) -> Handle:
         """Make a layer of `torch.nn` inside, to be passed to the student's code."""
         made = self._ask("build", f"nn.{layer}", args, kwargs, method=layer).value
-        assert isinstance(made, Handle)
+        if not isinstance(made, Handle):
+            raise BadAnswer(f"nn.{layer}", describe(made), "a layer")
         return made
 
     def outline(self, name: str, shape: tuple[int, ...], *args: Any, **kwargs: Any) -> Outline:
@@ -115,11 +123,41 @@ class Student:
         call = f"{call_text(name, args, kwargs)} on an input {shape}"
         number = found.number
         answer = self._ask("outline", name, (shape, *args), kwargs, definition=number, call=call)
-        return read_outline(call, answer.value)
+        return facts.read_outline(call, answer.value)
 
-    def values(self, name: str | None = None) -> list[Captured]:
+    def values(self, name: str | None = None, *, kinds: Sequence[str] = _VALUES) -> list[Captured]:
         """Return the tensors, modules and plain values the cells bound, in order of time."""
-        return self._fetch(self.catalog(), name)
+        wanted = [entry for entry in self.catalog() if entry.kind in kinds]
+        return self._fetch(wanted, name)
+
+    def sources(self) -> dict[int, str]:
+        """Return the Python of the cells that ran, magics translated, by number."""
+        return facts.read_sources(self._ask("sources", "sources", (), {}).value)
+
+    def curves(self) -> list[tuple[int, list[float]]]:
+        """Return the losses that each cell's training went through, by cell."""
+        return facts.read_curves(self._ask("curves", "curves", (), {}).value)
+
+    def rehearse(
+        self, cells: Sequence[int], patterns: Sequence[str], variables: Sequence[str], *,
+        steps: int, tail: str = "logits", limit_s: float = 60.0,
+    ) -> RehearsalFacts:  # fmt: skip
+        """Run training cells again with a small network in the model's place.
+
+        Args:
+            cells: their numbers, in order; the last one is the one that trains.
+            patterns: names of classes and factories that make the model.
+            variables: names that hold it.
+            steps: after so many, the data ends soon.
+            tail: what the model ends with, one of `learner.TAILS`.
+            limit_s: for the answer.
+        """
+        call = f"cell {cells[-1]}, run again"
+        args = (list(cells), list(patterns), list(variables))
+        answer = self._ask(
+            "rehearse", call, args, {"steps": steps, "tail": tail}, call=call, limit_s=limit_s
+        )
+        return facts.read_rehearsal(call, answer.value)
 
     def rerun(self, cell: int, replaced: dict[str, Any], name: str | None = None) -> list[Captured]:
         """Run one cell again in a copy of its world, with some names replaced.
@@ -127,11 +165,11 @@ class Student:
         Returns the values it bound, in order. What the first run left is not touched.
         """
         rows = self._ask("rerun", f"cell {cell}", (cell,), replaced).value
-        return self._fetch(read_catalog(rows), name)
+        return self._fetch(facts.read_catalog(rows), name)
 
     def catalog(self) -> list[Captured]:
         """Return every definition the cells made, in order of time, without values."""
-        return read_catalog(self._ask("catalog", "catalog", (), {}).value)
+        return facts.read_catalog(self._ask("catalog", "catalog", (), {}).value)
 
     def record(self) -> list[tuple[str, Any]]:
         """Return a list to which every operation and its answer are added from now on."""
@@ -159,9 +197,7 @@ class Student:
 
     def _fetch(self, catalog: list[Captured], name: str | None) -> list[Captured]:
         wanted = [
-            entry
-            for entry in catalog
-            if entry.kind in ("tensor", "module", "plain") and name in (None, entry.name)
+            entry for entry in catalog if entry.kind in _VALUES and name in (None, entry.name)
         ]
         return [
             Captured(
@@ -186,6 +222,7 @@ class Student:
         handle: int = -1,
         method: str = "",
         call: str = "",
+        limit_s: float | None = None,
     ) -> Call:
         self._next += 1
         # what stays inside is numbered from here: a number the sandbox chose would be a claim
@@ -207,6 +244,7 @@ class Student:
                 kwargs,
                 call=call or call_text(what, args, kwargs),
                 decode=self._handle,
+                limit_s=limit_s,
             )
         except StudentRaised as error:
             self._note(op, error.kind)
@@ -261,16 +299,17 @@ class Handle:
 
     def parameters(self) -> dict[str, Tensor]:
         """Return copies of the parameters by name, in module order."""
-        return _tensors_of(self._ask("parameters", (), {}).value)
+        return facts.tensors_of(self._ask("parameters", (), {}).value)
 
     def buffers(self) -> dict[str, Tensor]:
         """Return copies of the buffers by name, in module order."""
-        return _tensors_of(self._ask("buffers", (), {}).value)
+        return facts.tensors_of(self._ask("buffers", (), {}).value)
 
     def sizes(self) -> dict[str, tuple[int, ...]]:
         """Return the shapes of the parameters by name, in module order."""
-        sizes = self._ask("sizes", (), {}).value
-        return {name: tuple(int(side) for side in shape) for name, shape in dict(sizes).items()}
+        found = self._ask("sizes", (), {}).value
+        with facts.believed(f"{self.type_name}.sizes", "shapes by name"):
+            return {name: tuple(map(int, shape)) for name, shape in found.items()}
 
     def load(
         self,
@@ -282,7 +321,7 @@ class Handle:
         Raises:
             StudentRaised: their number or their shapes are not those of the module.
         """
-        self._ask("load", (_in_order(parameters), _in_order(buffers)), {})
+        self._ask("load", (facts.in_order(parameters), facts.in_order(buffers)), {})
 
     def gradients(self, *args: Any, upstream: Tensor | None = None) -> dict[str, Tensor | None]:
         """Send `upstream` (ones by default) back through the module; gradients by parameter name.
@@ -290,11 +329,25 @@ class Handle:
         None where no gradient reached a parameter.
         """
         found = self._ask("gradients", args, {"upstream": upstream}).value
-        return {name: value if isinstance(value, Tensor) else None for name, value in found.items()}
+        with facts.believed(f"{self.type_name}.gradients", "tensors by name"):
+            return {name: x if isinstance(x, Tensor) else None for name, x in found.items()}
+
+    def fit(
+        self, x: Tensor, labels: Tensor, *, limit_s: float = 60.0, **options: Any
+    ) -> list[float]:
+        """Train a classifier inside for a short while (`short_run.fit`); return the losses."""
+        answer = self._ask("fit", (x, labels), options, limit_s=limit_s).value
+        return [loss for loss in answer if type(loss) is float] if type(answer) is list else []
+
+    def tail(self, x: Tensor) -> str:
+        """Say what the forward ends with: logits, softmax or log_softmax."""
+        return str(self._ask("tail", (x,), {}).value)
 
     def reached(self, *args: Any) -> dict[str, bool]:
         """Say by parameter name whether a gradient of the result reaches it that is not 0."""
-        return {name: bool(value) for name, value in self._ask("reached", args, {}).value.items()}
+        found = self._ask("reached", args, {}).value
+        with facts.believed(f"{self.type_name}.reached", "yes or no by name"):
+            return {name: value is True for name, value in found.items()}
 
     def layers(self, *args: Any, undrawn: bool = False) -> list[Layer]:
         """Run the module and list its innermost layers in the order in which they are called.
@@ -302,9 +355,8 @@ class Handle:
         `undrawn` saves the drawing of lazy weights, where others are loaded next.
         """
         rows = self._ask("layers", args, {"undrawn": True} if undrawn else {}).value
-        return [
-            Layer(str(path), str(kind), tuple(int(n) for n in shape)) for path, kind, shape in rows
-        ]
+        with facts.believed(f"{self.type_name}.layers", "layers"):
+            return [Layer(str(path), str(kind), tuple(map(int, n))) for path, kind, n in rows]
 
     def train(self, mode: bool = True) -> Handle:
         """Put the module in training mode."""
@@ -315,11 +367,17 @@ class Handle:
         """Put the module in evaluation mode."""
         return self.train(False)
 
-    def _ask(self, op: str, args: Sequence[Any], kwargs: dict[str, Any], method: str = "") -> Call:
+    def _ask(
+        self, op: str, args: Sequence[Any], kwargs: dict[str, Any], method: str = "",
+        limit_s: float | None = None,
+    ) -> Call:  # fmt: skip
         what = f"{self.type_name}.{method}" if method else self.type_name
         if op != "call":
             what = f"{self.type_name}.{op}"
-        return self._student._ask(op, what, args, kwargs, handle=self._node.number, method=method)
+        number = self._node.number
+        return self._student._ask(
+            op, what, args, kwargs, handle=number, method=method, limit_s=limit_s
+        )
 
 
 def call_text(name: str, args: Sequence[object], kwargs: dict[str, object]) -> str:
@@ -335,14 +393,3 @@ def handle_nodes(value: object) -> wire.HandleNode | wire.RefusalNode:
     if isinstance(value, torch.nn.Module):
         raise TypeError("a module cannot be sent; make one inside with student.build(...)")
     raise TypeError(f"a {type(value).__name__} cannot be sent to the student's code")
-
-
-def _in_order(values: Sequence[Tensor] | dict[str, Tensor] | None) -> list[Tensor] | None:
-    if values is None:
-        return None
-    return list(values.values()) if isinstance(values, dict) else list(values)
-
-
-def _tensors_of(value: object) -> dict[str, Tensor]:
-    pairs = value.items() if isinstance(value, dict) else ()
-    return {str(name): tensor for name, tensor in pairs if isinstance(tensor, Tensor)}

@@ -1,10 +1,13 @@
-"""Ends a kernel whose process tree needs more memory than it may.
+"""Ends a kernel whose process tree spends more than it may: memory, the processor, files.
 
 Resource limits hold for one process and private memory; a tree of processes, or shared memory,
 gets round them. So the whole tree is added up from outside, ten times a second.
 
-Covered: anonymous and shared memory that is resident, of the kernel and all it started.
-Not covered: what is allocated and let go between two looks; files in the scratch folder (a quota).
+Covered: anonymous and shared memory that is resident or swapped out, page tables, processor time
+and number of processes, of the kernel and all it started; files in memory that it holds open, for
+kernels that may make such; files in the scratch folder, where no quota could be mounted.
+Not covered: what is allocated and let go between two looks; buffers of pipes and sockets, which the
+numbers of processes and open files bound; what the driver of a GPU allocates for itself.
 """
 
 from __future__ import annotations
@@ -13,29 +16,49 @@ import os
 import select
 import signal
 import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from grader.kernel.processes import KernelProcess
+from grader.records import Limits
 
 _EVERY_S = 0.1
+_SLOW_EVERY_S = 1.0  # processor time and files, which cost more to look at
+_TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
-class MemoryWatchdog:
+class Watchdog:
     """Looks at one kernel until it ends.
 
-    A tree is first added up by what each process has in memory beyond the warm parent, which is
-    cheap and counts shared pages once for each process that holds them. Only when that is too much
-    is the proportional size asked for, which takes milliseconds and counts every page once.
+    A tree is first added up by what each process has in memory, less what the kernel was forked
+    with: cheap, and shared pages count once for each process that holds them. Only when that is too
+    much is the proportional size asked for, which takes milliseconds and counts every page once.
+
+    Args:
+        process: the kernel.
+        limits: what it may spend.
+        folder: its scratch folder, where its size must be watched; None where a quota holds.
+        memory_files: whether it may make files in memory, which must be looked for.
     """
 
-    def __init__(self, process: KernelProcess, limit_bytes: int) -> None:
+    def __init__(
+        self, process: KernelProcess, limits: Limits, folder: Path | None = None, *,
+        memory_files: bool = False,
+    ) -> None:  # fmt: skip
         self._process = process
-        self._limit = limit_bytes
+        self._limits = limits
+        self._folder = folder
+        self._memory_files = memory_files
         self._wake, self._waker = os.pipe()
-        self._thread = threading.Thread(target=self._watch, name="memory watchdog", daemon=True)
+        self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
         self._at_start = _resident(process.pid)
         self.out_of_memory = 0
         """The limit in bytes if the kernel was ended for passing it, else 0."""
+        self.out_of_time = 0
+        """The limit in seconds of the processor if the kernel was ended for passing it, else 0."""
+        self.ended_for = ""
+        """What it was ended for, to be read after "it"; empty while it spends within its limits."""
         self.peak_bytes = 0
 
     def start(self) -> None:
@@ -55,16 +78,45 @@ class MemoryWatchdog:
 
     def _watch(self) -> None:
         ends = [self._wake, self._process.alive]
-        while not select.select(ends, [], [], _EVERY_S)[0]:
+        slow = time.monotonic() + _SLOW_EVERY_S
+        wait_s = _EVERY_S
+        while not select.select(ends, [], [], wait_s)[0]:
+            started = time.monotonic()
             tree = _tree(self._process.pid)
-            used = sum(max(0, _resident(pid) - self._at_start) for pid in tree)
-            if used > self._limit:
-                used = sum(_proportional(pid) for pid in tree)
-            self.peak_bytes = max(self.peak_bytes, used)
-            if used > self._limit:
-                self.out_of_memory = self._limit  # before the kill: whoever sees the end asks why
+            self._look_at_memory(tree)
+            if len(tree) > self._limits.processes and not self.ended_for:
+                self.ended_for = f"started more than {self._limits.processes} processes"
+            if started > slow and not self.ended_for:
+                self._look_at_the_rest(tree)
+                slow = time.monotonic() + _SLOW_EVERY_S
+            if self.ended_for:  # said before the kill: whoever sees the end asks why
                 self._process.signal(signal.SIGKILL)
                 return
+            # a tree that takes long to look at must not take all our time
+            wait_s = max(_EVERY_S, 2 * (time.monotonic() - started))
+
+    def _look_at_memory(self, tree: list[int]) -> None:
+        files = _in_memory_files(tree) if self._memory_files else 0
+        used = files + sum(map(_resident, tree)) - self._at_start
+        if used > self._limits.memory_bytes:
+            used = files + sum(map(_proportional, tree))
+        self.peak_bytes = max(self.peak_bytes, used)
+        if used > self._limits.memory_bytes:
+            self.out_of_memory = self._limits.memory_bytes
+            self.ended_for = f"needed more than {self._limits.memory_bytes >> 20} MiB of memory"
+
+    def _look_at_the_rest(self, tree: list[int]) -> None:
+        limits = self._limits
+        if sum(map(_processor_s, tree)) > limits.cpu_s:
+            self.out_of_time = limits.cpu_s
+            self.ended_for = f"used more than {limits.cpu_s} s of the processor"
+        elif self._folder is not None:
+            size, files = folder_size(self._folder, limits.scratch_files)
+            if size > limits.scratch_bytes or files > limits.scratch_files:
+                self.ended_for = (
+                    f"wrote more than {limits.scratch_bytes >> 20} MiB, "
+                    f"or more than {limits.scratch_files} files"
+                )
 
 
 def _tree(pid: int) -> list[int]:
@@ -73,23 +125,49 @@ def _tree(pid: int) -> list[int]:
     while pending:
         parent = pending.pop()
         found.append(parent)
-        for children in Path(f"/proc/{parent}/task").glob("*/children"):
-            try:
+        # threads and processes end while they are looked at: what is gone has no children here
+        try:
+            threads = os.listdir(f"/proc/{parent}/task")
+        except OSError:
+            continue
+        for thread in threads:
+            with suppress(OSError):
+                children = Path(f"/proc/{parent}/task/{thread}/children")
                 pending += map(int, children.read_text(encoding="ascii").split())
-            except OSError:
-                continue
     return found
 
 
+def _in_memory_files(tree: list[int]) -> int:
+    """Return the bytes of files in memory (memfd) that a tree holds open, each file once.
+
+    What is mapped as well is counted again as resident: a driver's are small, a bomb is not.
+    """
+    found: dict[int, int] = {}
+    for pid in tree:
+        try:
+            descriptors = os.listdir(f"/proc/{pid}/fd")
+        except OSError:
+            continue
+        for name in descriptors:
+            path = f"/proc/{pid}/fd/{name}"
+            try:
+                if os.readlink(path).startswith("/memfd:"):
+                    file = os.stat(path)
+                    found[file.st_ino] = file.st_blocks * 512
+            except OSError:
+                continue
+    return sum(found.values())
+
+
 def _resident(pid: int) -> int:
-    """Return anonymous and shared resident bytes of a process; 0 when it is gone."""
-    return _sum_of(f"/proc/{pid}/status", ("RssAnon", "RssShmem"))
+    """Return the bytes a process has in memory, its page tables included; 0 when it is gone."""
+    return _sum_of(f"/proc/{pid}/status", ("RssAnon", "RssShmem", "VmSwap", "VmPTE"))
 
 
 def _proportional(pid: int) -> int:
-    """Return resident bytes of a process, each shared page divided by those who share it."""
-    path = f"/proc/{pid}/smaps_rollup"
-    return _sum_of(path, ("Pss_Anon", "Pss_Shmem")) or _resident(pid)
+    """Return the same, with each shared page divided by those who share it."""
+    pages = _sum_of(f"/proc/{pid}/smaps_rollup", ("Pss_Anon", "Pss_Shmem", "SwapPss"))
+    return pages + _sum_of(f"/proc/{pid}/status", ("VmPTE",)) if pages else _resident(pid)
 
 
 def _sum_of(path: str, names: tuple[str, ...]) -> int:
@@ -98,3 +176,32 @@ def _sum_of(path: str, names: tuple[str, ...]) -> int:
     except OSError:
         return 0
     return sum(int(line.split()[1]) << 10 for line in lines if line.split(":")[0] in names)
+
+
+def _processor_s(pid: int) -> float:
+    """Return seconds of the processor that a process and its dead children have used."""
+    try:
+        row = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return 0.0
+    # the name, in brackets, may hold anything; utime, stime, cutime, cstime are fields 14 to 17
+    return sum(map(int, row.rpartition(")")[2].split()[11:15])) * _TICK_S
+
+
+def folder_size(folder: Path, most_files: int) -> tuple[int, int]:
+    """Return bytes and number of the files below a folder; counts no further than it must."""
+    size = files = 0
+    pending = [str(folder)]
+    while pending and files <= most_files:
+        try:
+            with os.scandir(pending.pop()) as entries:
+                for entry in entries:
+                    files += 1
+                    if files > most_files:
+                        break
+                    size += entry.stat(follow_symlinks=False).st_blocks * 512
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(entry.path)
+        except OSError:
+            continue
+    return size, files

@@ -5,14 +5,16 @@ Here: counting over results. Not here: one student's page (`pages.py`), files (`
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from statistics import median
 
+from grader.answers import section_order
 from grader.points import standing
 from grader.records import CheckResult, ExerciseResult, SubmissionResult
+from grader.report import facts
 from grader.report.tables import total_of
 from grader.text import one_line
 from grader.verdict import Status, Verdict
@@ -57,11 +59,23 @@ class Tally:
     title: str
     section: str
     optional: bool
+    by_hand: bool
+    """A person grades it: `solved` counts the submissions with something to grade."""
     solved: int
     """Submissions in which every check passed."""
     judged: int
     mean: Fraction | None
     """Mean share of its points, 0 to 1; None without points."""
+
+
+@dataclass(frozen=True)
+class Writing:
+    """What the class wrote in one section, for a person to grade."""
+
+    section: str
+    answers: int
+    writers: tuple[int, ...]
+    """Places among the results of those who wrote something."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +94,10 @@ class Overview:
     worries: tuple[Worry, ...]
     answers: int
     """Passages of the students' own text that wait for a person."""
+    written: tuple[Writing, ...]
     facts: tuple[tuple[str, str], ...]
+    drawn_images: bool
+    """Drawn images stood in for Fashion-MNIST."""
 
 
 def overview(
@@ -103,12 +120,15 @@ def overview(
         mistakes=_mistakes(results),
         worries=tuple(_worries(results)),
         answers=sum(answer.state == "written" for r in results for answer in r.answers),
+        written=_written(results),
         facts=_facts(results),
+        drawn_images=any(facts.drawn_images(result.facts) for result in results),
     )
 
 
 def _tally(results: Sequence[SubmissionResult], name: str) -> Tally:
-    found = [e for result in results for e in result.exercises if e.exercise == name]
+    pairs = [(r, e) for r in results for e in r.exercises if e.exercise == name]
+    found = [exercise for _, exercise in pairs]
     shares = [share for e in found if (share := standing(e.checks).share) is not None]
     title, section, optional = name, "", False
     if found:
@@ -118,10 +138,30 @@ def _tally(results: Sequence[SubmissionResult], name: str) -> Tally:
         title,
         section,
         optional,
-        solved=sum(all(c.verdict is Verdict.PASSED for c in e.checks) for e in found),
+        by_hand=any(exercise.by_hand for exercise in found),
+        solved=sum(_is_solved(result, exercise) for result, exercise in pairs),
         judged=len(found),
         mean=sum(shares, Fraction(0)) / len(shares) if shares else None,
     )
+
+
+def _is_solved(result: SubmissionResult, exercise: ExerciseResult) -> bool:
+    if exercise.by_hand:
+        return any(answer.state == "written" for answer in result.answers)
+    return all(check.verdict is Verdict.PASSED for check in exercise.checks)
+
+
+def _written(results: Sequence[SubmissionResult]) -> tuple[Writing, ...]:
+    """Count the students' own text by section, in the order of the book."""
+    passages: Counter[str] = Counter()
+    writers: defaultdict[str, dict[int, None]] = defaultdict(dict)
+    for index, result in enumerate(results):
+        for answer in result.answers:
+            if answer.state == "written":
+                passages[answer.section] += 1
+                writers[answer.section][index] = None
+    order = sorted(passages, key=section_order)
+    return tuple(Writing(s, passages[s], tuple(writers[s])) for s in order)
 
 
 def _mistakes(results: Sequence[SubmissionResult]) -> tuple[Mistake, ...]:
@@ -215,4 +255,4 @@ def _facts(results: Sequence[SubmissionResult]) -> tuple[tuple[str, str], ...]:
     for result in results:
         for fact, value in result.facts.items():
             found[fact][value] = None
-    return tuple((fact, ", ".join(values)) for fact, values in sorted(found.items()))
+    return tuple(facts.named({fact: ", ".join(values) for fact, values in found.items()}))

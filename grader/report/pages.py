@@ -21,6 +21,7 @@ from markupsafe import Markup
 
 from grader.points import Standing, standing, standing_of
 from grader.records import CheckResult, ExerciseResult, SubmissionResult
+from grader.report import curves, facts
 from grader.report.overview import is_wrong, overview, said
 from grader.report.tables import exercise_names, percent, points_of, shown, total_of
 from grader.text import clean, clip
@@ -85,7 +86,12 @@ def feedback_page(result: SubmissionResult, *, assignment: str = "") -> str:
         file_name=re.split(r"[/\\!]", result.submission)[-1],
         exercises=exercises,
         total=standing_of(result),
+        asked=sum(not one.result.by_hand for one in exercises),
         complete=sum(one.tone == "good" for one in exercises),
+        drawings=curves.drawings(result.curves),
+        plot=curves,
+        facts=facts.named(result.facts),
+        drawn_images=facts.drawn_images(result.facts),
         broken=any(one.broken for one in exercises),
         written=sum(answer.state == "written" for answer in result.answers),
         failed_cells=[run for run in result.cells if run.status != "ok"],
@@ -99,6 +105,7 @@ def report_page(
     max_points: Fraction,
     files: Sequence[str],
     assignment: str = "",
+    started_at: str = "",
     written_at: str = "",
 ) -> str:
     """Render the class at a glance.
@@ -109,6 +116,7 @@ def report_page(
         max_points: what the assignment is worth.
         files: the feedback file of each result, in the same order.
         assignment: its title.
+        started_at: when the run began, UTC, ISO 8601.
         written_at: UTC, ISO 8601.
     """
     names = exercise_names(results, exercises)
@@ -121,6 +129,7 @@ def report_page(
         judged=any(tally.judged for tally in view.tallies),
         seconds=sum(result.seconds for result in results),
         assignment=assignment or next((result.assignment for result in results), ""),
+        started_at=started_at,
         written_at=written_at,
     )
 
@@ -152,6 +161,8 @@ def _tone(result: ExerciseResult) -> tuple[str, str]:
     verdicts = [check.verdict for check in result.checks]
     if Verdict.BROKEN in verdicts:
         return "open", "our fault, open"
+    if result.by_hand:
+        return "none", "for a person to grade"
     if not verdicts:
         return "none", "not asked"
     if all(verdict is Verdict.PASSED for verdict in verdicts):
@@ -194,6 +205,8 @@ def _grid_cell(result: SubmissionResult, exercise: ExerciseResult | None, name: 
     tone, _ = _tone(exercise)
     if points is None:
         return _GridCell("?", "open")
+    if exercise.by_hand:
+        return _GridCell(f"{sum(a.state == 'written' for a in result.answers)} ✎", tone)
     if not exercise.max_points:
         return _GridCell({"good": "✓", "none": "–"}.get(tone, "✗"), tone)
     return _GridCell(str(shown(points)), tone)

@@ -99,6 +99,8 @@ def _exercise(exercise: ExerciseResult, hints: int) -> Iterator[RenderableType]:
     head = Text(one_line(exercise.exercise, limit=60), style="bold")
     where = f"  cell {exercise.cell}" if exercise.cell is not None else ""
     points = f"  {_points(earned)}" if earned.max_points else "  no points"
+    if exercise.by_hand:
+        points = "  graded by a person"
     head.append(f"{points}{_open(earned)}{where}", style="not bold dim")
     yield head
     if _is_missing(exercise):
@@ -110,7 +112,10 @@ def _exercise(exercise: ExerciseResult, hints: int) -> Iterator[RenderableType]:
     for note in exercise.notes:
         yield _indented(one_line(note), 2, "dim")
     for check in exercise.checks:
-        yield from _check(check, hints)
+        if exercise.by_hand and check.verdict is Verdict.PASSED:  # there is no right and wrong
+            yield _indented(one_line(check.message), 2)
+        else:
+            yield from _check(check, hints)
     if exercise.mistake and hints >= 2 and any(map(is_wrong, exercise.checks)):
         yield _indented(f"known mistake: {one_line(exercise.mistake.title)}", 2, "yellow")
         if hints >= 3:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from grader.errors import UsageError
+from grader.errors import NO_ROOM, CannotStore, UsageError
 from grader.records import SubmissionResult
 from grader.report.pages import feedback_page, report_page
 from grader.report.tables import checks_frame, grades_frame
@@ -39,6 +39,7 @@ def write_reports(
     exercises: Sequence[str] = (),
     max_points: Fraction = Fraction(0),
     assignment: str = "",
+    started_at: str = "",
     written_at: str = "",
 ) -> list[Path]:
     """Write every report of a run.
@@ -49,13 +50,15 @@ def write_reports(
         exercises: names in the order of the assignment; they become columns.
         max_points: what the assignment is worth, for submissions that could not be read.
         assignment: its title, for the pages.
-        written_at: UTC, ISO 8601, for the report.
+        started_at: when the run began, UTC, ISO 8601, for the report.
+        written_at: now, UTC, ISO 8601, for the report.
 
     Returns:
         What was written. Pages of students who are no longer in the run are removed.
 
     Raises:
         UsageError: a file cannot be written.
+        CannotStore: the disk is full.
     """
     names = feedback_names([result.student for result in results])
     report = report_page(
@@ -64,6 +67,7 @@ def write_reports(
         max_points=max_points,
         files=names,
         assignment=assignment,
+        started_at=started_at,
         written_at=written_at,
     )
     files = {
@@ -147,6 +151,8 @@ def _write(path: Path, content: str) -> None:
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
+        if error.errno in NO_ROOM:
+            raise CannotStore(str(path), str(error.strerror)) from error
         raise UsageError(
             f"cannot write {path}: {error.strerror}. Is it open in another program?"
         ) from error

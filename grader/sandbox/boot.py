@@ -16,6 +16,6 @@ if __name__ == "__main__":
     from grader.sandbox import zygote
 
     if sys.argv[1] == "cold":
-        zygote.start_cold([int(descriptor) for descriptor in sys.argv[2:6]])
+        zygote.start_cold([int(descriptor) for descriptor in sys.argv[2:]])
     else:
         zygote.main(int(sys.argv[1]))

@@ -9,10 +9,12 @@ it starts, so everything is locked before ipykernel starts its threads.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import os
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -26,14 +28,16 @@ import IPython.core.oinspect
 import numpy as np
 import torch
 import tornado.platform.asyncio
+import zmq
 from ipykernel.kernelapp import IPKernelApp
+from tornado.ioloop import IOLoop
 from traitlets.config import Config
 
 from grader.kernel import guest, recorder
-from grader.sandbox import linux, messages, policy, syscalls
+from grader.sandbox import linux, messages, output, policy, syscalls
 from grader.sandbox.policy import Wall
 
-_READY, _QUESTIONS = 3, 4
+_READY, _QUESTIONS, _FIRST_LISTENER = 3, 4, 5
 _PORTS = ("shell", "iopub", "stdin", "hb", "control")
 _DESCRIPTORS_KEPT_AT = 200
 
@@ -66,19 +70,27 @@ def run(
     ready = _arrange_descriptors(descriptors)
     started = time.perf_counter()
     try:
-        _enter_scratch(folder)
+        _enter_scratch(folder, order)
         if settings.isolate:
             _lock_up(order, folder, missing, settings)
         else:
-            linux.set_rlimits(policy.rlimits(order.limits))
+            linux.set_rlimits(policy.rlimits(order.limits, gpu=order.gpu is not None))
         lockdown_s = time.perf_counter() - started
         _reseed(order.seed)
+        if order.gpu is not None:
+            _cap_gpu_memory(order.limits.gpu_memory_fraction)
         app = _kernel(order, folder)
     except BaseException as error:
         os.write(ready, messages.encode(messages.Locked(f"{type(error).__name__}: {error}")))
         os._exit(71)
-    os.write(ready, messages.encode(messages.Locked(lockdown_s=lockdown_s)))
-    os.close(ready)
+
+    def tell() -> None:
+        os.write(ready, messages.encode(messages.Locked(lockdown_s=lockdown_s)))
+        os.close(ready)
+
+    # from within the loop, when the kernel's first message is out: one that is sent while a
+    # subscription comes in can take the notice of it away, and then the welcome is never sent
+    IOLoop.current().add_callback(tell)
     app.start()
     os._exit(0)
 
@@ -89,7 +101,7 @@ def serve_questions() -> None:
 
 
 def _arrange_descriptors(descriptors: list[int]) -> int:
-    """Keep a log on 1 and 2, the ready pipe and the questions; close everything else.
+    """Keep a log on 1 and 2, the ready pipe, the questions, Jupyter's sockets; close all else.
 
     A kernel that was started cold holds the end of a pipe as well: its end is seen by that.
     """
@@ -110,10 +122,12 @@ def _arrange_descriptors(descriptors: list[int]) -> int:
     return _READY
 
 
-def _enter_scratch(folder: str) -> None:
+def _enter_scratch(folder: str, order: messages.Fork) -> None:
     os.umask(0o077)
     os.chdir(f"{folder}/home")
     os.environ.update(policy.environment(f"{folder}/home"))
+    if order.gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = order.gpu.visible
     tempfile.tempdir = None
 
 
@@ -127,40 +141,69 @@ def _lock_up(
     if Wall.QUOTA not in missing:
         linux.unshare(linux.NEWNS)
         linux.make_mounts_private()
-        size, files = order.limits.scratch_bytes, order.limits.scratch_files
-        linux.mount_tmpfs(work, size, files, "700", order.uid)
-        for place in shared:
-            linux.mount_tmpfs(place, size, files, "1777")
+        _mount_scratch(order, folder, shared)
         with contextlib.suppress(OSError):
             linux.mount_proc()
+        for node in settings.gpus:
+            if order.gpu is None or node != order.gpu.node:
+                linux.unmount(node)
         os.chdir(work)
-    limits = policy.rlimits(order.limits)
+    limits = policy.rlimits(order.limits, gpu=order.gpu is not None)
     if order.uid >= 0:
         os.setgroups([])
         os.setresgid(order.uid, order.uid, order.uid)
         os.setresuid(order.uid, order.uid, order.uid)
         limits["RLIMIT_NPROC"] = order.limits.processes
-    elif Wall.NAMESPACES not in missing:
+    elif Wall.USER not in missing and os.path.exists("/proc/self/uid_map"):
         # in a user namespace of its own, RLIMIT_NPROC counts the processes of this kernel alone
         uid, gid = os.getuid(), os.getgid()
         linux.set_dumpable(True)
         linux.unshare(linux.NEWUSER)
         linux.map_user(uid, gid)
-        linux.set_dumpable(False)
         limits["RLIMIT_NPROC"] = order.limits.processes
-    linux.set_rlimits(limits)
+        # it stays dumpable: an ordinary user's watchdog may look at it only so, and nobody inside
+        # may trace or open the memory of another
+    if Wall.PIDS in missing and Wall.SWEEP not in missing:
+        linux.adopt_orphans()  # for the watchdog: an orphan is a child of this kernel still
+    if Wall.LIMITS not in missing:
+        linux.set_rlimits(limits)
     if Wall.LANDLOCK not in missing:
         rules = linux.Landlock()
         rules.allow_reading([*_readable(settings), *policy.SYSTEM_FILES, *policy.PROC_FILES])
         rules.allow_reading([path for path in policy.DEVICES if path != "/dev/null"])
         rules.allow_writing([work, *shared])
         rules.allow_files(["/dev/null", "/dev/zero", "/dev/full"])
-        rules.allow_sockets(f"{folder}/sockets")
+        if order.gpu is not None:
+            rules.allow_devices([*policy.GPU_NODES, order.gpu.node])
+            rules.allow_reading(policy.GPU_FILES)
+            rules.allow_files_below(policy.GPU_THREADS)
         rules.enforce()
     linux.drop_capabilities()
-    linux.no_new_privileges()
+    if Wall.PRIVILEGES not in missing:
+        linux.no_new_privileges()
+    if order.gpu is not None:
+        # an ordinary user's watchdog sees its files in memory only so; nobody inside can trace
+        linux.set_dumpable(True)
     if Wall.SECCOMP not in missing:
-        syscalls.install(pretend_metadata=Wall.ROOT in missing)
+        allowed = policy.GPU_SYSTEM_CALLS if order.gpu is not None else ()
+        syscalls.install(pretend_metadata=Wall.ROOT in missing, allowed=allowed)
+
+
+def _mount_scratch(order: messages.Fork, folder: str, shared: tuple[str, ...]) -> None:
+    """Mount one small file system, and show parts of it wherever files may be written.
+
+    One for all: a quota for each would be as many times the quota.
+    """
+    linux.mount_tmpfs(folder, order.limits.scratch_bytes, order.limits.scratch_files, "711")
+    home = f"{folder}/home"
+    os.mkdir(home, 0o700)
+    if order.uid >= 0:
+        os.chown(home, order.uid, order.uid)
+    for place in shared:
+        part = f"{folder}/{place.strip('/').replace('/', '-')}"
+        os.mkdir(part)
+        os.chmod(part, 0o1777)
+        linux.mount(part, place, flags=linux.BIND)
 
 
 def _readable(settings: messages.Start) -> list[str]:
@@ -191,6 +234,19 @@ def _reseed(seed: int) -> None:
     torch.set_num_threads(1)
 
 
+def _cap_gpu_memory(fraction: float) -> None:
+    """Have torch take no more than a part of the GPU, from the moment it starts CUDA on.
+
+    Not at once: a context costs seconds and hundreds of MB, and most notebooks need none. Student
+    code can lift the cap, and harm nobody but the other users of a GPU that is its own for now.
+    """
+
+    def cap() -> None:
+        torch.cuda.set_per_process_memory_fraction(min(1.0, fraction), 0)
+
+    torch.cuda._lazy_call(cap)  # type: ignore[no-untyped-call]  # the queue manual_seed uses
+
+
 def _kernel(order: messages.Fork, folder: str) -> Any:
     """Set up ipykernel over `ipc://`, without files, a debugger, history or a TCP socket."""
     # output of forked children would come over tcp://127.0.0.1, and libzmq aborts when it is
@@ -205,18 +261,35 @@ def _kernel(order: messages.Fork, folder: str) -> Any:
     settings.IPKernelApp.parent_handle = 0
     settings.IPKernelApp.log_level = 40
     settings.IPCompleter.use_jedi = False
+    # with its surroundings, a traceback of a thousand frames takes seconds to format
+    settings.InteractiveShell.xmode = "Plain"
     settings.BaseIPythonApplication.auto_create = False
     profile = f"{folder}/home/.ipython"
     os.makedirs(profile, exist_ok=True)
     settings.ProfileDir.location = profile
 
     class App(IPKernelApp):
+        def init_iopub(self, context: Any) -> None:
+            # the grader takes few messages at a time; what waits, waits here, and is not lost
+            context.setsockopt(zmq.SNDHWM, 0)
+            super().init_iopub(context)  # type: ignore[no-untyped-call]
+
+        def init_control(self, context: Any) -> None:
+            context.setsockopt(zmq.RECONNECT_IVL, -1)  # the debugger's socket reaches nobody
+            super().init_control(context)  # type: ignore[no-untyped-call]
+
+        def _try_bind_socket(self, socket: Any, port: int) -> int:
+            # the grader has made it: nothing in here may make a socket in a folder outside
+            socket.setsockopt(zmq.USE_FD, _FIRST_LISTENER + port - 1)
+            socket.bind(f"ipc://{self.ip}-{port}")
+            return port
+
+        def init_heartbeat(self) -> None: ...
         def init_connection_file(self) -> None: ...
         def write_connection_file(self, **_: Any) -> None: ...
         def cleanup_connection_file(self) -> None: ...
         def log_connection_info(self) -> None: ...
         def parse_command_line(self, argv: Any = None) -> None: ...
-        def init_signal(self) -> None: ...
 
     app = App.instance(config=settings)
     app.transport, app.ip = "ipc", f"{folder}/sockets/k"
@@ -224,7 +297,13 @@ def _kernel(order: messages.Fork, folder: str) -> Any:
         setattr(app, f"{name}_port", i + 1)
     app.session.key = order.key.encode()
     app.initialize([])  # type: ignore[no-untyped-call]
+    bound = output.OutputBound(app.session, app.iopub_socket, order.limits.output_bytes)
+    bound.install()
+    app.shell.events.register("pre_execute", bound.renew)  # type: ignore[union-attr]
+    # without a way to wake it, the loop of a cell that awaits sleeps through every interrupt
+    asyncio.get_event_loop().add_signal_handler(signal.SIGUSR2, lambda: None)
     _prepare_shell(app.shell, order)
+    output.forget_log()
     return app
 
 
@@ -240,6 +319,7 @@ def _prepare_shell(shell: Any, order: messages.Fork) -> None:
         seed=order.seed,
     )
     notebook_shell.install(shell)
+    sys.path.insert(0, "")  # a cell may write a module and import it; `python -I` leaves this out
     # pyplot was imported before there was a shell: without this a figure has no picture
     shell.enable_matplotlib("inline")
     captured = recorder.Recorder(shell.user_ns)

@@ -3,9 +3,10 @@
 Covered: files outside the scratch folder (a private file tree, Landlock), the network, other
 processes and signals to them (namespaces), rare system calls (seccomp), privileges, CPU seconds,
 processes, sizes of files.
-Not covered: bugs in the Linux kernel itself; clocks seen from inside; a GPU.
+Not covered: bugs in the Linux kernel itself; clocks seen from inside; the driver of a GPU, for a
+kernel that was given one.
 Here: how each means is called; constants are those of the kernel's headers. Not here: what is
-allowed (`policy.py`), the order of calls (`zygote.py`, `inmate.py`), the seccomp filter
+allowed (`policy.py`), the order of calls (`zygote.py`, `kernel_process.py`), the seccomp filter
 (`syscalls.py`).
 """
 
@@ -24,9 +25,10 @@ _LIBC.syscall.restype = ctypes.c_long
 
 NEWNS, NEWUTS, NEWIPC, NEWUSER = 0x0002_0000, 0x0400_0000, 0x0800_0000, 0x1000_0000
 NEWPID, NEWNET = 0x2000_0000, 0x4000_0000
-_RDONLY, _NOSUID, _NODEV, _NOEXEC, _BIND, _REC, _PRIVATE = 1, 2, 4, 8, 4096, 16384, 1 << 18
+_RDONLY, _NOSUID, _NODEV, _NOEXEC, BIND, _REC, _PRIVATE = 1, 2, 4, 8, 4096, 16384, 1 << 18
 _DETACH = 2
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
+_PR_SET_CHILD_SUBREAPER = 36
 _LAST_CAPABILITY = 40
 
 
@@ -55,6 +57,11 @@ def die_with_parent() -> None:
 def set_dumpable(yes: bool) -> None:
     """Allow or forbid others to trace this process and to read its memory."""
     _prctl(_PR_SET_DUMPABLE, int(yes), "set dumpable")
+
+
+def adopt_orphans() -> None:
+    """Become the parent of whatever is left by processes that were started from here."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1, "adopt orphans")
 
 
 def no_new_privileges() -> None:
@@ -133,7 +140,7 @@ def bind(source: str, target: str, *, read_only: bool, devices: bool = False) ->
         os.makedirs(os.path.dirname(target), exist_ok=True)
         if not os.path.exists(target):
             Path(target).touch()
-    mount(source, target, flags=_BIND | _REC)
+    mount(source, target, flags=BIND | _REC)
     if read_only:
         set_read_only(target, devices=devices)
 
@@ -163,6 +170,11 @@ def pivot_root(new_root: str) -> None:
     os.chdir("/")
 
 
+def unmount(target: str) -> None:
+    """Let go of a mount, in this mount namespace; what it lay over is seen again."""
+    _check(_LIBC.umount2(target.encode(), ctypes.c_int(_DETACH)), f"unmount {target}")
+
+
 def mount_proc(target: str = "/proc") -> None:
     """Show the processes of this pid namespace, and no others."""
     os.makedirs(target, exist_ok=True)
@@ -171,6 +183,7 @@ def mount_proc(target: str = "/proc") -> None:
 
 # ------------------------------------------------------------------------------ Landlock
 
+SCOPES_FROM_ABI = 6
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _RIGHTS = (
     "execute", "write_file", "read_file", "read_dir", "remove_dir", "remove_file", "make_char",
@@ -181,6 +194,7 @@ _RIGHT = {name: 1 << bit for bit, name in enumerate(_RIGHTS)}
 _RIGHTS_OF_ABI = {1: 13, 2: 14, 3: 15, 4: 15}  # from ABI 5 on all sixteen
 _READ = _RIGHT["read_file"] | _RIGHT["read_dir"] | _RIGHT["execute"]
 _ON_FILES = _READ & ~_RIGHT["read_dir"] | _RIGHT["write_file"] | _RIGHT["truncate"]
+_ON_FILES |= _RIGHT["ioctl_dev"]
 
 
 def landlock_abi() -> int:
@@ -207,9 +221,10 @@ class Landlock:
             raise OSError(errno.ENOSYS, "this kernel has no Landlock")
         self._handled = (1 << _RIGHTS_OF_ABI.get(abi, 16)) - 1
         # TCP bind and connect from ABI 4 on; abstract sockets and signals stay inside from 6 on
-        network, scoped = (3 if abi >= 4 else 0), (3 if abi >= 6 else 0)
+        scopes = abi >= SCOPES_FROM_ABI
+        network, scoped = (3 if abi >= 4 else 0), (3 if scopes else 0)
         settings = struct.pack("QQQ", self._handled, network, scoped)
-        settings = settings[: 8 if abi < 4 else 16 if abi < 6 else 24]
+        settings = settings[: 8 if abi < 4 else 24 if scopes else 16]
         self._rules = syscall(_CREATE_RULESET, settings, len(settings), 0, what="begin Landlock")
 
     def allow_reading(self, paths: Iterable[str]) -> None:
@@ -225,9 +240,14 @@ class Landlock:
         """Let these existing files be read and written."""
         self._add(paths, _RIGHT["read_file"] | _RIGHT["write_file"])
 
-    def allow_sockets(self, folder: str) -> None:
-        """Let sockets be made in a folder, and nothing in it be removed or replaced."""
-        self._add([folder], _RIGHT["make_sock"] | _RIGHT["read_dir"])
+    def allow_devices(self, nodes: Iterable[str]) -> None:
+        """Let these devices be read, written and given orders."""
+        rights = _RIGHT["read_file"] | _RIGHT["write_file"] | _RIGHT["ioctl_dev"]
+        self._add(nodes, rights)
+
+    def allow_files_below(self, folder: str) -> None:
+        """Let the files of a folder be read and written, and neither made nor removed."""
+        self._add([folder], _RIGHT["read_file"] | _RIGHT["write_file"])
 
     def enforce(self) -> None:
         """Restrict this thread, and whatever it starts from now on, for ever."""

@@ -23,6 +23,10 @@ class Start(msgspec.Struct, frozen=True):
     preload: list[str]
     isolate: bool
     """False for `--isolation process`: fork warm kernels, build no walls."""
+    gpus: list[str] = []
+    """Nodes of the GPUs kernels may be given, one at a time; empty on a CPU."""
+    without: list[str] = []
+    """Walls to leave out as if this machine lacked them: for tests of what the others hold."""
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
@@ -34,8 +38,16 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
     seconds: float
 
 
+class GivenGpu(msgspec.Struct, frozen=True):
+    """The GPU a kernel may use."""
+
+    node: str
+    visible: str
+    """What `CUDA_VISIBLE_DEVICES` says inside."""
+
+
 class Fork(msgspec.Struct, frozen=True):
-    """Start a kernel. Descriptors: log, ready pipe, socket for questions."""
+    """Start a kernel. Descriptors: log, ready pipe, socket for questions, Jupyter's sockets."""
 
     number: int
     folder: str
@@ -47,6 +59,7 @@ class Fork(msgspec.Struct, frozen=True):
     limits: Limits
     data: str
     """Folder with the course's data sets; empty for the drawn stand-in."""
+    gpu: GivenGpu | None = None
 
 
 class Forked(msgspec.Struct, frozen=True, tag="forked"):

@@ -1,12 +1,14 @@
 """What code inside the sandbox may read, write, reach and spend, as data.
 
-Here: decisions. Not here: how a wall is built (`linux.py`), or when (`zygote.py`, `inmate.py`).
+Here: decisions. Not here: how a wall is built (`linux.py`), or when (`zygote.py`,
+`kernel_process.py`).
 """
 
 from __future__ import annotations
 
 import sys
 import sysconfig
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -21,24 +23,39 @@ GUEST_LIBRARY = PACKAGE / "inside"
 class Wall(StrEnum):
     """One wall of the sandbox, each probed and built on its own."""
 
-    NAMESPACES = "namespaces"
+    USER = "own user"
+    NETWORK = "network namespace"
+    PIDS = "process namespace"
+    IPC = "IPC namespace"
+    MOUNTS = "mount namespace"
     ROOT = "private file tree"
+    QUOTA = "scratch quota"
     LANDLOCK = "Landlock"
+    SCOPES = "Landlock scopes"
     SECCOMP = "seccomp"
     LIMITS = "resource limits"
     PRIVILEGES = "no new privileges"
-    USER = "own user"
-    QUOTA = "scratch quota"
+    SWEEP = "sweep of stray processes"
 
 
 PROMISES: dict[str, tuple[frozenset[Wall], ...]] = {
     "files outside the scratch folder": (frozenset({Wall.LANDLOCK}), frozenset({Wall.ROOT})),
-    "the network": (frozenset({Wall.NAMESPACES}), frozenset({Wall.SECCOMP})),
-    "the end of every process": (frozenset({Wall.NAMESPACES}),),
+    "sockets of this machine's programs": (frozenset({Wall.ROOT}),),
+    "the network": (frozenset({Wall.NETWORK}), frozenset({Wall.SECCOMP})),
+    "signals to other processes": (frozenset({Wall.PIDS}), frozenset({Wall.SCOPES})),
+    "shared memory of other processes": (frozenset({Wall.IPC}), frozenset({Wall.SECCOMP})),
+    "the end of every process": (frozenset({Wall.PIDS}), frozenset({Wall.SWEEP})),
     "privileges and rare system calls": (frozenset({Wall.SECCOMP, Wall.PRIVILEGES}),),
     "CPU seconds, file sizes, processes": (frozenset({Wall.LIMITS}),),
 }
 """What isolation promises, and the sets of walls of which one must stand for it."""
+
+
+def broken_promises(missing: Iterable[str]) -> list[str]:
+    """Return what cannot be promised without some walls."""
+    gone = set(missing)
+    return [promise for promise, ways in PROMISES.items() if all(way & gone for way in ways)]
+
 
 SCRATCH_INSIDE = "/scratch"
 """Where the scratch folders lie in the private file tree."""
@@ -51,6 +68,25 @@ SYSTEM_FILES = (
 )  # fmt: skip
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 PROC_FILES = ("/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/filesystems")
+
+# What a kernel that was given a GPU has beside the GPU's own node, and no other kernel has. CUDA
+# does not start (error 304) without the nodes, the files of the driver, threads it can name through
+# /proc (from driver 570 on) and memfd_create.
+GPU_NODES = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools")
+GPU_FILES = (
+    "/proc/driver/nvidia", "/proc/driver/nvidia-uvm", "/proc/devices", "/proc/modules",
+    "/proc/self/maps", "/proc/self/status",
+)  # fmt: skip
+GPU_THREADS = "/proc/self/task"
+"""Read and written: the names of the process's own threads lie below. Forked children have another
+such folder, and cannot start CUDA."""
+GPU_SYSTEM_CALLS = frozenset({"memfd_create"})
+"""Refused to others, because the memory belongs to no process; here the watchdog looks for it."""
+GPU_DATA_BYTES = 64 << 30
+"""Private address space the driver may reserve beyond what it uses; what is used, the watchdog
+counts."""
+GPU_ENVIRONMENT = ("LD_LIBRARY_PATH",)
+"""Kept from the grader's environment where there is a GPU: some machines find the driver by it."""
 
 PRELOADED = (
     "numpy", "torch", "torch.nn.functional", "torch.utils.data", "torch._dynamo", "torchvision",
@@ -124,6 +160,10 @@ def environment(scratch: str) -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
+        # no GPU, until a kernel is given one
+        "CUDA_VISIBLE_DEVICES": "",
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        "CUDA_CACHE_DISABLE": "1",
         "TORCHDYNAMO_DISABLE": "1",
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -133,13 +173,13 @@ def environment(scratch: str) -> dict[str, str]:
     }
 
 
-def rlimits(limits: Limits) -> dict[str, int]:
+def rlimits(limits: Limits, *, gpu: bool = False) -> dict[str, int]:
     """Return the resource limits of a kernel, by the names of the `resource` module."""
     return {
         "RLIMIT_CORE": 0,
-        "RLIMIT_CPU": limits.cpu_s,
+        "RLIMIT_CPU": limits.cpu_s + 5,  # the watchdog ends the tree first, and says why
         "RLIMIT_FSIZE": limits.file_bytes,
         "RLIMIT_NOFILE": limits.open_files,
         # private memory of one process; the watchdog adds up the tree and shared memory
-        "RLIMIT_DATA": limits.memory_bytes + (1 << 30),
+        "RLIMIT_DATA": limits.memory_bytes + (GPU_DATA_BYTES if gpu else 1 << 30),
     }

@@ -24,7 +24,7 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-from grader.sandbox import linux, messages, policy, syscalls
+from grader.sandbox import linux, messages, policy, walls
 from grader.sandbox.policy import Wall
 
 _PACKET = 1 << 18
@@ -50,8 +50,8 @@ def main(descriptor: int) -> NoReturn:
     linux.set_dumpable(False)
     threads = len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else 0
     ready = messages.Ready(missing, threads, time.perf_counter() - started)
-    control.send(messages.encode(ready))
     with contextlib.suppress(ConnectionError):  # the grader has gone: the kernels go with us
+        control.send(messages.encode(ready))
         _serve(control, settings, missing, own_pids=own_pids)
     os._exit(0)
 
@@ -69,37 +69,27 @@ def start_cold(descriptors: list[int]) -> NoReturn:
 
 def _build_outer_walls(settings: messages.Start, missing: dict[str, str]) -> bool:
     """Leave the machine's namespaces and file tree; return whether pids are our own now."""
-    if linux.landlock_abi() < 1:
-        missing[Wall.LANDLOCK] = "this kernel has no Landlock"
-    if not syscalls.supported():
-        missing[Wall.SECCOMP] = f"the filter is not known for {os.uname().machine}"
-    uid, gid = os.getuid(), os.getgid()
-    flags = linux.NEWNET | linux.NEWIPC | linux.NEWNS | linux.NEWUTS | linux.NEWPID
-    try:
+    missing.update(walls.probe(settings.without))
+    walls.leave_namespaces(settings.without, missing)
+    if Wall.PIDS not in missing:
+        # pid 1 of the new pid namespace is our child: when it dies, the kernel of the machine ends
+        # everything that was ever started from it
+        child = os.fork()
+        if child:
+            _wait_for(child)
+        linux.die_with_parent()
+    if Wall.MOUNTS in missing:
+        missing.setdefault(Wall.ROOT, missing[Wall.MOUNTS])
+    if Wall.ROOT not in missing:
         try:
-            linux.unshare(flags if uid == 0 else flags | linux.NEWUSER)
-        except OSError:
-            if uid:
-                raise
-            linux.unshare(flags | linux.NEWUSER)  # root without the right to make namespaces
-            missing[Wall.USER] = "this root may not make namespaces of its own"
-        if uid or Wall.USER in missing:
-            linux.map_user(uid, gid)
-    except OSError as error:
-        for wall in (Wall.NAMESPACES, Wall.ROOT, Wall.QUOTA):
-            missing[wall] = str(error)
-        return False
-    # pid 1 of the new pid namespace is our child: when it dies, the kernel of the machine ends
-    # everything that was ever started from it
-    child = os.fork()
-    if child:
-        _wait_for(child)
-    linux.die_with_parent()
-    try:
-        _private_tree(settings)
-    except OSError as error:
-        missing[Wall.ROOT] = missing[Wall.QUOTA] = str(error)
-    return True
+            _private_tree(settings)
+        except OSError as error:
+            missing[Wall.ROOT] = str(error)
+    if Wall.ROOT in missing:  # its mounts would be seen by nobody, or by everybody
+        missing.setdefault(Wall.QUOTA, missing[Wall.ROOT])
+    if Wall.SWEEP not in missing:
+        linux.adopt_orphans()
+    return Wall.PIDS not in missing
 
 
 def _wait_for(child: int) -> NoReturn:
@@ -128,7 +118,8 @@ def _private_tree(settings: messages.Start) -> None:
     for path, place in shown:
         linux.bind(f"/proc/self/fd/{place}", root + path, read_only=True)
         os.close(place)
-    for device in policy.DEVICES:
+    gpus = (*policy.GPU_NODES, *settings.gpus) if settings.gpus else ()
+    for device in (*policy.DEVICES, *filter(os.path.exists, gpus)):
         linux.bind(device, root + device, read_only=False)
     for name, target in (("fd", "fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
         os.symlink(f"/proc/self/{target}", f"{root}/dev/{name}")
@@ -141,8 +132,12 @@ def _private_tree(settings: messages.Start) -> None:
         "root:x:0:0:root:/:/bin/false\nstudent:x:65534:65534:student:/tmp:/bin/sh\n",
         encoding="ascii",
     )
-    with contextlib.suppress(OSError):  # masked in some containers; then there is no /proc inside
+    try:
         linux.mount_proc(f"{root}/proc")
+    except OSError:  # no pids of our own, or masked in a container
+        if linux.landlock_abi() > 0:  # which lets nothing in it be read that is of others
+            with contextlib.suppress(OSError):
+                linux.bind("/proc", f"{root}/proc", read_only=False)
     linux.pivot_root(root)
     linux.set_read_only("/", devices=True)
     # scratch is written to, and /proc holds the uid map of every kernel
@@ -190,9 +185,12 @@ def _serve(
                 poll.unregister(descriptor)
                 pid, number = kernels.pop(descriptor)
                 os.close(descriptor)
-                control.send(messages.encode(_reap(pid, number)))
+                report = _reap(pid, number)
+                if settings.isolate and not own_pids and Wall.SWEEP not in missing:
+                    walls.sweep({pid for pid, _ in kernels.values()})
+                control.send(messages.encode(report))
                 continue
-            packet, descriptors, _, _ = socket.recv_fds(control, _PACKET, 8)
+            packet, descriptors, _, _ = socket.recv_fds(control, _PACKET, 16)
             if not packet:
                 return
             order = messages.decode_fork(packet)
@@ -229,6 +227,7 @@ def _become_kernel(
 
     try:
         control.close()
+        linux.die_with_parent()  # where there is no pid namespace to end us with it
         private = settings.isolate and Wall.ROOT not in missing
         scratch = policy.SCRATCH_INSIDE if private else settings.scratch
         folder = f"{scratch}/{order.folder}"

@@ -37,7 +37,20 @@ def is_right_at_one(x): return torch.where(x == 1, -x, x)
 
 @mistake("a list comes back", hint="Return a tensor.", caught_by=BOTH)
 def as_list(x): return (-x).tolist()
+
+@mistake("a list is negated", hint="Negate the tensor.", caught_by=BOTH)
+def negates_a_list(x): return -x.tolist()
+
+@mistake("a second argument is asked for", hint="One is enough.", caught_by=BOTH)
+def takes_two(x, y): return -x
 """
+
+
+def takes_two(z, y):
+    return z.neg() + y
+
+
+takes_two.__qualname__ = "answer"  # as a student's function is named, and in no test's body
 
 
 @pytest.fixture
@@ -60,6 +73,8 @@ def name_of(course):
         (lambda x: -(x - 1), "the number is off by one"),
         (lambda x: x * (1 - 2 * (x == 1).float()), "the sign of positive numbers stays"),
         (lambda x: [-float(v) for v in x], "a list comes back"),
+        (lambda x: [-list(x.tolist())], "a list is negated"),
+        (takes_two, "a second argument is asked for"),
     ],
 )
 def test_a_known_mistake_written_differently_is_named(name_of, answer, title):
@@ -76,6 +91,8 @@ def test_a_known_mistake_written_differently_is_named(name_of, answer, title):
         lambda x: x[:1],
         lambda x: None,
         lambda x: 1 / 0,
+        lambda x: -str(x),  # a TypeError too, in other words
+        lambda x, z: -x,
     ],
 )
 def test_whatever_differs_in_one_answer_has_no_name(name_of, answer):

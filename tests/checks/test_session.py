@@ -1,5 +1,6 @@
 """Order, dependencies, verdicts and points of checks."""
 
+import sys
 from fractions import Fraction
 
 import pytest
@@ -71,6 +72,7 @@ def test_skipping_goes_on_down_the_chain_and_names_every_claim(course):
     [
         (errors.NameNotDefined("answer"), Verdict.MISSING),
         (errors.StudentRaised("answer(x)", "ValueError", "no", "cell 3, line 2"), Verdict.RAISED),
+        (errors.StudentRaised("answer(x)", "", "it is no module"), Verdict.RAISED),
         (errors.CallTimedOut("answer(x)", 5.0), Verdict.TIMED_OUT),
         (errors.BadAnswer("answer(x)", "None", "a tensor"), Verdict.FAILED),
         (errors.KernelDied("answer(x)", "the process exited"), Verdict.RAISED),
@@ -95,6 +97,16 @@ def test_every_error_ends_in_its_verdict_with_its_words(course, error, verdict):
     assert ("The check itself failed" in result.message) is (verdict is Verdict.BROKEN)
 
 
+def test_what_cannot_be_asked_of_an_object_is_a_sentence(course):
+    class Plain:
+        def __call__(self):
+            """Be something that can be asked of."""
+
+    small = course(ONE.format("student.answer().parameters()"))
+    result = small.grade(Plain)["test_it"]
+    assert result.message == "Plain.parameters() cannot be done: a Plain is no nn.Module"
+
+
 def test_facts_are_kept_beside_the_sentence(course):
     def asks(error):
         class Student:
@@ -106,6 +118,7 @@ def test_facts_are_kept_beside_the_sentence(course):
 
     raised = asks(errors.StudentRaised("f(1)", "ValueError", "no", "cell 3, line 2"))
     assert (raised.call, raised.got, raised.where) == ("f(1)", "ValueError: no", "cell 3, line 2")
+    assert asks(errors.StudentRaised("f(1)", "", "it is no module")).got == "it is no module"
     assert asks(errors.BadAnswer("f(1)", "None", "a tensor")).expected == "a tensor"
     assert asks(errors.CallTimedOut("f(1)", 5.0)).got == "no answer in 5 s"
     assert asks(AssertionError("no")) is None
@@ -148,7 +161,10 @@ def test_parametrized_checks_and_pytests_own_fixtures_work(course):
     assert len(results) == 2
 
 
-def test_fixtures_of_a_conftest_of_the_course_are_found(course, tmp_path):
+def test_fixtures_of_a_conftest_of_the_course_are_found(course, tmp_path, monkeypatch):
+    # pytest takes a conftest.py for the one it knows by the name: another course's, in this process
+    for name in [name for name in sys.modules if name.split(".")[0] == "exercises"]:
+        monkeypatch.delitem(sys.modules, name)
     (tmp_path / "exercises").mkdir()
     (tmp_path / "exercises" / "conftest.py").write_text(
         "import pytest\n"

@@ -72,6 +72,7 @@ def places(tmp_path_factory, write_notebook, honest):
         ("grade hw.ipynb --jobs 0", "--jobs is auto or a whole number from 1 on, not '0'."),
         ("grade hw.ipynb --jobs many", "--jobs is auto or a whole number from 1 on, not 'many'."),
         ("grade hw.ipynb --isolation none", "--isolation is sandbox or process, not 'none'."),
+        ("grade hw.ipynb --device tpu", "--device is auto, cpu or cuda, not 'tpu'."),
         ("grade hw.ipynb --data empty", "empty does not hold FashionMNIST/raw"),
         ("grade hw.ipynb --out file", "cannot open the gradebook file"),
         ("grade hw.ipynb --seed -1", "Invalid value for '--seed'"),

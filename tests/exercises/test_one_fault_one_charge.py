@@ -4,6 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from grader.checks.diagnosis import Diagnosis
+from grader.checks.in_process import student_of
 from grader.verdict import Verdict
 from reference import corr2d, corr2d_multi_in, edge_image, edge_kernel
 
@@ -96,3 +98,56 @@ def test_the_same_answer_beside_a_right_function_is_its_own_fault(
 def test_a_wrong_function_is_charged_where_it_is(grade_in_process):
     assert failed(grade_in_process("corr2d", flips))
     assert failed(grade_in_process("corr2d_multi_in", first_channel, corr2d=corr2d))
+
+
+class BiasIsATensor(nn.Module):
+    def __init__(self, kernel_size):
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(kernel_size))
+        self.bias = torch.zeros(1)
+
+    def forward(self, x):
+        return self.correlate(x, self.weight) + self.bias
+
+
+def with_a_plain_bias(correlate):
+    return type("Conv2D", (BiasIsATensor,), {"correlate": staticmethod(correlate)})
+
+
+def counts_its_kernel_up(x, k):
+    y = stack_on(first_channel)(x, k)
+    k += 1
+    return y
+
+
+BESIDE = [
+    # beside a wrong corr2d that has nothing to do with it, and on top of it
+    ("Conv2D", with_a_plain_bias(corr2d), {"corr2d": flips}, "no bias is among the parameters"),
+    ("Conv2D", with_a_plain_bias(flips), {"corr2d": flips}, "no bias is among the parameters"),
+    (
+        "Conv2D",
+        with_a_plain_bias(square_only),
+        {"corr2d": square_only},
+        "no bias is among the parameters",
+    ),
+    (
+        "corr2d_multi_in_out",
+        counts_its_kernel_up,
+        {"corr2d_multi_in": first_channel},
+        "the kernel is changed by the call",
+    ),
+]
+
+
+@pytest.mark.parametrize(("exercise", "answer", "own", "title"), BESIDE)
+def test_a_mistake_of_its_own_is_named_beside_a_wrong_function(
+    assignment, session, exercise, answer, own, title
+):
+    (found,) = assignment.only([exercise]).exercises
+    results = session.run(found, student_of(found, answer, **own))
+    assert failed(results)
+    named = Diagnosis(session).name_mistake(
+        found, results, lambda: student_of(found, answer, **own)
+    )
+    assert named is not None
+    assert named.title == title

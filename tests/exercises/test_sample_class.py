@@ -6,7 +6,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from grader.answers import collect_answers
 from grader.settings import load_assignment
+from grader.submissions import find_submissions
 
 ASSIGNMENT = load_assignment("cnn")
 CLASS = ASSIGNMENT.course / "submissions" / "cnn"
@@ -42,8 +44,16 @@ def test_the_notebook_handed_out_names_every_function_and_solves_none():
     path = ASSIGNMENT.folder / "cnn.ipynb"
     nbformat.validate(nbformat.read(path, 4))
     source = code(path)
-    functions = [e for e in ASSIGNMENT.exercises if e.kind != "values"]
+    functions = [e for e in ASSIGNMENT.exercises if e.kind not in ("values", "answers")]
     for exercise in functions:
         assert f"def {exercise.names[0]}(" in source or f"class {exercise.names[0]}(" in source
     # Conv2D and Residual have two methods
     assert source.count("raise NotImplementedError") == len(functions) + 2
+
+
+def test_the_notebook_handed_out_asks_for_text_in_every_section():
+    path = ASSIGNMENT.folder / "cnn.ipynb"
+    (found,) = find_submissions([path], assignment="cnn")
+    asked = collect_answers(found.cells)
+    assert {answer.section for answer in asked} == {"7.2", "7.3", "7.4", "7.5", "7.6", "8.2", "8.6"}
+    assert {answer.state for answer in asked} == {"empty"}

@@ -40,6 +40,10 @@ from grader.checks import mistake
 @mistake("the number is squared", hint="Add it to itself.",
          caught_by=("test_values", "test_negative"))
 def squares(x): return x * x
+
+@mistake("a list is multiplied", hint="Multiply the tensor.",
+         caught_by=("test_values", "test_zero", "test_negative", "test_empty"))
+def multiplies_a_list(x): return 2.0 * x.tolist()
 """
 QUADRUPLE = """
 @check(points=3)
@@ -58,6 +62,7 @@ def test_shape(student):
     "There are as many as asked for."
     assert len(student.ones(3)) == 3
 """
+ESSAY = 'title = "Essay"\nsection = "1"\nkind = "answers"\n'
 BLUR = """
 @check(points=2)
 def test_it(student):
@@ -70,7 +75,7 @@ def test_it(student):
 def small_course(
     tmp_path_factory: pytest.TempPathFactory, write_course: Callable[..., Path]
 ) -> Path:
-    """`double`, `quadruple`, `ones` (whose check trusts what comes back) and an optional `blur`."""
+    """`double`, `quadruple`, `ones` (its check trusts what it gets), optional `blur`, `essay`."""
     folder = write_course(
         tmp_path_factory.mktemp("course"),
         {
@@ -82,6 +87,10 @@ def small_course(
         'forbid = ["torch.add"]\n[limits]\ncall_s = 1.0\ncell_s = 2.0\nexercise_s = 20\n',
     )
     (folder / "double" / "bank.py").write_text(BANK)
+    (folder / "essay").mkdir()
+    (folder / "essay" / "exercise.toml").write_text(ESSAY)
+    settings = folder / "assignment.toml"
+    settings.write_text(settings.read_text().replace('"blur"]', '"blur", "essay"]'))
     return folder
 
 

@@ -7,8 +7,11 @@ from dataclasses import replace
 import pytest
 
 from grader.errors import KernelLost
+from grader.grading import Grader
+from grader.plan import Plan
 from grader.points import standing_of
-from grader.records import Submission
+from grader.records import LossCurve, Submission
+from grader.submissions import find_submissions
 from grader.verdict import Status, Verdict
 
 DOUBLE = "def double(x): return 2 * x"
@@ -47,6 +50,73 @@ def test_a_cell_that_failed_is_partial_and_costs_no_points(grade):
     result = grade(REST, "1 / 0", DOUBLE)
     assert (result.status, result.points) == (Status.PARTIAL, 13)
     assert result.cells[1].error == "ZeroDivisionError: division by zero"
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("x = 1\n\n1 / 0", 3),
+        ("x = 1\ny = = 2", 2),
+        ("%%time\nx = 1\n1 / 0", 3),
+        ("ones(1)\nones('many')", 2),  # of the cell, not of the function it calls
+        ("try:\n    1 / 0\nexcept ZeroDivisionError:\n    nothing", 4),
+        ("x = 1\nwhile True: pass", 2),
+        ("raise ValueError('\\nCell In[9], line 77')", 1),
+    ],
+)
+def test_the_line_of_a_cell_that_failed_is_known(grade, source, line):
+    (_, failed) = grade(REST, source).cells
+    assert (failed.line, "(1" in failed.error) == (line, False)
+
+
+def test_written_text_is_a_row_of_0_points_whatever_it_says(grade):
+    result = grade(REST, DOUBLE, "#%## 7.2 Discussion\n\nIt doubles.", "#%## 7.3 Summary")
+    essay = result.exercises[-1]
+    assert (essay.exercise, essay.by_hand, essay.points, essay.max_points) == ("essay", True, 0, 0)
+    assert verdicts(result, "essay") == ["passed"]
+    assert essay.checks[0].message == (
+        "1 answer in 1 section (7.2: 1); 1 left empty; nothing written in 7.3"
+    )
+
+
+def test_nothing_written_is_neither_missing_nor_partial(grade):
+    result = grade(REST, DOUBLE)
+    assert (result.status, verdicts(result, "essay")) == (Status.GRADED, ["passed"])
+    assert result.exercises[-1].checks[0].message.startswith("no written answer was found")
+
+
+def test_written_text_alone_can_be_asked_for(small_course, write_notebook, tmp_path):
+    path = write_notebook(tmp_path / "kim.ipynb", "#%## 7.2 Discussion\n\nIt doubles.")
+    (submission,) = find_submissions([path], assignment="small")
+    with Grader(Plan(str(small_course), only=("essay",))) as grader:
+        result = grader.grade(submission)
+    assert (result.status, len(result.exercises)) == (Status.GRADED, 1)
+
+
+def test_the_losses_of_a_training_are_kept_with_their_cell(grade):
+    training = (
+        "w = torch.ones(1, requires_grad=True)\n"
+        "for factor in (1.0, 0.5, float('nan')):\n"
+        "    (w * factor).sum().backward()"
+    )
+    assert grade(REST, "x = 1", training).curves == (LossCurve(2, (1.0, 0.5, None)),)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["1 / 0", "[('x', [1.0])]", "[(0, ['x'])]", "[(99, [1.0])]", "[(0, [])]", "time.sleep(60)"],
+)
+def test_losses_that_are_none_are_not_believed(grade, answer):
+    ours = "guest = sys.modules['grader.sandbox.kernel_process']._guest\n"
+    result = grade(f"import sys, time\n{ours}guest.op_curves = lambda *_: {answer}", REST, DOUBLE)
+    assert result.curves == ()
+    assert result.max_points == 13
+
+
+def test_an_error_of_a_known_mistake_is_named_too(grade):
+    result = grade(REST, "def double(x): return x.tolist() * 2.0")
+    assert verdicts(result) == ["raised"] * 4
+    assert result.exercises[0].mistake.title == "a list is multiplied"
 
 
 def test_the_best_definition_counts_and_the_others_are_named(grade):
@@ -153,10 +223,10 @@ def test_a_notebook_without_code_is_partial(grade):
 def test_a_kernel_that_cannot_be_had_is_tried_again(grade, grader, monkeypatch):
     original, failures = type(grader).open, [KernelLost("it was lost")]
 
-    def sometimes(self, submission):
+    def sometimes(self, submission, gpu):
         if failures:
             raise failures.pop()
-        return original(self, submission)
+        return original(self, submission, gpu)
 
     monkeypatch.setattr(type(grader), "open", sometimes)
     assert grade(REST, DOUBLE).points == 13
@@ -170,7 +240,7 @@ def test_a_kernel_that_cannot_be_had_is_tried_again(grade, grader, monkeypatch):
     ],
 )
 def test_a_fault_of_ours_leaves_all_points_open(grade, grader, monkeypatch, error, words):
-    def never(self, submission):
+    def never(self, submission, gpu):
         raise error
 
     monkeypatch.setattr(type(grader), "open", never)
@@ -195,3 +265,15 @@ def test_two_gradings_of_one_notebook_agree(grade):
         return result.key, result.status, checks
 
     assert stripped(first) == stripped(again)
+
+
+def test_the_walls_that_stand_are_told(grade):
+    assert grade(DOUBLE).facts["walls"].startswith("all")
+
+
+def test_a_notebook_has_so_much_time_for_all_its_questions(grader, grade, monkeypatch):
+    spending = replace(grader.plan.spending, submission_s=0.0)
+    monkeypatch.setattr(grader, "plan", replace(grader.plan, limits=spending))
+    result = grade("#%# Homework", REST, DOUBLE)
+    assert set(verdicts(result, "double")) == {"timed_out"}
+    assert result.status is Status.GRADED

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import pytest
 
-from grader import running
+from grader import grading, running
 from grader.errors import UsageError
 from grader.plan import Plan
 from grader.records import CheckResult, ExerciseResult, SubmissionResult
@@ -119,6 +119,18 @@ def test_with_only_some_exercises_the_run_is_worth_less(run):
 def test_reports_without_a_run_are_refused_with_the_remedy(tmp_path):
     with pytest.raises(UsageError, match=r"does not exist. Run `grader grade` first"):
         running.latest(tmp_path)
+
+
+def test_a_file_that_cannot_be_read_is_told_without_a_grader(run, tmp_path, monkeypatch):
+    def started(plan):
+        raise AssertionError("nothing is to be started")
+
+    monkeypatch.setattr(grading, "Grader", started)
+    (tmp_path / "kim.ipynb").write_text("{}")
+    result = running.check_one(tmp_path / "kim.ipynb", run.plan)
+    assert (result.status, result.student, result.exercises) == (Status.UNREADABLE, "kim", ())
+    assert "has no cells" in result.problem
+    assert result.facts == run.plan.facts()
 
 
 def test_an_out_folder_that_cannot_be_is_refused(run, tmp_path):

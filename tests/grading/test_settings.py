@@ -65,6 +65,13 @@ def test_an_unknown_exercise_names_those_there_are(tmp_path, write_course):
         ("[limits]\ncell_s = nan\n", "limits.cell_s = nan is not possible"),
         ("[limits]\nmemory_bytes = inf\n", "limits.memory_bytes = inf is not possible"),
         ("[limits]\nprocesses = 0.5\n", "limits.processes = 0.5 is not possible"),
+        ("[limits]\nprocesses = 1e300\n", "limits.processes = 1e+300 is not possible"),
+        ("[points]\nadd = '1e999999999'\n", "points.add = '1e999999999' is not possible"),
+        ("[points]\nadd = 1000001\n", "points.add = 1000001 is not possible"),
+        (f"[points]\nadd = {'9' * 5000}\n", "for integer string conversion"),
+        (f"late = {'[' * 9000}\n", "it is nested too deeply"),
+        (f"{'a.' * 20_000}a = 1\n", "a line has more than 200 dots"),
+        (f"# {'x' * 300_000}\n", "it is larger than 256 KiB"),
         ("[limits]\ncells = 1\n", "Known: cell_s, notebook_s, call_s"),
         ("= 3", "assignment.toml: "),
     ],
@@ -77,12 +84,25 @@ def test_a_wrong_assignment_names_file_and_field(tmp_path, write_course, more, r
     assert reason in str(caught.value)
 
 
+def test_written_answers_need_no_names_and_can_have_no_points(tmp_path, write_course):
+    folder = write_course(tmp_path, TWO)
+    file = folder / "Double" / "exercise.toml"
+    file.write_text('title = "Answers"\nsection = "7"\nkind = "answers"\n')
+    assert load_assignment(folder).exercises[1].names == ()
+    (folder / "assignment.toml").write_text(
+        'title = "T"\nexercises = ["add", "Double"]\n[points]\nDouble = 3\n'
+    )
+    with pytest.raises(CourseError, match="graded by a person, so they have no names here"):
+        load_assignment(folder)
+
+
 @pytest.mark.parametrize(
     ("more", "reason"),
     [
         ("color = 'red'\n", "unknown field `color`"),
         ("kind = 'method of mine'\n", "at `$.kind`"),
         ("names = []\n", "names must not be empty"),
+        ("kind = 'answers'\n", "answers are found by their headings"),
         ("optional = 'yes'\n", "Expected `bool`, got `str` - at `$.optional`"),
     ],
 )
@@ -98,6 +118,14 @@ def test_a_listed_exercise_without_its_file_is_named(tmp_path, write_course):
     folder = write_course(tmp_path, TWO)
     (folder / "add" / "exercise.toml").unlink()
     with pytest.raises(CourseError, match=r"add.exercise\.toml does not exist"):
+        load_assignment(folder)
+
+
+@pytest.mark.parametrize("name", ["", "..", "../add", "add/", "/add", "a\\u0000b"])
+def test_an_exercise_is_a_folder_in_its_assignment(tmp_path, write_course, name):
+    folder = write_course(tmp_path, TWO)
+    (folder / "assignment.toml").write_text(f'title = "T"\nexercises = ["{name}"]\n')
+    with pytest.raises(CourseError, match=r"is no name of an exercise's folder|null byte"):
         load_assignment(folder)
 
 
@@ -122,6 +150,13 @@ def test_the_digest_changes_with_every_file_of_the_assignment(tmp_path, write_co
     assert load_assignment(folder).digest == before
     (folder / name).write_text((folder / name).read_text() + "\n# changed\n")
     assert load_assignment(folder).digest != before
+
+
+def test_a_file_of_the_course_that_cannot_be_read_is_named(tmp_path, write_course):
+    folder = write_course(tmp_path, TWO)
+    (folder / "gone.py").symlink_to(tmp_path / "nowhere.py")
+    with pytest.raises(CourseError, match=r"gone\.py cannot be read: No such file"):
+        load_assignment(folder)
 
 
 def test_the_digest_changes_with_the_reference_and_not_with_other_files(tmp_path, write_course):

@@ -35,6 +35,19 @@ def budget() -> Iterator[Any]:
     torch.set_num_threads(threads)
 
 
+@pytest.fixture
+def losses(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """What `Tensor.backward` starts from is noted, of cell 0; the module, to look into."""
+    from d2l import _losses
+
+    monkeypatch.setattr(torch.Tensor, "backward", torch.Tensor.backward)
+    _losses.watch()
+    _losses.clear()
+    _losses.begin(0)
+    yield _losses
+    _losses.clear()
+
+
 @pytest.fixture(scope="session")
 def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A real IPython shell with our commands in it; what it changes outside is put back."""
@@ -47,11 +60,13 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
             """A kernel has no event loop to switch either."""
 
     before = builtins.input, getpass.getpass, sys.excepthook, sys.displayhook, dict(os.environ)
+    main = sys.modules["__main__"]
     os.environ["IPYTHONDIR"] = str(tmp_path_factory.mktemp("ipython"))
     config = Config()
     config.HistoryManager.enabled = False
     made = Shell.instance(config=config)
     notebook_shell.install(made)
+    sys.modules["__main__"] = main  # it puts its own there, which no process can be spawned from
     yield made
     made.atexit_operations()
     atexit.unregister(made.atexit_operations)

@@ -194,12 +194,6 @@ def test_a_budget_needs_time_and_steps(budget):
             budget.configure(**bad)
 
 
-def test_curves_stay_bounded(budget):
-    for _ in range(budget.MOST_CURVES + 5):
-        budget.new_curve()
-    assert len(budget.curves) == budget.MOST_CURVES
-
-
 @given(st.integers(0, 20), st.integers(1, 20), st.integers(0, 20))
 def test_a_limited_loader_hands_out_at_least_one_batch(count, most, stop_after):
     from d2l._budget import Limited

@@ -29,21 +29,20 @@ def fitted(model, epochs=2, batch_size=64):
     return trainer
 
 
-def test_the_cells_of_the_book_train_a_classifier(budget, capsys):
+def test_the_cells_of_the_book_train_a_classifier(losses, capsys):
     model = Small()
     trainer = fitted(model)
     assert not model.training
     assert (trainer.train_batch_idx, trainer.epoch) == (6, 1)
-    assert len(budget.curves) == 1
-    assert len(budget.curves[0]) == 6
+    assert len(losses.curves[0]) == 6
     assert set(model.board.data) == {"train_loss", "val_loss", "val_acc"}
     assert capsys.readouterr().out == ""
 
 
-def test_a_fit_changes_the_weights_and_lowers_the_loss(budget):
+def test_a_fit_changes_the_weights_and_lowers_the_loss(budget, losses):
     budget.configure(training_s=60, training_steps=60)
     fitted(Small())
-    assert sum(budget.curves[0][-10:]) < sum(budget.curves[0][:10])
+    assert sum(losses.curves[0][-10:]) < sum(losses.curves[0][:10])
 
 
 def test_a_fit_has_fewer_epochs_when_steps_run_out(budget):
@@ -161,11 +160,11 @@ def test_a_gpu_that_is_not_there_is_no_error(monkeypatch):
         lambda: d2l.LinearRegressionScratch(2, lr=0.03),
     ],
 )
-def test_linear_regression_fits_synthetic_data(model, budget):
+def test_linear_regression_fits_synthetic_data(model, budget, losses):
     budget.configure(training_s=60, training_steps=96)
     data = d2l.SyntheticRegressionData(w=torch.tensor([2, -3.4]), b=4.2)
     d2l.Trainer(max_epochs=3).fit(model(), data)
-    assert budget.curves[0][-1] < budget.curves[0][0] / 10
+    assert losses.curves[0][-1] < losses.curves[0][0] / 10
 
 
 @pytest.mark.parametrize(

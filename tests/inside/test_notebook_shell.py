@@ -124,3 +124,7 @@ def test_a_second_installation_changes_nothing(shell):
     before = list(shell.ast_transformers)
     notebook_shell.install(shell)
     assert shell.ast_transformers == before
+
+
+def test_the_traceback_of_an_endless_recursion_shows_no_context_of_its_frames(shell):
+    assert shell.InteractiveTB.mode == "Plain"

@@ -21,7 +21,7 @@ def lenet():
     )  # fmt: skip
 
 
-def test_train_ch6_prints_what_the_book_prints(budget, capsys):
+def test_train_ch6_prints_what_the_book_prints(losses, capsys):
     train_iter, test_iter = d2l.load_data_fashion_mnist(batch_size=256)
     d2l.train_ch6(lenet(), train_iter, test_iter, 10, 0.9, d2l.try_gpu())
     first, second, third = capsys.readouterr().out.splitlines()
@@ -29,7 +29,7 @@ def test_train_ch6_prints_what_the_book_prints(budget, capsys):
     assert second.startswith("loss 2.")
     assert "train acc" in second
     assert third.endswith(f"examples/sec on {d2l.try_gpu()}")
-    assert len(budget.curves[0]) == 6
+    assert len(losses.curves[0]) == 6
 
 
 def test_train_ch6_bears_a_loader_of_one_batch(capsys):
@@ -38,13 +38,13 @@ def test_train_ch6_bears_a_loader_of_one_batch(capsys):
     assert "test acc" in capsys.readouterr().out
 
 
-def test_a_short_train_ch3_does_not_judge_itself(budget):
+def test_a_short_train_ch3_does_not_judge_itself(losses):
     train_iter, test_iter = d2l.load_data_fashion_mnist(64)
     net = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
     updater = torch.optim.SGD(net.parameters(), lr=0.0)
     loss = nn.CrossEntropyLoss(reduction="none")
     d2l.train_ch3(net, train_iter, test_iter, loss, 3, updater)
-    assert len(budget.curves[0]) == 6
+    assert len(losses.curves[0]) == 6
 
 
 def test_train_ch3_takes_functions_in_place_of_modules():

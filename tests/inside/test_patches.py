@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 import torchvision
-from d2l import _datasets, _patches
+from d2l import _datasets, _losses, _patches
 from matplotlib import pyplot as plt
 from torch.utils.data import DataLoader, TensorDataset
 from torchvision import transforms
@@ -17,6 +17,8 @@ NUMBERS = TensorDataset(torch.arange(10))
 @pytest.fixture(autouse=True)
 def _patched(monkeypatch):
     monkeypatch.setattr(DataLoader, "__init__", DataLoader.__init__)
+    monkeypatch.setattr(DataLoader, "__iter__", DataLoader.__iter__)
+    monkeypatch.setattr(torch.Tensor, "backward", torch.Tensor.backward)
     monkeypatch.setitem(plt.rcParams, "figure.max_open_warning", 20)
     homes = (torchvision.datasets, torchvision.datasets.mnist, torchvision.datasets.cifar)
     for home in homes:
@@ -63,3 +65,18 @@ def test_torchvision_s_data_sets_need_no_download(name):
     assert X.shape == ((8, 3, 32, 32) if name == "CIFAR10" else (8, 1, 28, 28))
     assert y.dtype == torch.int64
     assert kind.__name__ == name
+
+
+def test_a_batch_of_large_images_is_cut_and_one_of_small_images_is_not():
+    labels = torch.arange(32)
+    large, small = (TensorDataset(torch.zeros(32, 1, side, side), labels) for side in (224, 28))
+    (X, y), *_ = DataLoader(large, 32)
+    assert X.shape[0] == len(y) == 6
+    (X, y), *_ = DataLoader(small, 32)
+    assert X.shape[0] == len(y) == 32
+
+
+def test_a_loader_ends_its_pass_early_once_the_cell_has_trained_for_long(monkeypatch):
+    assert len([*DataLoader(NUMBERS, 2)]) == 5
+    monkeypatch.setattr(_losses, "spent", lambda: True)
+    assert len([*DataLoader(NUMBERS, 2)]) == 1

@@ -26,7 +26,8 @@ class FakeProcess:
     def __init__(self) -> None:
         self.pidfd, self._end = os.pipe()
         self.signals: list[int] = []
-        self.out_of_memory = 0
+        self.out_of_memory = self.out_of_time = 0
+        self.ended_for = ""
         self.on_interrupt: Callable[[], None] = lambda: None
 
     def signal(self, number: int) -> None:

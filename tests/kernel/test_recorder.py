@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import builtins
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,7 +23,9 @@ def ipython() -> Iterator[Any]:
 
     config = Config()
     config.HistoryManager.enabled = False
+    main = sys.modules["__main__"]
     made = InteractiveShell(config=config)
+    sys.modules["__main__"] = main  # it puts its own there, which no process can be spawned from
     yield made
     atexit.unregister(made.atexit_operations)
 

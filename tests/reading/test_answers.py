@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grader.answers import MOST_CHARACTERS, collect_answers
+from grader.answers import MOST_CHARACTERS, collect_answers, in_short, section_order
 from grader.records import Cell
 
 
@@ -96,6 +96,13 @@ def test_a_title_over_other_answer_headings_is_no_empty_answer():
     ]
 
 
+def test_a_numbered_heading_above_another_is_an_empty_answer():
+    assert brief("## 7.4 Discussion", "## 7.5 Discussion\n\ntext") == [
+        ("7.4", "7.4 Discussion", 0, "empty"),
+        ("7.5", "7.5 Discussion", 1, "written"),
+    ]
+
+
 def test_lines_inside_a_code_fence_are_no_headings():
     (answer,) = collect("## Notes\n\n```\n# 7.9 Padding\n```\nafter")
     assert "after" in answer.text
@@ -106,6 +113,35 @@ def test_pictures_in_the_text_are_left_out_and_long_text_is_cut():
     assert answer.text == "![x](picture) seen"
     (answer,) = collect("## Notes\n\n" + "word " * 10**5)
     assert len(answer.text) < MOST_CHARACTERS + 100
+
+
+def test_in_short_every_section_is_counted_and_the_silent_ones_are_named():
+    answers = collect(
+        "## 7.2 Discussion\n\none",
+        "## 7.10 Discussion\n\ntwo",
+        "## 7.10 Exercises\n\nthree",
+        "## 7.4 Discussion",
+        "## 7.5 Discussion\n\nTODO",
+    )
+    asked = collect("## 8.6 Discussion")
+    assert in_short(answers, handed_out=asked) == (
+        "3 answers in 2 sections (7.2: 1, 7.10: 2); 1 left empty; 1 still as handed out; "
+        "nothing written in 7.4, 7.5, 8.6"
+    )
+
+
+def test_in_short_no_text_at_all_is_said_in_words():
+    assert in_short(()) == (
+        "no written answer was found below a heading such as Discussion, Exercises or Summary"
+    )
+    assert in_short(collect("## 7.2 Discussion")).endswith("; 1 left empty")
+    assert in_short(collect("## Summary\n\ntext")) == "1 answer in 1 section (elsewhere: 1)"
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(st.characters(codec=None)), max_size=6))
+def test_any_names_of_sections_can_be_sorted(sections):
+    assert sorted([*sections, "7.10", ""], key=section_order)[-1] is not None
 
 
 @settings(deadline=None)

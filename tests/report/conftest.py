@@ -12,6 +12,7 @@ from grader.records import (
     CheckResult,
     Counterexample,
     ExerciseResult,
+    LossCurve,
     NamedMistake,
     SubmissionResult,
     WrittenAnswer,
@@ -28,7 +29,10 @@ SOURCE = '''def corr2d(X, K):
     return Y
 '''
 ORDER = ("corr2d", "pool2d", "LeNet", "image_kernels")
-FACTS = {"isolation": "sandbox", "device": "cpu", "data": "drawn stand-in", "grader": "0.1.0"}
+FACTS = {
+    "isolation": "sandbox", "device": "cpu", "grader": "0.1.0",
+    "data": "drawn stand-in for Fashion-MNIST",
+}  # fmt: skip
 
 
 def make_check(exercise="corr2d", name="test_values", verdict=Verdict.PASSED, **changes):
@@ -93,6 +97,30 @@ OPTIONAL = make_exercise(
 )  # fmt: skip
 
 
+WRITTEN = make_exercise(
+    "written_answers",
+    make_check(
+        "written_answers", "collected", max_points=Fraction(0),
+        claim="What is written is collected by section, for a person to grade.",
+        message="2 answers in 2 sections (7.2: 1, 7.10: 1); nothing written in 8.6",
+    ),
+    title="Written answers", section="7.2-8.6", by_hand=True,
+)  # fmt: skip
+
+
+@pytest.fixture
+def writer():
+    return make_result(
+        "nora", make_exercise(), WRITTEN,
+        answers=(
+            WrittenAnswer("7.10", "Discussion", 44, "It shrinks."),
+            WrittenAnswer("7.2", "Discussion", 40, "It finds edges."),
+            WrittenAnswer("8.6", "Discussion", 52, "", "empty"),
+        ),
+        curves=(LossCurve(9, (2.5, 1.25, 0.5)), LossCurve(12, (1.0,))),
+    )  # fmt: skip
+
+
 @pytest.fixture
 def perfect():
     return make_result("lee", *(make_exercise(n, make_check(n), title=n) for n in ORDER[:3]))
@@ -144,8 +172,10 @@ def with_text(result, text):
         text, check, title=text, section=text, name=text, cell=1, source=text,
         mistake=NamedMistake(text, text), notes=(text,),
     )  # fmt: skip
+    by_hand = replace(exercise, by_hand=True, checks=(replace(check, verdict=Verdict.PASSED),))
     return replace(
-        result, student=text, submission=text, exercises=(exercise,), problem=text, notes=(text,),
+        result, student=text, submission=text, exercises=(exercise, by_hand), problem=text,
+        notes=(text,), curves=(LossCurve(1, (2.0, None, 1.0)),),
         cells=(CellRun(1, "raised", 0.0, text),), facts={text: text},
         answers=(WrittenAnswer(text, text, 1, text),), finished_at=text, assignment=text,
     )  # fmt: skip

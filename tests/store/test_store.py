@@ -20,6 +20,7 @@ from grader.records import (
     CheckResult,
     Counterexample,
     ExerciseResult,
+    LossCurve,
     NamedMistake,
     SubmissionResult,
     WrittenAnswer,
@@ -38,7 +39,7 @@ EXERCISE = ExerciseResult(
 RESULT = SubmissionResult(
     "k1", "kim", "cnn/kim/hw.ipynb", "cnn", Status.PARTIAL, (EXERCISE,),
     (CellRun(2, "raised", 0.1, "NameError: x", 3),), (WrittenAnswer("7.2", "Notes", 5, "text"),),
-    notes=("3 cells without an id",),
+    curves=(LossCurve(9, (2.3, None, 0.5)),), notes=("3 cells without an id",),
     finished_at="2024-10-10T00:00:00+00:00", facts={"device": "cpu"},
 )  # fmt: skip
 

@@ -95,8 +95,8 @@ class KernelIsATensor(nn.Module):
 
 
 @mistake(
-    "the bias is no parameter",
-    hint="A plain tensor is not found by an optimiser: wrap it in nn.Parameter.",
+    "no bias is among the parameters",
+    hint="forward adds a number that is learned too; a plain tensor is not found by an optimiser.",
     caught_by=BIAS,
 )
 class BiasIsATensor(nn.Module):
@@ -113,6 +113,7 @@ class BiasIsATensor(nn.Module):
     "there is no bias",
     hint="forward adds a number that is learned too.",
     caught_by=BIAS,
+    named=False,  # from outside it is like a bias of 0 that is no parameter
 )
 class NoBias(nn.Module):
     def __init__(self, kernel_size):

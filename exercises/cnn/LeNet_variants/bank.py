@@ -11,6 +11,7 @@ LOGITS = "test_ten_logits"
 SOFTMAX = "test_no_softmax"
 DEPENDS = "test_depends_on_the_image"
 LEARNS = "test_can_learn"
+RUN = "test_learns_in_a_short_run"
 
 
 def layers(*last):
@@ -77,7 +78,7 @@ def a_factory():
 @mistake(
     "there are not ten outputs",
     hint="Fashion-MNIST has ten classes.",
-    caught_by=(LOGITS, SOFTMAX, DEPENDS, LEARNS),
+    caught_by=(LOGITS, SOFTMAX, DEPENDS, LEARNS, RUN),
 )
 class OtherNumberOfOutputs(Classifier):
     def __init__(self):
@@ -87,7 +88,7 @@ class OtherNumberOfOutputs(Classifier):
 @mistake(
     "the layers do not fit together",
     hint="Print the shape after each layer.",
-    caught_by=(LOGITS, SOFTMAX, DEPENDS, LEARNS),
+    caught_by=(LOGITS, SOFTMAX, DEPENDS, LEARNS, RUN),
 )
 class DoesNotFit(Classifier):
     def __init__(self):
@@ -99,7 +100,7 @@ class DoesNotFit(Classifier):
 @mistake(
     "the image is flattened together with the batch",
     hint="Flatten keeps the first axis, that of the batch.",
-    caught_by=(LOGITS, SOFTMAX, DEPENDS, LEARNS),
+    caught_by=(LOGITS, SOFTMAX, DEPENDS, LEARNS, RUN),
 )
 class FlattensTheBatch(Classifier):
     def __init__(self):
@@ -111,7 +112,7 @@ class FlattensTheBatch(Classifier):
 @mistake(
     "a single vector comes back for all images",
     hint="One row of logits for each image: keep the first axis.",
-    caught_by=(LOGITS, SOFTMAX, DEPENDS, LEARNS),
+    caught_by=(LOGITS, SOFTMAX, DEPENDS, LEARNS, RUN),
 )
 class AveragesTheBatch(Classifier):
     def __init__(self):
@@ -144,7 +145,7 @@ class EndsWithLogSoftmax(Classifier):
 @mistake(
     "the image has no say in the result",
     hint="Does forward pass on what came out of the layer before?",
-    caught_by=(DEPENDS, LEARNS),
+    caught_by=(DEPENDS, LEARNS, RUN),
 )
 class SwallowsTheImage(Classifier):
     def __init__(self):
@@ -157,7 +158,7 @@ class SwallowsTheImage(Classifier):
 @mistake(
     "gradients stop before the linear layers",
     hint="A tensor that was detached has no way back to the layers before it.",
-    caught_by=LEARNS,
+    caught_by=(LEARNS, RUN),
 )
 class DetachesTheFeatures(Classifier):
     def __init__(self):
@@ -170,7 +171,7 @@ class DetachesTheFeatures(Classifier):
 @mistake(
     "layers are kept in a plain list",
     hint="Layers in a list are not found by an optimiser: use nn.Sequential or nn.ModuleList.",
-    caught_by=LEARNS,
+    caught_by=(LEARNS, RUN),
 )
 class InAPlainList(nn.Module):
     def __init__(self):
@@ -186,9 +187,30 @@ class InAPlainList(nn.Module):
 @mistake(
     "forward is missing",
     hint="Write forward(self, x), or derive from d2l.Classifier and fill self.net.",
-    caught_by=(LOGITS, SOFTMAX, DEPENDS, LEARNS),
+    caught_by=(LOGITS, SOFTMAX, DEPENDS, LEARNS, RUN),
 )
 class NoForward(nn.Module):
     def __init__(self):
         super().__init__()
         self.net = nn.Sequential(*layers())
+
+
+@mistake(
+    "pooling throws the whole image away",
+    hint="How large is the image after each pooling? Ten classes need more than one number.",
+    caught_by=RUN,
+)
+class PoolsToOneNumber(Classifier):
+    def __init__(self):
+        narrow = [nn.LazyConv2d(1, kernel_size=5), nn.ReLU(), nn.AdaptiveAvgPool2d(1)]
+        super().__init__(nn.Sequential(*narrow, nn.Flatten(), nn.LazyLinear(10)), 0.1)
+
+
+@mistake(
+    "dropout takes nearly everything",
+    hint="Which share does nn.Dropout drop?",
+    caught_by=RUN,
+)
+class DropsNearlyEverything(Classifier):
+    def __init__(self):
+        super().__init__(nn.Sequential(*layers()[:-1], nn.Dropout(0.995), nn.LazyLinear(10)), 0.1)

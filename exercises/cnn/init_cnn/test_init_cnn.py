@@ -10,7 +10,8 @@ import math
 import torch
 
 from grader.checks import assert_equal, check
-from grader.checks.compare import fail
+from grader.checks.compare import describe, fail
+from grader.errors import BadAnswer
 
 # Xavier's bound is about half of the one these layers start with, and a quarter above it
 LINEAR = ("Linear", 10, 200)
@@ -29,9 +30,26 @@ LAZY = (("LazyConv2d", 4, 3), ("LazyLinear", 5))
 def initialised(student, kind, *sizes):
     """Make a layer, apply the function, and return what it holds before and after."""
     layer = student.build(kind, *sizes)
-    before = layer.call("state_dict").value
+    before = state_of(layer)
     student.init_cnn(layer)
-    return before, layer.call("state_dict").value
+    return before, state_of(layer)
+
+
+def state_of(layer):
+    """Return what a layer holds, by name."""
+    found = layer.call("state_dict").value
+    if not isinstance(found, dict):
+        raise BadAnswer(f"{layer.type_name}.state_dict()", describe(found), "tensors by name")
+    return {name: value for name, value in found.items() if isinstance(value, torch.Tensor)}
+
+
+def held(state, name, layer):
+    """Return the weight or the bias that a layer holds."""
+    found = state.get(name)
+    if found is None or found.ndim < (2 if name == "weight" else 1):
+        call = f"after init_cnn, the {name} of {shown(*layer)}"
+        raise BadAnswer(call, describe(found), f"its {name}")
+    return found
 
 
 def shown(kind, *sizes):
@@ -66,14 +84,16 @@ def assert_xavier(before, weight, layer):
 def test_linear_layer(student):
     """The weight of a linear layer is drawn anew from Xavier's uniform distribution."""
     before, after = initialised(student, *LINEAR)
-    assert_xavier(before["weight"], after["weight"], shown(*LINEAR))
+    weights = [held(state, "weight", LINEAR) for state in (before, after)]
+    assert_xavier(*weights, shown(*LINEAR))
 
 
 @check(points=3, feedback="Convolutional layers are initialised like linear ones.")
 def test_convolutional_layer(student):
     """The weight of a convolutional layer is drawn anew from Xavier's uniform distribution."""
     before, after = initialised(student, *CONV)
-    assert_xavier(before["weight"], after["weight"], shown(*CONV))
+    weights = [held(state, "weight", CONV) for state in (before, after)]
+    assert_xavier(*weights, shown(*CONV))
 
 
 @check(points=1, feedback="Only the weight is drawn; leave the bias as it is.")
@@ -81,9 +101,10 @@ def test_biases(student):
     """Biases are left as they are, or set to 0."""
     for layer in (LINEAR, CONV):
         before, after = initialised(student, *layer)
-        if bool((after["bias"] != 0).any()):
+        bias = held(after, "bias", layer)
+        if bool((bias != 0).any()):
             call = f"after init_cnn, the bias of {shown(*layer)}"
-            assert_equal(after["bias"], before["bias"], call=call)
+            assert_equal(bias, held(before, "bias", layer), call=call)
 
 
 @check(points=2, feedback="Ask for the type: only nn.Linear and nn.Conv2d are meant.")
@@ -91,9 +112,9 @@ def test_other_modules(student):
     """Other modules are left as they are, and those without a weight do not raise."""
     for layer in (*OTHERS, *WITHOUT_WEIGHT):
         before, after = initialised(student, *layer)
-        for name, value in after.items():
+        for name, value in before.items():
             call = f"after init_cnn, {name} of {shown(*layer)}"
-            assert_equal(value, before[name], call=call)
+            assert_equal(after.get(name), value, call=call)
     whole = student.build("Sequential", student.build(*LINEAR), student.build("ReLU"))
     student.init_cnn(whole)  # net.apply asks for the whole network too
 

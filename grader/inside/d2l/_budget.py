@@ -12,8 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from torch import Tensor
-
 from . import _settings
 
 
@@ -27,7 +25,6 @@ class Budget:
     def __init__(self, epochs: int) -> None:
         self.share = max(1, -(-_settings.settings.training_steps // max(1, epochs)))
         self.steps = 0
-        self._curve = _settings.new_curve()
         self._ends_at = time.monotonic() + _settings.settings.training_s
 
     @property
@@ -47,12 +44,6 @@ class Budget:
     def validation(self, loader: Any) -> Limited:
         """Wrap a loader whose batches are not trained on; a third of the steps is plenty."""
         return Limited(loader, max(1, self.share // 3), stop=lambda: self.late)
-
-    def record(self, loss: Tensor | float) -> None:
-        """Keep the loss of one training step for the grader to show."""
-        if len(self._curve) < _settings.MOST_POINTS:
-            value = loss.detach().float().mean() if isinstance(loss, Tensor) else loss
-            self._curve.append(float(value))
 
     def _take(self) -> None:
         self.steps += 1

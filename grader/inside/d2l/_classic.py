@@ -53,16 +53,6 @@ def train_epoch_ch3(
     Returns:
         Mean loss and accuracy on the training data.
     """
-    return _train_epoch(net, train_iter, loss, updater, record=lambda loss: None)
-
-
-def _train_epoch(
-    net: Any,
-    train_iter: Iterable[Any],
-    loss: Callable[..., Tensor],
-    updater: Any,
-    record: Callable[[Tensor], None],
-) -> tuple[float, float]:
     if isinstance(net, nn.Module):
         net.train()
     metric = Accumulator(3)
@@ -76,7 +66,6 @@ def _train_epoch(
         else:
             l.sum().backward()  # type: ignore[no-untyped-call]
             updater(X.shape[0])
-        record(l.mean())
         metric.add(l.sum(), accuracy(y_hat, y), y.numel())
     return metric[0] / metric[2], metric[1] / metric[2]
 
@@ -95,7 +84,7 @@ def train_ch3(
     budget = Budget(num_epochs)
     batches, held_out = budget.training(train_iter), budget.validation(test_iter)
     for epoch in range(num_epochs):
-        train_metrics = _train_epoch(net, batches, loss, updater, budget.record)
+        train_metrics = train_epoch_ch3(net, batches, loss, updater)
         animator.add(epoch + 1, (*train_metrics, evaluate_accuracy(net, held_out)))
         if budget.spent:
             break
@@ -144,7 +133,6 @@ def train_ch6(
             l.backward()
             optimizer.step()
             timer.stop()
-            budget.record(l)
             metric.add(l.detach() * X.shape[0], accuracy(y_hat, y), X.shape[0])
             train_l, train_acc = metric[0] / metric[2], metric[1] / metric[2]
             if (i + 1) % max(1, num_batches // 5) == 0 or i == num_batches - 1:

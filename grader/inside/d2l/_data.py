@@ -181,7 +181,7 @@ def _loader(dataset: Any, batch_size: int, shuffle: bool, resize: Size) -> Loade
 
 
 def _height_and_width(resize: Size) -> tuple[int, int]:
-    if resize is None:
+    if resize is None or _settings.settings.rehearsing:
         return 28, 28
     if isinstance(resize, int):
         return resize, resize

@@ -11,7 +11,7 @@ Not here: batches (`_data.py`), drawing (`_clothes.py`), putting these in torchv
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -49,18 +49,17 @@ class _Clothes(VisionDataset):  # type: ignore[misc]
     @cached_property
     def _arrays(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         _settings.note_data("drawn stand-in")
-        count = TRAIN_SIZE if self.train else TEST_SIZE
-        return _clothes.draw_clothes(count, [_settings.settings.seed, int(self.train)])
+        return _drawn(_settings.settings.seed, self.train)
 
     @cached_property
     def data(self) -> Any:
         """The images: uint8, shape (N, 28, 28)."""
-        return torch.from_numpy(self._arrays[0])
+        return torch.from_numpy(self._arrays[0].copy())
 
     @cached_property
     def targets(self) -> Any:
         """The labels: int64, shape (N,)."""
-        return torch.from_numpy(self._arrays[1])
+        return torch.from_numpy(self._arrays[1].copy())
 
     @property
     def class_to_idx(self) -> dict[str, int]:
@@ -95,6 +94,12 @@ class _Clothes(VisionDataset):  # type: ignore[misc]
         return Image.fromarray(self.data[index].numpy())
 
 
+@lru_cache(maxsize=2)  # a notebook makes its data sets again and again
+def _drawn(seed: int, train: bool) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    images, labels = _clothes.draw_clothes(TRAIN_SIZE if train else TEST_SIZE, [seed, int(train)])
+    return images, labels
+
+
 class MNIST(_Clothes):
     """MNIST from IDX files in `<root>/MNIST/raw` or the data folder; drawn clothes otherwise."""
 
@@ -114,7 +119,7 @@ class MNIST(_Clothes):
     @cached_property
     def _arrays(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         found = _idx.find_pair(self._folders(), self.train)
-        if found is None:
+        if found is None or _settings.settings.rehearsing:
             drawn: tuple[NDArray[np.uint8], NDArray[np.int64]] = super()._arrays
             return drawn
         images, labels = (_idx.read_idx(path) for path in found)

@@ -1,7 +1,7 @@
 """What the library was told before student code ran, and what it noted while that code ran.
 
-Here: the budget of a fit, where real data lies, the loss curves of this process, which data was
-used. Not here: how a budget is spent (`_budget.py`) or how data is found (`_datasets.py`). Every
+Here: the budget of a fit, where real data lies, which data was used. Not here: how a budget is
+spent (`_budget.py`), losses (`_losses.py`) or how data is found (`_datasets.py`). Every
 notebook has a process of its own, so plain module state is enough.
 """
 
@@ -12,10 +12,6 @@ from pathlib import Path
 from typing import Literal
 
 DataName = Literal["fashion-mnist", "drawn stand-in"]
-
-# what a grader can show of one notebook; a loop of a thousand fits must not fill the memory
-MOST_CURVES = 64
-MOST_POINTS = 2_000
 
 # a batch of the book's small networks above this needs seconds a step and gigabytes on a CPU: six
 # images of 224x224, and all 384 of 28x28
@@ -32,12 +28,11 @@ class Settings:
     training_steps: int = 60
     data_dir: Path | None = None
     seed: int = 0
+    rehearsing: bool = False
+    """Whether a training cell runs again for the grader, on drawn images of 28x28."""
 
 
 settings = Settings()
-
-curves: list[list[float]] = []
-"""The loss of every training step, one list a fit, in the order of the fits."""
 
 _used: set[DataName] = set()
 
@@ -68,16 +63,7 @@ def configure(
     settings.training_steps = int(training_steps)
     settings.data_dir = None if data_dir is None else Path(data_dir)
     settings.seed = int(seed)
-    curves.clear()
     _used.clear()
-
-
-def new_curve() -> list[float]:
-    """Return the list that the next fit writes its losses to; kept while there is room."""
-    curve: list[float] = []
-    if len(curves) < MOST_CURVES:
-        curves.append(curve)
-    return curve
 
 
 def note_data(name: DataName) -> None:

@@ -31,7 +31,6 @@ class Trainer(HyperParameters):
 
     max_epochs: int
     gradient_clip_val: float
-    budget: Budget | None = None  # a notebook may bring a `fit` of its own
 
     def __init__(self, max_epochs: int, num_gpus: int = 0, gradient_clip_val: float = 0) -> None:
         self.save_hyperparameters()
@@ -58,7 +57,7 @@ class Trainer(HyperParameters):
         self.optim = model.configure_optimizers()
         self.epoch = self.train_batch_idx = self.val_batch_idx = 0
         whole = self.train_dataloader, self.val_dataloader
-        self.budget = budget = Budget(self.max_epochs)
+        budget = Budget(self.max_epochs)
         self.train_dataloader = budget.training(whole[0])
         if whole[1] is not None:
             self.val_dataloader = budget.validation(whole[1])
@@ -84,8 +83,6 @@ class Trainer(HyperParameters):
                 if self.gradient_clip_val > 0:
                     self.clip_gradients(self.gradient_clip_val, self.model)
                 self.optim.step()
-            if self.budget is not None:
-                self.budget.record(loss)
             self.train_batch_idx += 1
         if self.val_dataloader is None:
             return

@@ -1,0 +1,20 @@
+"""The checks of the training of LeNet: the student's own cell, run again with our own model.
+
+What a training does is judged, not what it prints; the book's LeNet shows
+nothing for a thousand steps, so a network that learns fast takes its place.
+"""
+
+from exercises.cnn.training_checks import training_checks
+from grader.checks.training import ModelKind
+
+
+def has_two_large_convolutions(shapes):
+    """The older edition's LeNet is a plain nn.Sequential."""
+    return [shape[2:] for shape in shapes if len(shape) == 4] == [(5, 5), (5, 5)]
+
+
+(
+    test_moves_every_parameter_down_the_gradient,
+    test_uses_the_gradient_of_each_batch,
+    test_leaves_a_model_that_has_learned,
+) = training_checks(ModelKind("LeNet", has_two_large_convolutions), points=(3, 5, 2))

@@ -1,0 +1,22 @@
+"""The checks of the training of a VGG: the student's own cell, run again with our own model.
+
+What a training does is judged, not what it prints; a VGG
+without batch norm shows nothing for hundreds of steps, so a network that learns fast takes its
+place.
+"""
+
+from exercises.cnn.training_checks import training_checks
+from grader.checks.training import ModelKind
+
+
+def has_small_convolutions_alone(shapes):
+    """The older edition's VGG is a plain nn.Sequential."""
+    kernels = [shape[2:] for shape in shapes if len(shape) == 4]
+    return len(kernels) >= 5 and set(kernels) == {(3, 3)} and len(shapes) == 2 * len(kernels) + 6
+
+
+(
+    test_moves_every_parameter_down_the_gradient,
+    test_uses_the_gradient_of_each_batch,
+    test_leaves_a_model_that_has_learned,
+) = training_checks(ModelKind("VGG", has_small_convolutions_alone), points=(1, 3, 1))

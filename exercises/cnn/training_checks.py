@@ -1,0 +1,46 @@
+"""The checks that every training of the course shares: only the kind of model differs."""
+
+from grader.checks import check
+from grader.checks.training import assert_follows_the_gradient, assert_learns, assert_trains
+
+MOVES = "test_moves_every_parameter_down_the_gradient"
+FOLLOWS = "test_uses_the_gradient_of_each_batch"
+LEARNS = "test_leaves_a_model_that_has_learned"
+"""The names under which exercises hold the checks."""
+
+
+def training_checks(kind, *, points):
+    """Return the three checks of a training, in order.
+
+    Args:
+        kind: of the model, a `ModelKind`.
+        points: of the three.
+    """
+    moves, follows, learns = points
+
+    @check(
+        points=moves, feedback="Each step: zero the gradients, compute the loss, backward, step."
+    )
+    def moves_every_parameter(student):
+        """The training cell moves every parameter of its model, against the gradient."""
+        assert_trains(student, kind)
+
+    @check(
+        points=follows,
+        needs=MOVES,
+        feedback="The loss of each batch alone, of plain logits and the labels of its own images.",
+    )
+    def uses_the_gradient(student):
+        """Each step uses the gradient of the cross-entropy on its own images and their labels."""
+        assert_follows_the_gradient(student, kind)
+
+    @check(
+        points=learns,
+        needs=FOLLOWS,
+        feedback="Keep the model that was trained, and train it with a rate at which it learns.",
+    )
+    def leaves_a_model_that_has_learned(student):
+        """The model that the cell leaves tells images apart that it has never seen."""
+        assert_learns(student, kind)
+
+    return moves_every_parameter, uses_the_gradient, leaves_a_model_that_has_learned

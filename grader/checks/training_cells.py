@@ -1,0 +1,219 @@
+"""Finds the cells of a notebook that train a model, and what they need to run again.
+
+Here: what the text of cells says. A cell trains where it calls `fit`, `backward` or something named
+`train...`, itself or through functions of the notebook. What it needs are the cells that bind its
+variables, back to the model's. Not here: running them (`Student.rehearse`), judging them
+(`training.py`).
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+_TRAINS = ("fit", "backward", "train_*", "train")
+
+
+@dataclass
+class _Text:
+    """What a cell, or the body of a function, uses and binds."""
+
+    free: set[str] = field(default_factory=set)
+    """Names that it uses and does not bind before."""
+    attributes: set[str] = field(default_factory=set)
+    calls: set[str] = field(default_factory=set)
+    binds: set[str] = field(default_factory=set)
+
+    @property
+    def mentions(self) -> set[str]:
+        return self.free | self.attributes
+
+    def add(self, statements: Iterable[ast.stmt]) -> None:
+        """Read statements in the order in which they run."""
+        for statement in statements:
+            match statement:
+                case ast.For(target=target, iter=values, body=body, orelse=after):
+                    self._use(values)
+                    self._use(target)
+                    self.add([*body, *after])
+                case (
+                    ast.While(test=test, body=body, orelse=after)
+                    | ast.If(test=test, body=body, orelse=after)
+                ):
+                    self._use(test)
+                    self.add([*body, *after])
+                case ast.With(items=items, body=body):
+                    for item in items:
+                        self._use(item)
+                    self.add(body)
+                case ast.Try(body=body, handlers=handlers, orelse=after, finalbody=last):
+                    self.add([*body, *after, *last])
+                    for handler in handlers:
+                        self.add(handler.body)
+                case ast.AugAssign(target=ast.Name(id=name)):
+                    self._uses_name(name)
+                    self._use(statement)
+                case _:
+                    self._use(statement)
+
+    def _use(self, node: ast.AST) -> None:
+        bound = set()
+        for part in ast.walk(node):
+            match part:
+                case ast.Name(id=name, ctx=ast.Load()):
+                    self._uses_name(name)
+                case ast.Name(id=name) | ast.arg(arg=name):
+                    bound.add(name)
+                case ast.Attribute(attr=name) if not name.startswith("__"):
+                    self.attributes.add(name)
+            match part:
+                case ast.Call(func=ast.Name(id=name)) | ast.Call(func=ast.Attribute(attr=name)):
+                    self.calls.add(name)
+        self.binds |= bound
+
+    def _uses_name(self, name: str) -> None:
+        if name not in self.binds:
+            self.free.add(name)
+
+    def add_body(self, made: ast.FunctionDef | ast.ClassDef) -> None:
+        """Read a function or class: what it takes from the notebook, by whatever name."""
+        body = _Text()
+        if isinstance(made, ast.FunctionDef):
+            body.binds |= {part.arg for part in ast.walk(made.args) if isinstance(part, ast.arg)}
+        for part in made.body:
+            if isinstance(part, ast.FunctionDef):
+                body.add_body(part)
+            else:
+                body.add([part])
+        bases = made.bases if isinstance(made, ast.ClassDef) else []
+        for base in bases:
+            body._use(base)
+        self.free |= body.free
+        self.attributes |= body.attributes
+        self.calls |= body.calls
+
+
+@dataclass(frozen=True)
+class TrainingCells:
+    """Cells that train a model, in order; the last one holds the training."""
+
+    cells: tuple[int, ...]
+    variables: tuple[str, ...]
+    """Names that hold the model."""
+
+    @property
+    def cell(self) -> int:
+        """The one that trains."""
+        return self.cells[-1]
+
+
+class NotebookText:
+    """What the cells of a notebook say.
+
+    Args:
+        sources: Python of the cells that ran, by number.
+    """
+
+    def __init__(self, sources: Mapping[int, str]) -> None:
+        self._runs: dict[int, _Text] = {}
+        self._bodies: dict[str, _Text] = {}
+        self._classes: set[str] = set()
+        for cell, source in sorted(sources.items()):
+            self._read(cell, source)
+
+    def trainings(
+        self, patterns: Sequence[str], models: Mapping[str, Sequence[int]]
+    ) -> list[TrainingCells]:
+        """Return the cells that train a model of a kind, in order.
+
+        Args:
+            patterns: names of its classes or factories, `*LeNet*`; upper and lower case are alike.
+            models: names that hold such a model, and the cells after which they do.
+        """
+        found = []
+        for cell, text in self._runs.items():
+            reach = self._reach(text)
+            if not _trains(reach):
+                continue
+            cells, names = self._needed(cell, reach)
+            own = {n for n, held in models.items() if n in reach.free and min(held) <= cell}
+            if own or any(is_model_name(name, patterns) for name in names):
+                made = {name for c in cells for name in self._model_names(c, patterns)}
+                found.append(TrainingCells(tuple(cells), tuple(sorted(own | made))))
+        return found
+
+    def _read(self, cell: int, source: str) -> None:
+        try:
+            with warnings.catch_warnings():  # "\d" in a student's string is no matter of ours
+                warnings.simplefilter("ignore")
+                tree = ast.parse(source)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return
+        runs = _Text()
+        for statement in tree.body:
+            match statement:
+                case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                    self._bodies.setdefault(name, _Text()).add_body(statement)
+                    self._classes |= {name} if isinstance(statement, ast.ClassDef) else set()
+                    for part in statement.body if isinstance(statement, ast.ClassDef) else []:
+                        if isinstance(part, ast.FunctionDef) and not part.name.startswith("__"):
+                            self._bodies.setdefault(part.name, _Text()).add_body(part)
+                case ast.Import() | ast.ImportFrom():
+                    pass
+                case _:
+                    runs.add([statement])
+        self._runs[cell] = runs
+
+    def _reach(self, text: _Text, *, beside: Iterable[str] = ()) -> _Text:
+        """Add what the functions and classes say that a text uses, all but some."""
+        found = _Text(set(text.free), set(text.attributes), set(text.calls))
+        pending = text.mentions
+        known = set(pending)
+        pending -= set(beside)
+        while pending:
+            body = self._bodies.get(pending.pop())
+            if body is not None:
+                pending |= body.mentions - known - set(beside)
+                known |= body.mentions
+                found.free |= body.free
+                found.attributes |= body.attributes
+                found.calls |= body.calls
+        return found
+
+    def _needed(self, cell: int, reach: _Text) -> tuple[list[int], set[str]]:
+        """Return the cells that bind what a cell uses, and that cell; and the names in them all."""
+        cells, wanted, names = [cell], set(reach.free), reach.mentions
+        for earlier in sorted((c for c in self._runs if c < cell), reverse=True):
+            text = self._runs[earlier]
+            reached = self._reach(text)
+            # to make a trainer is not to train
+            does = self._reach(text, beside=self._classes)
+            if text.binds & wanted and not _trains(does):
+                cells.append(earlier)
+                wanted |= reached.free
+                names |= reached.mentions
+        # `model.apply(init)` binds nothing, and yet the model is another one afterwards
+        bound = {name for c in cells for name in self._runs[c].binds}
+        first = min(cells)
+        for other, text in self._runs.items():
+            touches = any(name.startswith(("apply", "init")) for name in text.calls)
+            if first < other < cell and touches and text.free & bound and other not in cells:
+                cells.append(other)
+        return sorted(cells), names
+
+    def _model_names(self, cell: int, patterns: Sequence[str]) -> Iterable[str]:
+        text = self._runs[cell]
+        return text.binds if any(is_model_name(n, patterns) for n in text.mentions) else ()
+
+
+def _trains(text: _Text) -> bool:
+    return any(fnmatchcase(name, pattern) for name in text.calls for pattern in _TRAINS)
+
+
+def is_model_name(name: str, patterns: Sequence[str]) -> bool:
+    """Say whether a class or factory of this name makes a model of the kind."""
+    low = name.lower()
+    return "block" not in low and any(fnmatchcase(low, p.lower()) for p in patterns)

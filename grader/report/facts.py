@@ -1,0 +1,32 @@
+"""What a run used, named for people: device, isolation, data, and whatever else is known.
+
+Here: names and the one sentence a reader must not miss. Not here: where facts come from
+(`Plan.facts`, the grading).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+# in the order of the pages; a fact that is not listed follows under its own name
+_NAMES = {
+    "device": "device",
+    "devices": "devices",
+    "isolation": "isolation",
+    "walls": "walls",
+    "data": "images",
+    "seed": "seed",
+    "grader": "grader version",
+}
+
+
+def named(facts: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return every fact with a name for people, the known ones first."""
+    known = [(name, facts[fact]) for fact, name in _NAMES.items() if facts.get(fact)]
+    others = sorted(fact for fact in facts if fact not in _NAMES)
+    return [*known, *((fact.replace("_", " "), facts[fact]) for fact in others)]
+
+
+def drawn_images(facts: Mapping[str, str]) -> bool:
+    """Say whether drawn images stood in for Fashion-MNIST."""
+    return "stand-in" in facts.get("data", "")

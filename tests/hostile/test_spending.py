@@ -1,0 +1,10 @@
+"""Bombs, loops and floods: a submission that spends without end pays for it alone."""
+
+import pytest
+
+pytestmark = pytest.mark.xdist_group("warm")
+ATTACKS = "spending"
+
+
+def test_whoever_spends_without_end_pays_alone(survives, case):
+    survives(case)

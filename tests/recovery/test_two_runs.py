@@ -1,0 +1,32 @@
+"""Two runs into one out folder: the second is told, at once, and changes nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from grader.errors import UsageError
+from grader.running import claimed
+
+
+def test_the_second_run_is_told_who_has_the_folder(students, waiting, everybody):
+    first = students.grade("shared")
+    waiting(lambda: first.graded >= 1)
+    second = students.grade("shared")
+    assert second.process.wait() == 2
+    assert first.end() == 0
+    second.end()
+    assert second.said.startswith("another `grader grade` is at work in shared; wait for its end")
+    assert students.stored("shared") == everybody()
+
+
+def test_a_folder_is_free_again_when_the_run_has_ended(tmp_path):
+    out = tmp_path / "new" / "out"
+    for _ in range(2):
+        with claimed(out), claimed(out / "another"), pytest.raises(UsageError, match="wait for"):
+            claimed(out).__enter__()
+
+
+def test_a_folder_that_cannot_be_made_is_the_gradebooks_to_tell(tmp_path):
+    (tmp_path / "file").touch()
+    with claimed(tmp_path / "file" / "out"):
+        pass

@@ -1,0 +1,98 @@
+"""A training cell is run again: whatever it does, it is the learner that is trained."""
+
+from __future__ import annotations
+
+import torch
+
+from exercises.cnn.training_notebooks import BOOK, IMPORTS, LOOP, changed
+from grader.checks.training import ModelKind, complaint_of, evidence_of
+from grader.kernel.recorder import Recorder
+from grader.kernel.rehearsal import Rehearsal
+
+LENET = """
+class LeNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(784, 10)
+"""
+
+
+def test_the_namespace_is_as_it_was_afterwards(notebook):
+    student = notebook("model = LeNet()\nmodel(torch.zeros(2, 784))\nkept = 7", LOOP_OF_ITS_OWN)
+    before = [(c.name, c.kind) for c in student.values()]
+    evidence_of(student, ModelKind("LeNet", lambda shapes: False))
+    assert [(c.name, c.kind) for c in student.values()] == before
+    again = student.call("LeNet").value
+    assert again(torch.zeros(2, 784)).shape == (2, 10)
+
+
+LOOP_OF_ITS_OWN = LOOP.replace("MAKE", "LeNet()").replace("DATA", "d2l.FashionMNIST(64)")
+
+
+def test_a_model_of_any_name_is_replaced_where_its_class_is_known(evidence):
+    cell = LOOP.replace("model", "mein_netz")
+    assert complaint_of(evidence(cell)) == ""
+
+
+def test_a_factory_is_replaced_as_well(evidence):
+    factory = "def lenet():\n    return nn.Sequential(nn.Flatten(), nn.Linear(784, 10))"
+    cell = LOOP.replace("MAKE", "lenet()")
+    assert complaint_of(evidence(cell, definition=factory)) == ""
+
+
+def test_a_model_that_cannot_be_made_is_charged_elsewhere(evidence):
+    broken = """
+class LeNet(d2l.Classifier):
+    def __init__(self, lr=0.1):
+        super().__init__()
+        self.save_hyperparameters()
+        self.net = nn.Sequential(nn.Conv2d(1))
+"""
+    assert complaint_of(evidence(BOOK, definition=broken)) == ""
+
+
+SHARES = """
+class LeNet(nn.Module):
+    def __init__(self, lr=0.1):
+        super().__init__()
+        self.fc = nn.Linear(784, 10)
+    def forward(self, x):
+        return F.log_softmax(self.fc(x.flatten(1)), dim=1)
+"""
+
+
+def test_a_model_that_ends_with_log_shares_is_trained_with_their_likelihood(evidence):
+    loop = changed(("loss(model(X), y)", "F.nll_loss(model(X), y)"))
+    assert complaint_of(evidence(loop, definition=SHARES)) == ""
+
+
+def test_a_softmax_in_the_model_is_charged_there_and_not_in_the_training(evidence):
+    assert complaint_of(evidence(LOOP, definition=SHARES.replace("log_softmax", "softmax"))) == ""
+
+
+def test_an_endless_loop_comes_to_an_end():
+    endless = """
+model = LeNet()
+x = torch.rand(8, 1, 28, 28)
+while True:
+    model(x).sum().backward()
+"""
+    recorder = Recorder({})
+    for cell, source in enumerate((IMPORTS + LENET, endless)):
+        recorder.begin(cell, source)
+    exec(IMPORTS + LENET, recorder.namespace)
+    recorder.end()
+    found = Rehearsal(recorder, ["*lenet*"], ["model"], steps=5, tail="logits").run([1])
+    assert found["raised"] == ""
+    assert found["models"][0]["steps"] == 21
+
+
+def test_a_cell_that_raises_says_what(evidence):
+    found = evidence("model = LeNet()\nmodel.train_it()")
+    assert "AttributeError" in complaint_of(found)
+
+
+def test_of_several_trainings_the_best_counts(evidence):
+    found = evidence(changed(("        optimizer.step()\n", "")), LOOP)
+    assert complaint_of(found) == ""
+    assert found.cell == 3

@@ -1,0 +1,49 @@
+"""Images that were given are recognised, whatever was done to them on the way."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grader.checks.training_images import HELD_OUT, TEST, TRAIN, clothes, recognise
+
+SEED = 20_240
+
+
+@given(
+    st.lists(st.integers(0, 3_999), min_size=1, max_size=8),
+    st.floats(0.1, 5),
+    st.floats(-2, 2),
+    st.booleans(),
+)
+def test_a_normalised_or_mirrored_image_is_known_with_its_label(places, scale, shift, mirrored):
+    images, labels = clothes(SEED, TRAIN)
+    x = images[places] * scale + shift
+    found = recognise(x.flip(-1) if mirrored else x, SEED)
+    assert torch.equal(found.labels, labels[places])
+    assert bool(found.of_train.all())
+    assert found.contrast(x, SEED) == pytest.approx((scale, shift), abs=1e-3)
+
+
+def test_images_for_validation_are_told_from_those_for_training():
+    found = recognise(clothes(SEED, TEST)[0][:50], SEED)
+    assert bool(found.of_test.all())
+    assert not bool(found.of_train.any())
+
+
+def test_nobody_was_given_the_held_out_images():
+    found = recognise(clothes(SEED, HELD_OUT)[0], SEED)
+    assert not bool((found.of_train | found.of_test).any())
+
+
+def test_noise_is_no_known_image():
+    found = recognise(torch.rand(20, 1, 28, 28), SEED)
+    assert not bool((found.of_train | found.of_test).any())
+
+
+def test_these_are_the_images_of_the_library(notebook):
+    student = notebook("X = d2l.FashionMNIST().train.data[:10].float()[:, None]")
+    (entry,) = student.values("X")
+    assert bool(recognise(entry.value, SEED).of_train.all())
