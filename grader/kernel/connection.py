@@ -11,6 +11,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -119,6 +120,9 @@ class Process(Protocol):
     def signal(self, number: int) -> None:
         """Send a signal to the kernel."""
 
+    def end_descendants(self) -> bool:
+        """End what the kernel has started; False where that is much, or has no end."""
+
 
 @dataclass
 class SocketConnection:
@@ -169,11 +173,13 @@ class SocketConnection:
     ) -> None:
         self.process.signal(signal.SIGINT)
         try:
-            self._receive(number, time.monotonic() + _GRACE_S, call, decode)
-        except (StudentRaised, GpuOutOfMemory):
-            return
+            with suppress(StudentRaised, GpuOutOfMemory):
+                self._receive(number, time.monotonic() + _GRACE_S, call, decode)
         except (_Late, wire.WireError, EOFError, OSError):
             self._end(call, "it did not stop when a call took too long")
+        else:
+            if not self.process.end_descendants():
+                self._end(call, "a call that took too long left processes without end")
 
     def _end(self, call: str, reason: str) -> KernelDied | OutOfMemory | CallTimedOut:
         # the watchdog says why before it kills, so this is known by now

@@ -234,7 +234,12 @@ class _CellRunner(NotebookClient):
             return CellRun(index, "died", time.perf_counter() - started, message)
         finally:
             watch()
-        return self._ended(index, time.perf_counter() - started)
+        run = self._ended(index, time.perf_counter() - started)
+        if (self._late or self._flooded) and not self._provisioner.end_descendants():
+            self._provisioner.kill_now()
+            message = f"{run.error}, and left processes without end"
+            return CellRun(index, "died", run.seconds, message)
+        return run
 
     @property
     def _took_longer(self) -> str:

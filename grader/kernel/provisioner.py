@@ -21,6 +21,7 @@ from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 
 from grader.devices import Gpu
 from grader.errors import KernelLost
+from grader.kernel.process_tree import end_descendants
 from grader.kernel.processes import ColdProcess, KernelProcess, WarmParent, remove_folder
 from grader.kernel.watchdog import Watchdog
 from grader.records import Limits
@@ -33,6 +34,7 @@ SPEC = KernelSpec(
 """The one kernel there is, whatever kernelspec a notebook names."""
 _PORTS = ("shell", "iopub", "stdin", "hb", "control")
 _START_S = 60.0
+_MOST_DESCENDANTS = 8  # an interrupted cell or call may leave so many, to be ended one by one
 
 
 class SandboxProvisioner(KernelProvisionerBase):
@@ -177,6 +179,10 @@ class SandboxProvisioner(KernelProvisionerBase):
         """Send a signal to the kernel, at once."""
         if self.process is not None:
             self.process.signal(number)
+
+    def end_descendants(self) -> bool:
+        """End what the kernel has started; False where that is much, or has no end."""
+        return self.process is None or end_descendants(self.process.pid, _MOST_DESCENDANTS)
 
     def kill_now(self) -> None:
         """End the kernel's processes; its folder stays until `close`."""

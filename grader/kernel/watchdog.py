@@ -17,9 +17,9 @@ import select
 import signal
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
 
+from grader.kernel.process_tree import tree_of
 from grader.kernel.processes import KernelProcess
 from grader.records import Limits
 
@@ -82,7 +82,7 @@ class Watchdog:
         wait_s = _EVERY_S
         while not select.select(ends, [], [], wait_s)[0]:
             started = time.monotonic()
-            tree = _tree(self._process.pid)
+            tree = tree_of(self._process.pid)
             self._look_at_memory(tree)
             if len(tree) > self._limits.processes and not self.ended_for:
                 self.ended_for = f"started more than {self._limits.processes} processes"
@@ -117,24 +117,6 @@ class Watchdog:
                     f"wrote more than {limits.scratch_bytes >> 20} MiB, "
                     f"or more than {limits.scratch_files} files"
                 )
-
-
-def _tree(pid: int) -> list[int]:
-    """Return a process and all it started; orphans belong to it too, it is their pid 1."""
-    found, pending = [], [pid]
-    while pending:
-        parent = pending.pop()
-        found.append(parent)
-        # threads and processes end while they are looked at: what is gone has no children here
-        try:
-            threads = os.listdir(f"/proc/{parent}/task")
-        except OSError:
-            continue
-        for thread in threads:
-            with suppress(OSError):
-                children = Path(f"/proc/{parent}/task/{thread}/children")
-                pending += map(int, children.read_text(encoding="ascii").split())
-    return found
 
 
 def _in_memory_files(tree: list[int]) -> int:

@@ -18,6 +18,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from typing import Any, NoReturn
 
 import ipykernel.debugger
@@ -40,6 +41,7 @@ from grader.sandbox.policy import Wall
 _READY, _QUESTIONS, _FIRST_LISTENER = 3, 4, 5
 _PORTS = ("shell", "iopub", "stdin", "hb", "control")
 _DESCRIPTORS_KEPT_AT = 200
+_MOST_CAUSES = 20
 
 _guest: guest.Guest
 
@@ -324,7 +326,21 @@ def _prepare_shell(shell: Any, order: messages.Fork) -> None:
     shell.enable_matplotlib("inline")
     captured = recorder.Recorder(shell.user_ns)
     recorder.attach(shell, captured)
+    shell.events.register("post_run_cell", _let_go_of_error)
     _guest = guest.Guest(captured)
+
+
+def _let_go_of_error(result: Any) -> None:
+    """Empty the frames of an error that has been shown: what they hold would count until the end.
+
+    A shell keeps its last error for a debugger, and with it a gigabyte that was being printed.
+    """
+    error = result.error_in_exec
+    for _ in range(_MOST_CAUSES):
+        if error is None:
+            return
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 def _print_to_descriptors() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 import grader
 from grader.grading import Grader
-from grader.kernel.watchdog import _tree
+from grader.kernel.process_tree import tree_of
 from grader.plan import Plan
 from grader.records import Submission, SubmissionResult
 from grader.verdict import Status, Verdict
@@ -152,7 +152,7 @@ def survives(
     victim.write_text("whole")
     for path in (victim, tmp_path, tmp_path.parent):
         path.chmod(path.stat().st_mode | 0o777)
-    processes = set(_tree(warm._process.pid))
+    processes = set(tree_of(warm._process.pid))
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(tmp_path / "socket"))
         server.listen()
@@ -173,7 +173,7 @@ def survives(
             assert _honest(grader_beside) == undisturbed
             assert victim.read_text() == "whole"
             assert {path.name for path in tmp_path.iterdir()} == {"gradebook.sqlite", "socket"}
-            assert set(_tree(warm._process.pid)) == processes
+            assert set(tree_of(warm._process.pid)) == processes
             assert not list(warm.scratch.glob("k*"))
 
         yield survive

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import grader
-from grader.kernel.watchdog import _tree
+from grader.kernel.process_tree import tree_of
 from grader.sandbox import policy
 
 pytestmark = pytest.mark.xdist_group("warm")
@@ -296,7 +296,7 @@ def test_a_fork_bomb_ends_at_its_limit_and_is_cleared_away(run, values):
         """,
     )
     assert 0 < values(notebook)["n"] < 24
-    tree = _tree(notebook._kernel._provisioner.process.pid)
+    tree = tree_of(notebook._kernel._provisioner.process.pid)
     notebook.close()
     assert not [pid for pid in tree if Path(f"/proc/{pid}").exists()]
 
@@ -329,7 +329,7 @@ def test_a_daemon_that_hides_is_dead_after_the_kernel(run):
         time.sleep(0.2)
         """
     )
-    tree = _tree(notebook._kernel._provisioner.process.pid)
+    tree = tree_of(notebook._kernel._provisioner.process.pid)
     assert len(tree) >= 2
     notebook.close()
     assert not [pid for pid in tree if Path(f"/proc/{pid}").exists()]

@@ -29,11 +29,15 @@ class FakeProcess:
         self.out_of_memory = self.out_of_time = 0
         self.ended_for = ""
         self.on_interrupt: Callable[[], None] = lambda: None
+        self.leaves_a_bomb = False
 
     def signal(self, number: int) -> None:
         self.signals.append(number)
         if number == signal.SIGINT:
             self.on_interrupt()
+
+    def end_descendants(self) -> bool:
+        return not self.leaves_a_bomb
 
     def die(self) -> None:
         os.write(self._end, b"x")
@@ -127,6 +131,17 @@ def test_a_call_that_can_be_interrupted_costs_itself_only(asked, pair, process):
     assert not connection.lost
     pair[1].sendall(reply(7))
     assert ask(connection) == 7
+
+
+def test_a_call_that_was_interrupted_and_left_a_bomb_costs_the_kernel(asked, pair, process):
+    connection = asked()
+    interrupted = reply(failure=wire.Failure("KeyboardInterrupt", ""))
+    process.on_interrupt = lambda: pair[1].sendall(interrupted)
+    process.leaves_a_bomb = True
+    with pytest.raises(CallTimedOut):
+        ask(connection)
+    assert "left processes" in connection.lost
+    assert process.signals == [signal.SIGINT, signal.SIGKILL]
 
 
 def test_an_answer_that_drips_is_late(asked, pair, process):

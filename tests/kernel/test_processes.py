@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
+from grader.kernel.process_tree import end_descendants, tree_of
 from grader.kernel.processes import _exists, remove_folder
-from grader.kernel.watchdog import _proportional, _resident, _tree
+from grader.kernel.watchdog import _proportional, _resident
 
 
 def test_a_user_id_is_taken_only_where_it_exists():
@@ -20,13 +25,46 @@ def test_the_memory_of_a_process_that_is_gone_is_nothing():
 
 
 def test_a_process_belongs_to_its_own_tree_and_uses_memory():
-    assert os.getpid() in _tree(os.getpid())
+    assert os.getpid() in tree_of(os.getpid())
     assert 0 < _proportional(os.getpid()) <= _resident(os.getpid()) * 1.1
 
 
 def test_a_process_that_ends_while_its_tree_is_looked_at_is_left_out(monkeypatch):
     monkeypatch.setattr(os, "listdir", lambda _: ["1", "2"])
-    assert _tree(2**22 + 1) == [2**22 + 1]
+    assert tree_of(2**22 + 1) == [2**22 + 1]
+
+
+@pytest.fixture
+def parent_of_three():
+    """A process that has started three, of which one has ended and is not taken notice of."""
+    code = (
+        "import subprocess, time\n"
+        "for what in ('true', 'sleep 100', 'sleep 100'):\n"
+        "    subprocess.Popen(['sh', '-c', what])\n"
+        "print(flush=True)\n"
+        "time.sleep(100)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout.readline()
+        yield parent
+        end_descendants(parent.pid, 100)
+        parent.kill()
+
+
+def test_what_a_process_has_started_is_ended_and_it_is_not(parent_of_three):
+    assert end_descendants(parent_of_three.pid, 8)
+    assert parent_of_three.poll() is None
+    assert end_descendants(parent_of_three.pid, 0), "what has ended counts no more"
+
+
+def test_a_process_that_has_started_too_much_is_left_to_be_ended_itself(parent_of_three):
+    before = tree_of(parent_of_three.pid)
+    assert not end_descendants(parent_of_three.pid, 1)
+    assert set(tree_of(parent_of_three.pid)) == set(before)
+
+
+def test_a_process_that_is_gone_has_nothing_left_to_end():
+    assert end_descendants(2**22 + 1, 0)
 
 
 def test_a_folder_is_removed_whatever_rights_lie_in_it_and_nothing_around_it_changes(tmp_path):

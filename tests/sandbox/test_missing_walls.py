@@ -10,8 +10,9 @@ import pytest
 
 from grader.errors import SandboxUnavailable
 from grader.kernel.execution import run_notebook
+from grader.kernel.process_tree import tree_of
 from grader.kernel.processes import WarmParent
-from grader.kernel.watchdog import _tree, folder_size
+from grader.kernel.watchdog import folder_size
 from grader.sandbox import linux, policy
 from grader.sandbox.policy import PROMISES, Wall, broken_promises
 
@@ -76,7 +77,7 @@ def test_what_one_wall_does_not_hold_another_does(without, walls):
     through, parent = without(*walls)
     assert through == []
     assert parent.standing.isdisjoint(walls)
-    started = set(_tree(parent._process.pid))
+    started = set(tree_of(parent._process.pid))
     assert len(started) <= 2, "the process that hid itself is still there"
 
 

@@ -12,9 +12,9 @@ import pytest
 
 from grader.errors import CallTimedOut, KernelDied, KernelLost, OutOfMemory, StudentRaised
 from grader.kernel.execution import run_notebook
+from grader.kernel.process_tree import tree_of
 from grader.kernel.processes import WarmParent
 from grader.kernel.student import Student
-from grader.kernel.watchdog import _tree
 
 pytestmark = pytest.mark.xdist_group("warm")
 
@@ -235,7 +235,7 @@ def test_nothing_is_left_of_a_kernel_after_it_was_closed(run, warm):
     notebook = run(
         "import subprocess\np = subprocess.Popen(['sleep', '100'], start_new_session=True)"
     )
-    pids = _tree(notebook._kernel._provisioner.process.pid)
+    pids = tree_of(notebook._kernel._provisioner.process.pid)
     assert len(pids) == 2
     notebook.close()
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)

@@ -42,7 +42,7 @@ from dataclasses import replace
 from grader.kernel.execution import run_notebook
 from grader.kernel.processes import WarmParent
 from grader.kernel.student import Student
-from grader.kernel.watchdog import _tree
+from grader.kernel.process_tree import tree_of
 from grader.records import Cell, Limits
 
 limits = replace(
@@ -55,7 +55,7 @@ try:
     cells = [Cell(i, "code", source) for i, source in enumerate(json.loads(sys.argv[2]))]
     notebook = run_notebook(cells, parent, limits, seed=1)
     found = {e.name: e.value for e in Student(notebook.connection, {}).values()}
-    tree = _tree(notebook._kernel._provisioner.process.pid)
+    tree = tree_of(notebook._kernel._provisioner.process.pid)
     notebook.close()
     print(json.dumps({
         "uid": os.getuid(), "missing": missing, "found": found,
