@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 import traceback
+from pathlib import Path
 from typing import Any, NoReturn
 
 import ipykernel.debugger
@@ -138,12 +139,14 @@ def _lock_up(
 ) -> None:
     work = f"{folder}/home"
     shared: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
     if Wall.ROOT not in missing:
-        shared = policy.shared_folders(settings.read, settings.shown)
+        paths = (*settings.read, *settings.shown)
+        shared = policy.shared_folders(paths, layered=Wall.QUOTA not in missing)
     if Wall.QUOTA not in missing:
         linux.unshare(linux.NEWNS)
         linux.make_mounts_private()
-        _mount_scratch(order, folder, shared)
+        _mount_scratch(order, folder, shared, paths)
         with contextlib.suppress(OSError):
             linux.mount_proc()
         for node in settings.gpus:
@@ -191,10 +194,13 @@ def _lock_up(
         syscalls.install(pretend_metadata=Wall.ROOT in missing, allowed=allowed)
 
 
-def _mount_scratch(order: messages.Fork, folder: str, shared: tuple[str, ...]) -> None:
+def _mount_scratch(
+    order: messages.Fork, folder: str, shared: tuple[str, ...], paths: tuple[str, ...]
+) -> None:
     """Mount one small file system, and show parts of it wherever files may be written.
 
-    One for all: a quota for each would be as many times the quota.
+    One for all: a quota for each would be as many times the quota. What may be read and lies in
+    such a place is shown in it again.
     """
     linux.mount_tmpfs(folder, order.limits.scratch_bytes, order.limits.scratch_files, "711")
     home = f"{folder}/home"
@@ -205,7 +211,14 @@ def _mount_scratch(order: messages.Fork, folder: str, shared: tuple[str, ...]) -
         part = f"{folder}/{place.strip('/').replace('/', '-')}"
         os.mkdir(part)
         os.chmod(part, 0o1777)
+        covered = [path for path in paths if Path(path).is_relative_to(place)]
+        held = [(path, os.open(path, os.O_PATH)) for path in covered if os.path.exists(path)]
         linux.mount(part, place, flags=linux.BIND)
+        mask = os.umask(0o022)  # the folders on the way are for everybody
+        for path, descriptor in held:
+            linux.bind(f"/proc/self/fd/{descriptor}", path, read_only=True)
+            os.close(descriptor)
+        os.umask(mask)
 
 
 def _readable(settings: messages.Start) -> list[str]:

@@ -134,16 +134,21 @@ def libraries() -> Libraries:
     return Libraries(tuple(read), tuple(hidden), (*kept, str(GUEST_LIBRARY)))
 
 
-def shared_folders(read: list[str], shown: list[str]) -> tuple[str, ...]:
+def shared_folders(paths: Iterable[str], *, layered: bool) -> tuple[str, ...]:
     """Return the shared folders a kernel gets for itself.
 
-    One that holds a library (a virtual environment below `/tmp`) stays as it is, read-only.
+    Args:
+        paths: what it may read.
+        layered: whether what lies in such a folder (a virtual environment below `/tmp`) can be
+            shown again in the kernel's own; otherwise that folder stays as it is, read-only.
     """
-    return tuple(
+    in_the_way = {
         folder
         for folder in SHARED_FOLDERS
-        if not any(Path(path).is_relative_to(folder) for path in (*read, *shown))
-    )
+        for path in map(Path, paths)
+        if path.is_relative_to(folder) and (path == Path(folder) or not layered)
+    }
+    return tuple(folder for folder in SHARED_FOLDERS if folder not in in_the_way)
 
 
 def environment(scratch: str) -> dict[str, str]:

@@ -123,7 +123,8 @@ def _private_tree(settings: messages.Start) -> None:
         linux.bind(device, root + device, read_only=False)
     for name, target in (("fd", "fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
         os.symlink(f"/proc/self/{target}", f"{root}/dev/{name}")
-    for folder in policy.shared_folders(settings.read, settings.shown):
+    shared = policy.shared_folders((*settings.read, *settings.shown), layered=False)
+    for folder in shared:
         os.makedirs(root + folder, exist_ok=True)
         linux.mount_tmpfs(root + folder, 64 << 20, 10_000, "1777")
     linux.bind(settings.scratch, root + policy.SCRATCH_INSIDE, read_only=False)
@@ -141,7 +142,6 @@ def _private_tree(settings: messages.Start) -> None:
     linux.pivot_root(root)
     linux.set_read_only("/", devices=True)
     # scratch is written to, and /proc holds the uid map of every kernel
-    shared = policy.shared_folders(settings.read, settings.shown)
     for path in (policy.SCRATCH_INSIDE, *shared, "/proc"):
         with contextlib.suppress(OSError):
             linux.set_writable(path)

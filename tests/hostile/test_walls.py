@@ -15,8 +15,8 @@ from grader.sandbox import policy
 pytestmark = pytest.mark.xdist_group("warm")
 
 CHECKOUT = Path(grader.__file__).resolve().parent.parent
-# a shared folder that the checkout itself lies in is not given to notebooks
-SCRATCH = [".", *(f for f in policy.SHARED_FOLDERS if not CHECKOUT.is_relative_to(f))]
+LIBRARIES = [policy.GUEST_LIBRARY, *map(Path, policy.libraries().read)]
+SCRATCH = [".", *policy.SHARED_FOLDERS]
 
 
 # ------------------------------------------------------------------------------------- files
@@ -52,9 +52,15 @@ def test_the_list_of_accounts_is_not_this_machines(attack):
     )
 
 
-@pytest.mark.parametrize("folder", ["/", "/home", "/root", "/proc", "/scratch", str(CHECKOUT)])
+@pytest.mark.parametrize("folder", ["/", "/home", "/root", "/proc", "/scratch"])
 def test_a_folder_outside_cannot_be_listed(attack, folder):
     assert attack(f"import os; return os.listdir({folder!r})").startswith("refused")
+
+
+def test_of_the_checkout_at_most_the_way_to_the_libraries_is_seen(attack):
+    seen = attack(f"import os; return os.listdir({str(CHECKOUT)!r})")
+    way = {path.relative_to(CHECKOUT).parts[0] for path in LIBRARIES if CHECKOUT in path.parents}
+    assert seen.startswith("refused") or set(eval(seen)) <= way
 
 
 def test_a_file_of_the_grader_is_not_even_there(attack):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -240,6 +241,32 @@ def test_nothing_is_left_of_a_kernel_after_it_was_closed(run, warm):
     notebook.close()
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
     assert not list(warm.scratch.glob("k*"))
+
+
+def test_a_library_below_a_shared_folder_is_seen_and_the_folder_can_be_written(
+    small_limits, cells, values
+):
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        (Path(folder) / "deep").mkdir()
+        (Path(folder) / "deep/images").write_text("whole")
+        Path(folder).chmod(0o755)
+        parent = WarmParent(data=Path(folder) / "deep")
+        try:
+            notebook = run_notebook(
+                cells(
+                    f"seen = open('{folder}/deep/images').read()",
+                    "open('/tmp/mine', 'w').write('x'); mine = open('/tmp/mine').read()",
+                    f"open('{folder}/deep/images', 'w')",
+                    f"open('{folder}/deep/more', 'w')",
+                ),
+                parent, small_limits, seed=1,
+            )  # fmt: skip
+            assert statuses(notebook) == ["ok", "ok", "raised", "raised"]
+            assert values(notebook) == {"seen": "whole", "mine": "x"}
+            notebook.close()
+        finally:
+            parent.close()
+        assert [path.name for path in Path(folder).rglob("*")] == ["deep", "images"]
 
 
 def test_a_warm_parent_that_dies_is_noticed_and_leaves_nothing(small_limits, cells):
