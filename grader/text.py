@@ -28,15 +28,14 @@ def clean(text: str) -> str:
 
 
 def one_line(text: str, *, limit: int = 500) -> str:
-    """Put text on one line, blanks single, at most `limit` characters."""
+    """Put text on one line, blanks single, cut after about `limit` characters."""
     return clip(" ".join(clean(text).split()), limit=limit)
 
 
 def clip(text: str, *, limit: int) -> str:
-    """Cut text after `limit` characters and say how much is left out."""
-    if len(text) <= limit:
-        return text
-    return f"{text[:limit]} ... ({len(text) - limit:,} more characters)"
+    """Cut text after `limit` characters and say how much is left out, where that is shorter."""
+    cut = f"{text[:limit]} ... ({len(text) - limit:,} more characters)"
+    return cut if len(cut) < len(text) else text
 
 
 def name(text: str) -> str:

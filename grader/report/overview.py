@@ -184,7 +184,8 @@ def _went_wrong(exercise: ExerciseResult) -> list[tuple[str, bool, str]]:
     if exercise.mistake and failed:
         return [(exercise.mistake.title, True, failed[0].message)]
     if failed and all(check.verdict is Verdict.MISSING for check in failed):
-        return [("not found in the notebook", False, "")]
+        # nobody has to try what is optional
+        return [] if exercise.optional else [("not found in the notebook", False, "")]
     return [
         (f"{one_line(check.claim or check.check, limit=160)} ({said(check.verdict)})", False,
          check.message)

@@ -1,0 +1,90 @@
+"""What the checks cost: processor seconds of a whole assignment, beyond a notebook's own cells.
+
+A right notebook is graded with all exercises, without the trainings, and with no exercise at all;
+grader and kernels are counted. The difference to the last is what the checks cost. Medians.
+
+    python benchmarks/submission.py [--repeats 5] [--notebook submissions/cnn/ada-k/hw2.ipynb]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from grader.grading import Grader
+from grader.kernel.processes import ForkedProcess
+from grader.plan import Plan
+from grader.records import Submission
+from grader.settings import load_assignment
+from grader.submissions import find_submissions
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@contextmanager
+def kernels_counted() -> Iterator[list[float]]:
+    """Note the processor seconds of every kernel that ends, children included."""
+    seconds: list[float] = []
+    close = ForkedProcess.close
+
+    def noted(process: ForkedProcess) -> None:
+        still_there = process.alive >= 0
+        close(process)
+        if still_there and process._exited is not None:
+            seconds.append(process._exited.cpu_s)
+
+    ForkedProcess.close = noted  # type: ignore[method-assign]
+    try:
+        yield seconds
+    finally:
+        ForkedProcess.close = close  # type: ignore[method-assign]
+
+
+def spent(grader: Grader, submission: Submission, *, judge: bool) -> tuple[float, float]:
+    """Processor seconds of the grader and of the kernels for one notebook."""
+    with kernels_counted() as kernels:
+        started = time.process_time()
+        if judge:
+            result = grader.grade(submission)
+            wrong = [e.name for e in result.exercises if e.points != e.max_points]
+            assert not wrong, wrong
+        else:
+            with grader.open(submission):
+                pass
+        return time.process_time() - started, sum(kernels)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument(
+        "--notebook", type=Path, default=ROOT / "submissions" / "cnn" / "ada-k" / "hw2.ipynb"
+    )
+    options = parser.parse_args()
+    (submission,) = find_submissions([options.notebook], assignment="cnn")
+    names = [exercise.name for exercise in load_assignment("cnn").exercises]
+    plain = tuple(name for name in names if not name.endswith("_training"))
+    rows: dict[str, list[tuple[float, float]]] = {}
+    for label, only in (("all exercises", tuple(names)), ("without trainings", plain)):
+        with Grader(Plan("cnn", only=only)) as grader:
+            spent(grader, submission, judge=True)  # what is worked out once for a class
+            for _ in range(options.repeats):
+                rows.setdefault(label, []).append(spent(grader, submission, judge=True))
+                rows.setdefault("own cells", []).append(spent(grader, submission, judge=False))
+    own = statistics.median(map(sum, rows["own cells"]))
+    for label, found in rows.items():
+        ours, theirs = (statistics.median(part) for part in zip(*found, strict=True))
+        total = statistics.median(map(sum, found))
+        print(
+            f"{label:18} {total:6.2f} s   grader {ours:5.2f}   kernels {theirs:5.2f}   "
+            f"beyond own cells {total - own:6.2f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
