@@ -41,8 +41,8 @@ sys.path.insert(0, sys.argv[1])
 from dataclasses import replace
 from grader.kernel.execution import run_notebook
 from grader.kernel.processes import WarmParent
+from grader.kernel.process_tree import end_descendants, tree_of
 from grader.kernel.student import Student
-from grader.kernel.process_tree import tree_of
 from grader.records import Cell, Limits
 
 limits = replace(
@@ -55,11 +55,14 @@ try:
     cells = [Cell(i, "code", source) for i, source in enumerate(json.loads(sys.argv[2]))]
     notebook = run_notebook(cells, parent, limits, seed=1)
     found = {e.name: e.value for e in Student(notebook.connection, {}).values()}
-    tree = tree_of(notebook._kernel._provisioner.process.pid)
+    kernel = notebook._kernel._provisioner
+    tree = tree_of(kernel.process.pid)
+    ended = kernel.end_descendants() and end_descendants(kernel.process.pid, 0)
     notebook.close()
     print(json.dumps({
         "uid": os.getuid(), "missing": missing, "found": found,
         "cells": [[run.status, run.error] for run in notebook.cells],
+        "started": len(tree) - 1, "ended": ended,
         "left": [pid for pid in tree if os.path.exists(f"/proc/{pid}")],
     }))
 finally:
@@ -104,7 +107,7 @@ for pid in pids:
     os.waitpid(pid, 0)
 """,
     "import mmap\nx = mmap.mmap(-1, 8 << 30)\nfor i in range(8 << 10): x.write(bytes(1 << 20))",
-    "after = 1",
+    "after = 1\nimport subprocess\nsubprocess.Popen(['sleep', '100'])",
 ]
 
 
@@ -127,4 +130,5 @@ def test_the_walls_stand_for_an_ordinary_user(tmp_path):
     assert 0 < told["found"]["forks"] < 24
     assert told["cells"][1] == ["died", "needed more than 1024 MiB of memory"]
     assert told["found"]["after"] == 1
+    assert (told["started"], told["ended"]) == (1, True)
     assert not told["left"]
