@@ -54,6 +54,7 @@ _DOCUMENTS = {
     ".gz": "gzip archive",
 }
 _PASSED_OVER = {"__MACOSX", "__pycache__", "node_modules", "site-packages"}
+_MOST_OF_ONE = 50  # notebooks in a student's own zip: each may take minutes of everybody's time
 _NOTHING_INSIDE = "the zip file holds no notebook; ask the student for the .ipynb file."
 
 
@@ -128,9 +129,18 @@ def _stem(file_name: str) -> str:
 def _in_folder(root: Path, assignment: str, seen: set[str]) -> Iterator[_Found]:
     for folder, below, names in os.walk(root):
         below[:] = sorted(filter(_is_searched, below), key=tidy_name)
+        names += [name for name in below if _stands_for_a_notebook(Path(folder, name))]
         for file_name in sorted(filter(_is_searched, names), key=tidy_name):
             path = Path(folder, file_name)
             yield from _file(path, str(path), assignment, seen, root=root)
+
+
+def _stands_for_a_notebook(folder: Path) -> bool:
+    """Say whether a folder is named as a notebook and holds none: somebody handed it in as one."""
+    if not _NOTEBOOK.search(folder.name):
+        return False
+    inside = (name for _, _, names in os.walk(folder) for name in names)
+    return not any(_kind(tidy_name(name)) for name in inside)
 
 
 def _is_searched(name: str) -> bool:
@@ -152,13 +162,17 @@ def _file(
     if kind is None and not asked_for:
         return []
     whole = Path(os.path.abspath(path))
-    if (real := os.path.realpath(whole)) in seen:
-        return []
-    seen.add(real)
     folders = tuple(tidy_name(part) for part in whole.parts[1:-1])
     depth = len(Path(os.path.abspath(root)).parts) - 1 if root else len(folders)
     student = _folder_of_student(folders, assignment, depth)
     one = _Found(shown, folders, name, kind or "document", student)
+    # a link leads to the notebook of another, or out of what was to be searched
+    if root and kind in ("notebook", "archive") and (path.is_symlink() or path.is_dir()):
+        what = "a symbolic link" if path.is_symlink() else "a folder"
+        return [replace(one, kind="notebook", problem=f"it is {what}; hand in the file itself.")]
+    if (real := os.path.realpath(whole)) in seen:
+        return []
+    seen.add(real)
     if kind == "archive":
         return _in_archive(one, whole, assignment, asked_for=asked_for)
     if one.kind == "document":
@@ -219,6 +233,8 @@ def _in_archive(one: _Found, path: Path, assignment: str, *, asked_for: bool) ->
     except SubmissionError as error:
         # a student's own zip has a row of its own; the zip of a whole class is our user's matter
         return [replace(one, kind="notebook" if one.student else "archive", problem=str(error))]
+    if one.student and (too_many := _too_many(found)):
+        return [replace(one, kind="notebook", problem=too_many)]
     if any(inner.kind != "document" or inner.student for inner in found):
         return found
     if one.student:  # a student's own zip: no notebook inside is like handing in a PDF
@@ -260,9 +276,22 @@ def _in_inner_archive(one: _Found, member: Member, budget: Budget, assignment: s
             found = _members(archive, one, assignment, nested=True)
     except SubmissionError as error:
         return [replace(one, kind="notebook", problem=str(error))]
+    if one.student and (too_many := _too_many(found)):
+        return [replace(one, kind="notebook", problem=too_many)]
     if any(inner.kind == "notebook" for inner in found):
         return found
     return [replace(one, kind="document", problem=_NOTHING_INSIDE)]
+
+
+def _too_many(found: Sequence[_Found]) -> str:
+    """Say what is wrong with a student's zip that holds far more than a homework; empty if none."""
+    count = sum(inner.kind == "notebook" for inner in found)
+    if count <= _MOST_OF_ONE:
+        return ""
+    return (
+        f"the zip file holds {count:,} notebooks, and at most {_MOST_OF_ONE} of one student are "
+        "graded; ask the student for this homework alone."
+    )
 
 
 def _read(one: _Found, read: Callable[[], bytes]) -> _Found:

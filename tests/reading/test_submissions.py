@@ -191,6 +191,46 @@ def test_a_zip_inside_an_lms_zip_is_opened_once(tmp_path):
     assert [(one.student, bool(one.problem)) for one in found] == [("kim", False), ("lee", True)]
 
 
+def test_a_students_zip_of_very_many_notebooks_has_one_row(tmp_path):
+    names = [f"{number}/hw.ipynb" for number in range(51)]
+    inner = pack(tmp_path / "cnn" / "kim" / "hw.zip", *names).read_bytes()
+    (kim,) = find_submissions([tmp_path], assignment="cnn")
+    assert (kim.student, kim.cells) == ("kim", ())
+    assert "51 notebooks" in kim.problem
+    path = pack(tmp_path / "lms.zip", "lee_3_4_hw.zip", data=inner)
+    (lee,) = find_submissions([path], assignment="cnn")
+    assert "51 notebooks" in lee.problem
+    whole_class = pack(tmp_path / "class.zip", *(f"s{number}_1_2_hw.ipynb" for number in range(51)))
+    assert len(find_submissions([whole_class], assignment="cnn")) == 51
+
+
+def test_a_link_takes_nothing_from_the_student_it_leads_to(tmp_path):
+    victim, thief = tmp_path / "cnn" / "kim" / "hw.ipynb", tmp_path / "cnn" / "a-thief"
+    for folder in (victim.parent, thief):
+        folder.mkdir(parents=True)
+    victim.write_bytes(BYTES)
+    (thief / "hw.ipynb").symlink_to("../kim/hw.ipynb")
+    (thief / "passwords.ipynb").symlink_to("/etc/passwd")
+    found = find_submissions([tmp_path], assignment="cnn")
+    assert [(one.student, one.problem[:23]) for one in found] == [
+        ("a-thief", "it is a symbolic link; "),
+        ("a-thief", "it is a symbolic link; "),
+        ("kim", ""),
+    ]
+    (named,) = find_submissions([thief / "hw.ipynb"], assignment="cnn")  # by whoever grades
+    assert named.problem == ""
+
+
+def test_a_folder_named_as_a_notebook_has_a_row_unless_a_notebook_is_inside(tmp_path):
+    (tmp_path / "cnn" / "kim" / "hw.ipynb").mkdir(parents=True)
+    inside = tmp_path / "cnn" / "lee" / "hw.ipynb"
+    inside.mkdir(parents=True)
+    (inside / "hw.ipynb").write_bytes(BYTES)
+    kim, lee = find_submissions([tmp_path], assignment="cnn")
+    assert (kim.student, kim.problem) == ("kim", "it is a folder; hand in the file itself.")
+    assert (lee.student, lee.problem) == ("lee", "")
+
+
 def test_zips_of_one_student_each_are_told_apart(tmp_path):
     pack(tmp_path / "kim.zip", "hw2.ipynb")
     pack(tmp_path / "lee.zip", "hw2.ipynb")
