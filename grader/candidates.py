@@ -10,10 +10,12 @@ Here: what the source says and the names say. Not here: judging a candidate (`gr
 from __future__ import annotations
 
 import ast
+import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from IPython.core.inputtransformer2 import TransformerManager
 
@@ -22,7 +24,9 @@ from grader.records import Cell
 from grader.settings import Exercise
 
 MOST_CANDIDATES = 6
-_PLAIN_PYTHON = TransformerManager()  # type: ignore[no-untyped-call]
+# leading blank lines, indents and prompts; each takes one pass
+_PROMPTS: list[Callable[[list[str]], list[str]]] = TransformerManager().cleanup_transforms  # type: ignore[no-untyped-call, assignment]
+_HELP = re.compile(r"[\w.*%]+\?{1,2}")
 _KINDS = {
     "function": ("function",),
     "class": ("class", "function"),  # a factory function is accepted where a class is asked for
@@ -45,11 +49,8 @@ class Source:
 
 def read_source(source: str) -> Source:
     """Read what a cell binds; a cell that is no Python, even without its magics, binds nothing."""
-    try:
-        with warnings.catch_warnings():  # "\d" in a student's string is no matter of ours
-            warnings.simplefilter("ignore")
-            tree = ast.parse(_PLAIN_PYTHON.transform_cell(source))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = _parsed(source) or _parsed(without_magics(source))
+    if tree is None:
         return Source()
     imports: dict[str, str] = {}
     binds: set[str] = set()
@@ -74,9 +75,51 @@ def read_source(source: str) -> Source:
     return Source(imports, frozenset(binds), star, frozenset(mentions))
 
 
+def _parsed(source: str) -> ast.Module | None:
+    try:
+        with warnings.catch_warnings():  # "\d" in a student's string is no matter of ours
+            warnings.simplefilter("ignore")
+            return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def without_magics(source: str) -> str:
+    """Return a cell with `pass` in place of magics, shell commands and questions.
+
+    In one pass, where IPython tokenizes the whole cell once more for every magic of it: 400 lines
+    of `!ls` take it ten seconds, and nobody interrupts this side.
+    """
+    lines = source.splitlines(keepends=True)
+    for strip in _PROMPTS:
+        lines = strip(lines)
+    kept = []
+    goes_on = False
+    for line in lines:
+        text = line.strip()
+        name, sign, value = line.partition("=")
+        # what a cell magic stands above may be Python, and is read as such
+        if goes_on or text.startswith("%%"):
+            kept.append("\n")
+        elif text.startswith(("%", "!", "?")) or _HELP.fullmatch(text):
+            kept.append(line[: len(line) - len(line.lstrip())] + "pass\n")
+        elif sign and value.lstrip().startswith(("!", "%")):
+            kept.append(f"{name}= None\n")
+        else:
+            kept.append(line)
+            continue
+        goes_on = text.endswith("\\")
+    return "".join(kept)
+
+
+@lru_cache(maxsize=2)  # asked for once more for every exercise where names are forbidden
+def _read_cells(cells: tuple[Cell, ...]) -> dict[int, Source]:
+    return {cell.index: read_source(cell.source) for cell in cells if cell.kind == "code"}
+
+
 def own_definitions(catalog: Sequence[Captured], cells: Sequence[Cell]) -> list[Captured]:
     """Leave out of a catalog what only an import bound."""
-    sources = {cell.index: read_source(cell.source) for cell in cells if cell.kind == "code"}
+    sources = _read_cells(tuple(cells))
 
     def is_own(entry: Captured) -> bool:
         source = sources.get(entry.cell)
@@ -121,12 +164,12 @@ def forbidden_names(cell: Cell, forbid: Sequence[str], cells: Sequence[Cell] = (
     """
     if not forbid:
         return []
+    judged = read_source(cell.source)
     aliases: dict[str, str] = {}
-    for one in (*cells, cell):
-        if one.kind == "code":
-            aliases.update(read_source(one.source).imports)
+    for source in (*_read_cells(tuple(cells)).values(), judged):
+        aliases.update(source.imports)
     used = set()
-    for name in read_source(cell.source).mentions:
+    for name in judged.mentions:
         first, dot, rest = name.partition(".")
         used.add(f"{aliases.get(first, first)}{dot}{rest}")
     return [name for name in forbid if name in used]

@@ -13,8 +13,12 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import cached_property
 
 _TRAINS = ("fit", "backward", "train_*", "train")
+# the text comes from the sandbox, and nobody interrupts this side; a homework has a tenth of both
+_MOST_TRAININGS = 100
+_MOST_NAMES = 3_000_000  # read again for what calls what: 2 s
 
 
 @dataclass
@@ -30,6 +34,11 @@ class _Text:
     @property
     def mentions(self) -> set[str]:
         return self.free | self.attributes
+
+    @cached_property
+    def trains(self) -> bool:
+        """Whether it calls what trains; asked when it is complete."""
+        return any(fnmatchcase(name, pattern) for name in self.calls for pattern in _TRAINS)
 
     def add(self, statements: Iterable[ast.stmt]) -> None:
         """Read statements in the order in which they run."""
@@ -121,6 +130,8 @@ class NotebookText:
         self._runs: dict[int, _Text] = {}
         self._bodies: dict[str, _Text] = {}
         self._classes: set[str] = set()
+        self._reached: dict[tuple[int, bool], _Text] = {}
+        self._names_left = _MOST_NAMES
         for cell, source in sorted(sources.items()):
             self._read(cell, source)
 
@@ -133,11 +144,13 @@ class NotebookText:
             patterns: names of its classes or factories, `*LeNet*`; upper and lower case are alike.
             models: names that hold such a model, and the cells after which they do.
         """
-        found = []
+        found: list[TrainingCells] = []
         for cell, text in self._runs.items():
             reach = self._reach(text)
-            if not _trains(reach):
+            if not reach.trains:
                 continue
+            if len(found) >= _MOST_TRAININGS:
+                break
             cells, names = self._needed(cell, reach)
             own = {n for n, held in models.items() if n in reach.free and min(held) <= cell}
             if own or any(is_model_name(name, patterns) for name in names):
@@ -150,8 +163,11 @@ class NotebookText:
             with warnings.catch_warnings():  # "\d" in a student's string is no matter of ours
                 warnings.simplefilter("ignore")
                 tree = ast.parse(source)
+            self._runs[cell] = self._read_statements(tree)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return
+
+    def _read_statements(self, tree: ast.Module) -> _Text:
         runs = _Text()
         for statement in tree.body:
             match statement:
@@ -165,17 +181,25 @@ class NotebookText:
                     pass
                 case _:
                     runs.add([statement])
-        self._runs[cell] = runs
+        return runs
 
-    def _reach(self, text: _Text, *, beside: Iterable[str] = ()) -> _Text:
-        """Add what the functions and classes say that a text uses, all but some."""
+    def _reach(self, text: _Text, *, classes: bool = True) -> _Text:
+        """Add what the functions, and classes if asked for, say that a cell's text uses."""
+        key = id(text), classes
+        if key not in self._reached:
+            self._reached[key] = self._work_out(text, () if classes else self._classes)
+        return self._reached[key]
+
+    def _work_out(self, text: _Text, beside: Iterable[str]) -> _Text:
         found = _Text(set(text.free), set(text.attributes), set(text.calls))
         pending = text.mentions
         known = set(pending)
         pending -= set(beside)
-        while pending:
+        while pending and self._names_left > 0:
             body = self._bodies.get(pending.pop())
+            self._names_left -= 1
             if body is not None:
+                self._names_left -= len(body.free) + len(body.attributes) + len(body.calls)
                 pending |= body.mentions - known - set(beside)
                 known |= body.mentions
                 found.free |= body.free
@@ -190,8 +214,7 @@ class NotebookText:
             text = self._runs[earlier]
             reached = self._reach(text)
             # to make a trainer is not to train
-            does = self._reach(text, beside=self._classes)
-            if text.binds & wanted and not _trains(does):
+            if text.binds & wanted and not self._reach(text, classes=False).trains:
                 cells.append(earlier)
                 wanted |= reached.free
                 names |= reached.mentions
@@ -207,10 +230,6 @@ class NotebookText:
     def _model_names(self, cell: int, patterns: Sequence[str]) -> Iterable[str]:
         text = self._runs[cell]
         return text.binds if any(is_model_name(n, patterns) for n in text.mentions) else ()
-
-
-def _trains(text: _Text) -> bool:
-    return any(fnmatchcase(name, pattern) for name in text.calls for pattern in _TRAINS)
 
 
 def is_model_name(name: str, patterns: Sequence[str]) -> bool:

@@ -1,5 +1,6 @@
 """Which definitions of a notebook answer an exercise, by name and by the text of the cells."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,12 @@ def cells(*sources):
         ("for corr2d in functions: pass", True),
         ("if True:\n    def corr2d(): pass", True),
         ("%%time\ndef corr2d(X, K): pass", True),
+        ("%%time\nfrom d2l.torch import corr2d", False),
+        ("!ls \\\n  -l\nfrom d2l.torch import corr2d", False),
+        ("files = !ls\nfrom d2l.torch import corr2d\ncorr2d?", False),
+        (">>> from d2l.torch import corr2d\n>>> %matplotlib inline", False),
+        ("if True:\n    %matplotlib inline\nfrom d2l.torch import corr2d", False),
+        ("?corr2d\n@wrapped  # why?\ndef corr2d(X, K): pass", True),
         ("!pip install d2l\ndef corr2d(): pass", True),
         ("exec(text)", True),  # nothing says that it is an import
         ("from d2l.torch import corr2d", False),
@@ -53,6 +60,13 @@ def cells(*sources):
 )
 def test_a_name_counts_unless_only_an_import_binds_it(source, own):
     assert own_definitions([entry()], cells(source)) == ([entry()] if own else [])
+
+
+def test_a_cell_of_hundreds_of_commands_is_read_at_once():
+    source = "!ls\n" * 5_000 + "x?\n" * 5_000 + "from d2l.torch import corr2d\n"
+    started = time.process_time()
+    assert read_source(source).imports == {"corr2d": "d2l.torch.corr2d"}
+    assert time.process_time() - started < 2  # 0.1 s; it took minutes
 
 
 def test_a_star_import_binds_only_what_is_defined_elsewhere():

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grader.notebooks import MOST_CELLS, read_notebook
+from grader.notebooks import MOST_CELLS, MOST_CODE, read_notebook
 from grader.records import Cell
 
 CODE = {"cell_type": "code", "id": "a", "metadata": {}, "outputs": [], "source": ["x = 1\n", "x"]}
@@ -62,6 +62,12 @@ def test_what_cannot_be_read_has_a_sentence_with_a_remedy(data, words):
 
 def test_too_many_cells_are_refused():
     assert "2,001 cells" in read(notebook(*[CODE] * (MOST_CELLS + 1)))[2]
+
+
+def test_more_code_than_a_homework_has_is_refused():
+    half, more = ({**CODE, "source": "x" * size} for size in (MOST_CODE // 2, 3))
+    assert read(notebook(half, half))[2] == ""
+    assert "1,000,003 characters of code" in read(notebook(half, half, more))[2]
 
 
 def test_cells_that_are_damaged_are_passed_over_in_their_places():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,3 +80,16 @@ def test_a_model_is_known_by_its_name_and_blocks_are_none(name, is_one):
 @given(st.lists(st.text(max_size=40), max_size=4))
 def test_no_text_is_too_odd_to_be_read(sources):
     assert isinstance(cells_of(*sources), list)
+
+
+def test_a_cell_too_deep_to_be_read_trains_nothing():
+    deep = "if x: pass\n" + "elif x: y = 1\n" * 2_900
+    assert NotebookText({0: deep, 1: "fit(m)"}).trainings(["*LeNet*"], {"m": [0]})[0].cells == (1,)
+
+
+def test_text_that_calls_itself_round_and_round_is_read_in_seconds():
+    bodies = "\n".join(f"def f{i}(): f{i + 1}(); f{i + 2}(m)" for i in range(2_000))
+    cells = {i: f"a{i} = f0(m, a{i - 1}); fit(m)" for i in range(1, 500)}
+    started = time.process_time()
+    assert NotebookText({0: bodies, **cells}).trainings(["*LeNet*"], {"m": [0]})
+    assert time.process_time() - started < 10  # 1 s; it took minutes
