@@ -129,8 +129,10 @@ class OutOfMemory(StudentError):
         return f"{self.call} needed more than the {self.limit_bytes >> 20} MiB of memory allowed"
 
 
-class GpuOutOfMemory(OutOfMemory):
-    """The student's code asked for more memory of the GPU than it may use; its process lives on."""
+class MemoryRefused(OutOfMemory):
+    """The student's code asked for more memory than it may use and was told so; it lives on."""
+
+    where = ""
 
     def __init__(self, call: str, message: str) -> None:
         super().__init__(call, 0)
@@ -138,7 +140,14 @@ class GpuOutOfMemory(OutOfMemory):
         self.message = message
 
     def __str__(self) -> str:
-        return f"{self.call} needed more memory of the GPU than it may use: {self.message}"
+        told = f": {self.message}" if self.message else ""
+        return f"{self.call} needed more memory{self.where} than it may use{told}"
+
+
+class GpuOutOfMemory(MemoryRefused):
+    """The student's code asked for more memory of the GPU than it may use."""
+
+    where = " of the GPU"
 
 
 class SandboxError(GraderError):

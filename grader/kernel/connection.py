@@ -15,13 +15,22 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from grader.errors import CallTimedOut, GpuOutOfMemory, KernelDied, OutOfMemory, StudentRaised
+from grader.errors import (
+    CallTimedOut,
+    GpuOutOfMemory,
+    KernelDied,
+    MemoryRefused,
+    OutOfMemory,
+    StudentRaised,
+)
 from grader.kernel import wire
 from grader.kernel.guest import Guest
 from grader.kernel.student import handle_nodes
 from grader.kernel.values import Decoder, Encoder
 
-_GPU_OUT_OF_MEMORY = "OutOfMemoryError"  # torch's name for it; the CPU's is a MemoryError
+_GPU_OUT_OF_MEMORY = "OutOfMemoryError"  # torch's name for it
+_OUT_OF_MEMORY = ("MemoryError", "_ArrayMemoryError")  # Python's, and NumPy's
+_TORCH_OUT_OF_MEMORY = "DefaultCPUAllocator: can't allocate memory"  # torch's: a RuntimeError
 _GRACE_S = 1.0  # from an interrupt until the kernel is killed
 
 
@@ -51,13 +60,16 @@ def read_answer(
 
     Raises:
         StudentRaised: the reply says that the call raised.
-        GpuOutOfMemory: it says that the GPU's memory was full. A false claim earns as little.
+        MemoryRefused: it says that there was no memory for it, of the machine or of the GPU.
+            Whether a call is told so or ended is a race. A false claim earns as little.
         WireError: a value in it is not what it says.
     """
     if reply.failure is not None:
         failure = reply.failure
         if failure.kind == _GPU_OUT_OF_MEMORY and not failure.refused:
             raise GpuOutOfMemory(call, failure.message[:500])
+        if failure.kind in _OUT_OF_MEMORY or _TORCH_OUT_OF_MEMORY in failure.message[:500]:
+            raise MemoryRefused(call, failure.message[:500])
         kind = "" if failure.refused else failure.kind[:200]
         raise StudentRaised(call, kind, failure.message[:2_000], failure.where[:200])
     decoder = Decoder(payload, decode)
@@ -173,7 +185,7 @@ class SocketConnection:
     ) -> None:
         self.process.signal(signal.SIGINT)
         try:
-            with suppress(StudentRaised, GpuOutOfMemory):
+            with suppress(StudentRaised, MemoryRefused):
                 self._receive(number, time.monotonic() + _GRACE_S, call, decode)
         except (_Late, wire.WireError, EOFError, OSError):
             self._end(call, "it did not stop when a call took too long")

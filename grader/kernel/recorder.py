@@ -135,8 +135,7 @@ class Recorder:
         stored, is_copy = value, False
         if kind in ("tensor", "module"):
             stored, is_copy = self._copy_if_small(value)
-        module = getattr(value, "__module__", "__main__")
-        imported = kind in ("function", "class") and module != "__main__"
+        imported = kind in ("function", "class") and _is_imported(value)
         definition = Definition(
             len(self.definitions), name, self.cell, kind, stored, imported, is_copy
         )
@@ -166,18 +165,22 @@ class Recorder:
 
 
 def kind_of(value: object) -> str:
-    """Sort a value into what a definition can be; empty where it is nothing to capture."""
-    if isinstance(value, torch.Tensor):
+    """Sort a value into what a definition can be; empty where it is nothing to capture.
+
+    By its type: `isinstance` also asks the value, which may answer with a lie or an error.
+    """
+    kind = type(value)
+    if issubclass(kind, torch.Tensor):
         return "tensor"
-    if isinstance(value, nn.Module):
+    if issubclass(kind, nn.Module):
         return "module"
-    if isinstance(value, type):
+    if issubclass(kind, type):
         return "class"
-    if isinstance(value, types.ModuleType):
+    if issubclass(kind, types.ModuleType):
         return ""
     if callable(value):
         return "function"
-    return "plain" if type(value) in _PLAIN else ""
+    return "plain" if kind in _PLAIN else ""
 
 
 def attach(shell: Any, recorder: Recorder) -> None:
@@ -240,6 +243,13 @@ def bound_names(statement: ast.stmt) -> Iterator[str]:
                 base = base.value
             if isinstance(base, ast.Name):
                 yield base.id
+
+
+def _is_imported(value: object) -> bool:
+    try:
+        return bool(getattr(value, "__module__", "__main__") != "__main__")
+    except (Exception, SystemExit):  # a class whose attributes are made by code of the notebook
+        return False
 
 
 def _tensors(value: Any) -> list[torch.Tensor]:

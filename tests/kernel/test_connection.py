@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 import torch
 
-from grader.errors import CallTimedOut, KernelDied, OutOfMemory, StudentError
+from grader.errors import CallTimedOut, KernelDied, MemoryRefused, OutOfMemory, StudentError
 from grader.kernel import connection as connecting
 from grader.kernel import wire
 from grader.kernel.connection import SocketConnection
 from grader.kernel.student import Student
+from grader.verdict import Verdict, verdict_of
 
 
 class FakeProcess:
@@ -186,6 +187,22 @@ def test_a_kernel_ended_for_its_memory_says_so(asked, process):
     process.out_of_memory = 1 << 30
     with pytest.raises(OutOfMemory, match="1024 MiB"):
         ask(asked(close=True))
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("MemoryError", ""),
+        ("_ArrayMemoryError", "Unable to allocate 8 TiB for an array"),
+        ("RuntimeError", "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
+    ],
+)
+def test_a_call_that_is_told_there_is_no_memory_needed_too_much(asked, kind, message):
+    connection = asked(reply(failure=wire.Failure(kind, message)), reply(5))
+    with pytest.raises(MemoryRefused, match="needed more memory than it may use") as raised:
+        ask(connection)
+    assert verdict_of(raised.value) is Verdict.OUT_OF_MEMORY
+    assert ask(connection) == 5
 
 
 def test_a_peer_that_reads_nothing_is_late(asked, process):

@@ -219,6 +219,13 @@ def test_gradients_say_which_parameters_they_reach(net):
     assert found["body.2.bias"].tolist() == [4.0]
 
 
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_gradients_that_a_cell_has_turned_off_are_on_for_questions(net, mode):
+    with mode():
+        found = net.gradients(torch.randn(4, 2), upstream=torch.ones(4, 1))
+    assert found["body.2.bias"].tolist() == [4.0]
+
+
 def test_layers_are_listed_in_the_order_of_calls(net):
     layers = net.layers(torch.ones(2, 2))
     assert [(layer.path, layer.kind) for layer in layers] == [
