@@ -137,17 +137,28 @@ def candidates_for(exercise: Exercise, own: Sequence[Captured]) -> list[Captured
 
     A name spelled as in the book comes before names that only fit a pattern.
     """
-    fitting = [entry for entry in own if entry.kind in _KINDS[exercise.kind]]
-    exact = [entry for entry in fitting if entry.name in exercise.names]
+    exact = [entry for entry in own if entry.name in exercise.names and _fits(entry, exercise)]
     found = exact or [
         entry
-        for entry in fitting
-        if any(fnmatchcase(entry.name.lower(), pattern.lower()) for pattern in exercise.names)
+        for entry in own
+        if entry.kind in _KINDS[exercise.kind]
+        and any(fnmatchcase(entry.name.lower(), pattern.lower()) for pattern in exercise.names)
     ]
     if len(found) > MOST_CANDIDATES:
         half = MOST_CANDIDATES // 2
         return [*found[:half], *found[-half:]]
     return found
+
+
+def _fits(entry: Captured, exercise: Exercise) -> bool:
+    """Say whether a definition with the very name of an exercise may answer it.
+
+    A call may be answered by a class (`class vgg_block(nn.Sequential)`), or by a module whose class
+    the student wrote; `pool2d = nn.MaxPool2d(3)`, with which the book goes on, is the library's.
+    """
+    if exercise.kind == "function" and entry.kind in ("class", "module"):
+        return not entry.imported
+    return entry.kind in _KINDS[exercise.kind]
 
 
 def callables(own: Sequence[Captured]) -> dict[str, Captured]:

@@ -95,7 +95,7 @@ class OpenNotebook:
         """Return the student for one candidate: its helpers stand as they did at its cell."""
         definitions = dict(self.known)
         self._exercise = exercise.name
-        if candidate is not None and candidate.kind in ("function", "class", "method"):
+        if candidate is not None:
             definitions[exercise.name] = candidate
             definitions[candidate.name] = candidate
             self._world = candidate.cell

@@ -135,7 +135,8 @@ class Recorder:
         stored, is_copy = value, False
         if kind in ("tensor", "module"):
             stored, is_copy = self._copy_if_small(value)
-        imported = kind in ("function", "class") and _is_imported(value)
+        made_by = type(value) if kind == "module" else value
+        imported = kind in ("function", "class", "module") and _is_imported(made_by)
         definition = Definition(
             len(self.definitions), name, self.cell, kind, stored, imported, is_copy
         )

@@ -96,7 +96,7 @@ def test_a_name_as_in_the_book_comes_before_one_that_fits_a_pattern():
 @pytest.mark.parametrize(
     ("kind", "accepted"),
     [
-        ("function", {"function"}),
+        ("function", {"function", "class", "module"}),
         ("class", {"class", "function"}),
         ("values", {"tensor", "module", "plain"}),
     ],
@@ -105,6 +105,17 @@ def test_only_fitting_kinds_are_candidates(kind, accepted):
     kinds = ("function", "class", "module", "tensor", "plain")
     found = candidates_for(exercise(kind), [entry(kind=kind) for kind in kinds])
     assert {one.kind for one in found} == accepted
+
+
+def test_a_layer_of_the_library_is_no_function_of_the_student():
+    own, layer = entry(kind="module"), entry(kind="module", cell=1, imported=True)
+    assert candidates_for(exercise(), [own, layer]) == [own]
+
+
+@pytest.mark.parametrize("kind", ["class", "module"])
+def test_only_the_very_name_makes_a_class_or_an_object_a_function(kind):
+    wanted = exercise("function", "corr2d", "*corr*2d*")
+    assert candidates_for(wanted, [entry("Corr2D", kind=kind)]) == []
 
 
 @given(st.integers(0, 20))

@@ -137,6 +137,20 @@ def test_a_name_that_fits_a_pattern_is_judged(grade):
     assert (result.exercises[0].name, result.exercises[0].points) == ("twice_as_much", 7)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "class Double(nn.Module):\n    def forward(self, x): return 2 * x\ndouble = Double()",
+        "class Double:\n    def __call__(self, x): return 2 * x\ndouble = Double()",
+        "class double:\n    def __new__(cls, x): return 2 * x",
+    ],
+)
+def test_an_object_or_a_class_that_answers_the_call_counts(grade, answer):
+    later = "double = nn.MaxPool2d(3)"
+    result = grade(REST, f"from torch import nn\n{answer}", later)
+    assert (result.exercises[0].cell, result.exercises[0].points) == (1, 7)
+
+
 def test_an_import_is_no_answer(grade):
     assert verdicts(grade("from torch import square as double"))[0] == "missing"
 

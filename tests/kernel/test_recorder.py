@@ -116,6 +116,16 @@ def test_imported_functions_say_so_and_modules_are_left_out(notebook):
     assert [(d.name, d.imported) for d in made.definitions] == [("relu", True)]
 
 
+def test_a_layer_says_whether_the_notebook_wrote_its_class(notebook):
+    made = notebook(
+        "from torch import nn\nclass Own(nn.Module): pass", "a, b = Own(), nn.MaxPool2d(3)"
+    )
+    assert {d.name: d.imported for d in made.definitions if d.kind == "module"} == {
+        "a": False,
+        "b": True,
+    }
+
+
 def test_private_names_are_left_out(notebook):
     assert not notebook("_secret = 1").definitions
 
