@@ -8,12 +8,14 @@ Here: comparing what came back with what was due. Not here: computing what was d
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from grader.errors import BadAnswer
+from grader.kernel.values import is_transpose
 from grader.records import Counterexample
 
 # float32 rounding of sums of up to some thousand terms of size 1 stays below 1e-5 (measured on the
@@ -132,6 +134,20 @@ def show(value: object) -> str:
     if value is None or isinstance(value, bool | int | str):
         return repr(value)
     return describe(value)
+
+
+def show_argument(value: object) -> str:
+    """Write an argument out, and say of a transposed view that it is one: some code trips on it."""
+    if isinstance(value, Tensor) and is_transpose(value):
+        return f"torch.tensor({show(value.t())}).t()"
+    return show(value)
+
+
+def call_text(name: str, args: Sequence[object], kwargs: dict[str, object]) -> str:
+    """Write a call the way a person would type it."""
+    shown = [show_argument(arg) for arg in args]
+    shown += [f"{key}={show_argument(arg)}" for key, arg in kwargs.items()]
+    return f"{name}({', '.join(shown)})"
 
 
 def _compare(got: object, expected: Tensor, call: str, *, tolerance: float) -> None:

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from grader.checks.compare import describe, show
+from grader.checks.compare import call_text, describe
 from grader.errors import BadAnswer, NameNotDefined, StudentRaised
 from grader.kernel import facts, wire
 from grader.kernel.facts import Call, Captured, Layer, Outline, RehearsalFacts
@@ -378,12 +378,6 @@ class Handle:
         return self._student._ask(
             op, what, args, kwargs, handle=number, method=method, limit_s=limit_s
         )
-
-
-def call_text(name: str, args: Sequence[object], kwargs: dict[str, object]) -> str:
-    """Write a call the way a person would type it."""
-    shown = [*(show(arg) for arg in args), *(f"{key}={show(arg)}" for key, arg in kwargs.items())]
-    return f"{name}({', '.join(shown)})"
 
 
 def handle_nodes(value: object) -> wire.HandleNode | wire.RefusalNode:

@@ -151,13 +151,15 @@ class Encoder:
             return self._refuse(f"a {name} tensor of {len(shape)} axes")
         if self.payload.size + ALIGN + size > self._bounds.payload_bytes:
             return self._refuse("more tensors than may be sent at once")
-        plain = plain.resolve_conj().resolve_neg().cpu().contiguous()
+        plain = plain.resolve_conj().resolve_neg().cpu()
+        transposed = is_transpose(plain)
+        plain = (plain.t() if transposed else plain).contiguous()
         raw = memoryview(b"")
         if plain.numel():
             # a copy only where it is needed; a single number may have any stride and be contiguous
             flat = plain.reshape(-1).as_strided((plain.numel(),), (1,))
             raw = memoryview(flat.view(torch.uint8).numpy().data)
-        return TensorNode(name, list(shape), self.payload.add(raw))
+        return TensorNode(name, list(shape), self.payload.add(raw), transposed)
 
 
 class Decoder:
@@ -234,7 +236,15 @@ class Decoder:
         if dtype == torch.bool:
             raw = raw.ne(0).view(torch.uint8)  # any other byte would be undefined behaviour
         # a copy: the memory of a message is not kept alive, nor shared, by what came in it
-        return raw.clone().view(dtype).reshape(node.shape)
+        whole = raw.clone().view(dtype)
+        if node.transposed and len(node.shape) == 2:
+            return whole.reshape(node.shape[::-1]).t()
+        return whole.reshape(node.shape)
+
+
+def is_transpose(value: torch.Tensor) -> bool:
+    """Say whether a matrix lies in memory as its transpose does."""
+    return value.ndim == 2 and not value.is_contiguous() and value.t().is_contiguous()
 
 
 def plain_text(text: str, most: int) -> str:

@@ -46,6 +46,8 @@ class TensorNode(msgspec.Struct, tag="t", array_like=True):
     dtype: str
     shape: list[int]
     start: int
+    transposed: bool = False
+    """Whether the bytes are those of the transpose: a view, such as `X.t()`, arrives as one."""
 
 
 class SequenceNode(msgspec.Struct, tag="s", array_like=True):

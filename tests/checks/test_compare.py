@@ -13,7 +13,7 @@ from grader.checks import (
     floats,
     whole_numbers,
 )
-from grader.checks.compare import TOLERANCE, Mismatch, describe, fail, show
+from grader.checks.compare import TOLERANCE, Mismatch, call_text, describe, fail, show
 from grader.errors import BadAnswer
 
 CALL = "f(x)"
@@ -32,6 +32,12 @@ def test_the_message_says_call_place_and_both_numbers():
     assert (facts.call, facts.where) == (CALL, "(1, 0)")
     assert facts.got == "[[1.0, 2.0], [3.5, 4.0]]"
     assert facts.expected == "[[1, 2], [3, 5]]"
+
+
+def test_a_call_is_written_as_a_person_would_type_it():
+    x = tensor([[1.0, 2.0], [3.0, 4.0]])
+    assert call_text("f", [x, 2], {"mode": "max"}) == "f([[1.0, 2.0], [3.0, 4.0]], 2, mode='max')"
+    assert call_text("f", [x.t()], {}) == "f(torch.tensor([[1.0, 2.0], [3.0, 4.0]]).t())"
 
 
 def test_one_wrong_number_is_not_counted():

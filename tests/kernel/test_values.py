@@ -95,6 +95,21 @@ def test_every_supported_value_comes_back_bit_for_bit(value):
     assert same(value, there_and_back(value))
 
 
+def test_a_transposed_view_arrives_as_one():
+    x = torch.arange(6.0).reshape(2, 3).t()
+    back = there_and_back(x)
+    assert (back.stride(), back.tolist()) == (x.stride(), x.tolist())
+    assert there_and_back(x[:, 1:]).is_contiguous()  # other views do not: a copy is as good
+
+
+@pytest.mark.parametrize("shape", [[6], [1, 2, 3]])
+def test_only_a_matrix_is_believed_to_be_transposed(shape):
+    node = TensorNode("uint8", shape, 0, True)
+    back = Decoder(bytearray(6), keep).value(node)
+    assert list(back.shape) == shape
+    assert back.is_contiguous()
+
+
 @given(st.binary(max_size=200))
 @settings(max_examples=300, deadline=None)
 def test_any_bytes_are_a_message_or_a_wire_error(data):
