@@ -67,6 +67,10 @@ WRONG = {
         IMAGE,
         TRAINING.replace("3e-2", "0.0") + ASSIGNED.format("0.9902, -1.0101"),
     ],
+    "written down with an error, and without training": [
+        IMAGE,
+        "conv2d = nn.Conv2d(1, 1, (1, 2), bias=False)\n" + ASSIGNED.format("0.9902, -1.0101"),
+    ],
 }
 
 

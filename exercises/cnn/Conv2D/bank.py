@@ -12,6 +12,7 @@ BIAS = "test_the_bias_is_a_parameter_that_starts_at_0"
 RANDOM = "test_the_kernel_starts_at_random"
 FORWARD = "test_forward"
 GRADIENTS = "test_gradients_reach_every_parameter"
+CHANGES = "test_a_call_changes_nothing"
 
 
 @rewrite
@@ -323,7 +324,7 @@ class KernelWithFourAxes(nn.Module):
 @mistake(
     "the constructor does not start the module",
     hint="Call super().__init__() before the parameters are made.",
-    caught_by=(KERNEL, BIAS, RANDOM, FORWARD, GRADIENTS),
+    caught_by=(KERNEL, BIAS, RANDOM, FORWARD, GRADIENTS, CHANGES),
 )
 class ForgetsTheBase(nn.Module):
     def __init__(self, kernel_size):
@@ -344,3 +345,41 @@ class NoForward(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.rand(kernel_size))
         self.bias = nn.Parameter(torch.zeros(1))
+
+
+@mistake(
+    "the kernel starts as numbers that count up",
+    hint="Draw it at random.",
+    caught_by=RANDOM,
+)
+class CountsUp(AsInTheBook):
+    def __init__(self, kernel_size):
+        super().__init__(kernel_size)
+        h, w = kernel_size
+        self.weight = nn.Parameter(torch.arange(float(h * w)).reshape(h, w))
+
+
+@mistake(
+    "the image is changed by the call",
+    hint="x += ... writes into the caller's tensor.",
+    caught_by=CHANGES,
+)
+class WritesIntoTheImage(AsInTheBook):
+    def forward(self, x):
+        y = super().forward(x.clone())
+        x += 1
+        return y
+
+
+_kernels: dict[tuple[int, ...], nn.Parameter] = {}
+
+
+@mistake(
+    "all layers of one size have one kernel",
+    hint="Make the parameters inside __init__, in every layer anew.",
+    caught_by=CHANGES,
+)
+class SharesItsKernel(AsInTheBook):
+    def __init__(self, kernel_size):
+        super().__init__(kernel_size)
+        self.weight = _kernels.setdefault(tuple(kernel_size), self.weight)

@@ -9,7 +9,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grader.checks import assert_close, assert_shape, check, expect_tensor, sizes, whole_numbers
+from grader.checks import (
+    assert_close,
+    assert_equal,
+    assert_shape,
+    check,
+    expect_tensor,
+    sizes,
+    whole_numbers,
+)
 from grader.checks.blame import assert_close_unless
 from grader.checks.compare import Mismatch, fail, show
 from grader.checks.models import expect_module
@@ -64,7 +72,7 @@ def weight_and_image(draw):
     return draw(whole_numbers((KH, KW))), draw(whole_numbers((OH + KH - 1, OW + KW - 1)))
 
 
-@check(points=2, feedback="Wrap the kernel in nn.Parameter, and take its shape from kernel_size.")
+@check(points=1, feedback="Wrap the kernel in nn.Parameter, and take its shape from kernel_size.")
 def test_the_kernel_is_a_parameter(student):
     """Conv2D((2, 2)) has a parameter of shape (2, 2): the kernel."""
     parameters = new_layer(student, SIZE).parameters()
@@ -93,29 +101,29 @@ def test_the_bias_is_a_parameter_that_starts_at_0(student):
 
 @check(points=1, feedback="Draw the kernel at random, for example with torch.rand.")
 def test_the_kernel_starts_at_random(student):
-    """The numbers of a new kernel are not all the same."""
+    """The numbers of a new kernel are not all the same, nor all of them whole numbers."""
     parameters = new_layer(student, SIZE).parameters()
     weight = parameters[kernel_of(parameters, SIZE)]
     first = weight.flatten()[0]
+    what = ""
     if bool((weight == first).all()):
-        fail(
-            f"every number of the kernel of a new {LAYER} is {first:g}",
-            call=f"the kernel of {LAYER}",
-            got=weight,
-            expected="random numbers",
-        )
+        what = f"every number of the kernel of a new {LAYER} is {first:g}"
+    elif bool((weight == weight.round()).all()):  # torch.arange, torch.eye, numbers typed in
+        what = f"the kernel of a new {LAYER} holds whole numbers only"
+    if what:
+        fail(what, call=f"the kernel of {LAYER}", got=weight, expected="random numbers")
 
 
 @check(
     points=3,
     feedback="forward(x) is corr2d(x, kernel) + bias, with the parameters of this very layer.",
 )
-@given(weight_and_image(), st.integers(-4, 4))
+@given(weight_and_image(), st.integers(-4000, 4000).map(lambda n: n / 1000))
 @settings(max_examples=25)
 def test_forward(student, pair, bias):
     """The layer cross-correlates the image with its kernel and adds its bias, for any sizes."""
     weight, x = pair
-    layer, _, added = with_numbers(student, weight, float(bias))
+    layer, _, added = with_numbers(student, weight, bias)
     assert_close_unless(
         student,
         lambda: layer(x),
@@ -124,6 +132,29 @@ def test_forward(student, pair, bias):
         f"on {show(x)}",
         excused=lambda y: follows_a_wrong_corr2d(student, x, weight, added, y),
     )
+
+
+@check(points=1, feedback="forward computes; it writes into nothing, and a layer is its own.")
+def test_a_call_changes_nothing(student):
+    """A layer called twice gives the same; the image and other layers keep their numbers."""
+    x = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    layer, other = new_layer(student, SIZE), new_layer(student, SIZE)
+    before = other.parameters()
+    with student.unrecorded():  # what it gives is asked for above, and whose fault it is
+        try:
+            first = layer.call("__call__", x)
+            again = layer(x)
+        except StudentRaised:
+            return
+    after = first.arguments[0]
+    student.note(after)
+    assert_equal(after, x, call="after layer(x), x")
+    if isinstance(first.value, torch.Tensor):
+        assert_close(again, first.value, call="the second of two calls layer(x)")
+    layer.load([torch.zeros_like(p) for p in layer.parameters().values()])
+    for name, now in other.parameters().items():
+        call = f"after zeros are written into one {LAYER}, the {name} of another"
+        assert_equal(now, before[name], call=call)
 
 
 def follows_a_wrong_corr2d(student, x, weight, bias, y):

@@ -206,3 +206,24 @@ def adds_an_activation(conv2d, X):
 )
 def returns_the_shape(conv2d, X):
     return conv2d(X[None, None]).shape[2:]
+
+
+@mistake(
+    "the result is rounded",
+    hint="The result is what the layer gives.",
+    caught_by=LAYER,
+)
+def rounds_the_result(conv2d, X):
+    return conv2d(X[None, None])[0, 0].round(decimals=2)
+
+
+@mistake(
+    "the kernel of the layer is changed by the call",
+    hint="The layer is the caller's: call it, and leave its parameters alone.",
+    caught_by=ARGUMENT,
+)
+def starts_the_layer_anew(conv2d, X):
+    Y = conv2d(X[None, None])[0, 0]
+    if hasattr(conv2d, "weight"):
+        nn.init.ones_(conv2d.weight)
+    return Y

@@ -44,7 +44,9 @@ def layer_and_image(draw):
     H = (draw(sizes(4, least=2)) - 1) * SH + KH - 2 * PH
     W = (draw(sizes(4, least=2)) - 1) * SW + KW - 2 * PW
     weight, x = draw(whole_numbers((KH, KW))), draw(whole_numbers((max(H, 1), max(W, 1))))
-    return weight, draw(st.integers(-4, 4)), (PH, PW), (SH, SW), x
+    # a bias such as -3.217: results have fractions, and keep them
+    bias = draw(st.integers(-4000, 4000)) / 1000
+    return weight, bias, (PH, PW), (SH, SW), x
 
 
 @check(points=2, feedback="Only the two axes that you added may go: what is left is (H', W').")
@@ -107,7 +109,10 @@ def test_calls_the_layer_once_on_a_batch(student):
 
 @check(points=1, feedback="X.reshape(...) makes a view: do not write into it.")
 def test_leaves_its_argument_alone(student):
-    """X holds the same numbers after the call, in the same shape."""
-    layer = layer_with(student, torch.tensor([[2.0]]), 1)
+    """X and the layer hold the same numbers after the call, X in the same shape."""
+    weight = torch.tensor([[2.0]])
+    layer = layer_with(student, weight, 1)
     _, after = student.call("comp_conv2d", layer, IMAGE).arguments
     assert_equal(after, IMAGE, call="after comp_conv2d(layer, X), X")
+    kernel = layer.parameters().get("weight")
+    assert_equal(kernel, weight[None, None], call="after comp_conv2d(layer, X), the layer's kernel")

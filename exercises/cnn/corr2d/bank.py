@@ -342,3 +342,23 @@ def uses_one_row_of_the_kernel(X, K):
         for j in range(Y.shape[1]):
             Y[i, j] = (X[i, j : j + K.shape[1]] * K[0]).sum()
     return Y
+
+
+@mistake(
+    "the sums are kept in half precision",
+    hint="Let torch choose the dtype: float32 keeps seven digits, float16 three.",
+    caught_by=FRACTIONS,
+)
+def computes_in_half_precision(X, K):
+    return as_in_the_book(X.half(), K.half())
+
+
+@mistake(
+    "the image is read as if its rows lay one after another in memory",
+    hint="Take strides from X.stride(), or index X[i : i + h, j : j + w].",
+    caught_by=ANY,
+)
+def takes_strides_for_granted(X, K):
+    (H, W), (h, w) = X.shape, K.shape
+    windows = torch.as_strided(X, (H - h + 1, W - w + 1, h, w), (W, 1, W, 1))
+    return (windows * K).sum((2, 3))

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader.checks import assert_close, assert_equal, check, sizes, whole_numbers
-from grader.checks.compare import show
+from grader.checks.compare import show, show_argument
 from reference import corr2d
 
 IMAGE = torch.arange(9.0).reshape(3, 3)
@@ -25,9 +25,13 @@ def square_pair(draw):
 
 @st.composite
 def any_pair(draw):
-    """Draw a kernel (KH, KW) and an image it fits inside, all sizes on their own."""
+    """Draw a kernel (KH, KW) and an image it fits inside, all sizes on their own.
+
+    The book itself goes on with a transposed image, `corr2d(X.t(), K)`: now and then it is one.
+    """
     KH, KW, OH, OW = (draw(sizes(4)) for _ in range(4))
-    return draw(whole_numbers((OH + KH - 1, OW + KW - 1))), draw(whole_numbers((KH, KW)))
+    x, k = draw(whole_numbers((OH + KH - 1, OW + KW - 1))), draw(whole_numbers((KH, KW)))
+    return (x.t().contiguous().t() if draw(st.integers(0, 3)) == 3 else x), k
 
 
 @check(points=2, feedback="Work it out by hand: y[0, 0] = 0*0 + 1*1 + 3*2 + 4*3.")
@@ -55,18 +59,19 @@ def test_square_images_and_kernels(student, pair):
 @given(any_pair())
 @settings(max_examples=40)
 def test_any_sizes(student, pair):
-    """Images and kernels of any height and width, also with a single row or column."""
+    """Images and kernels of any height and width, with a single row or column, transposed ones."""
     x, k = pair
-    assert_close(student.corr2d(x, k), corr2d(x, k), call=f"corr2d({show(x)}, {show(k)})")
+    call = f"corr2d({show_argument(x)}, {show(k)})"
+    assert_close(student.corr2d(x, k), corr2d(x, k), call=call)
 
 
 @check(points=1, feedback="Let the result have a floating-point dtype, such as torch.zeros gives.")
 def test_keeps_fractions(student):
     """Numbers with a fractional part keep it."""
     # a 1x1 kernel: whatever else is wrong is charged above
-    x, k = torch.tensor([[0.5, -1.25], [3.0, 0.75]]), torch.tensor([[0.5]])
-    expected = torch.tensor([[0.25, -0.625], [1.5, 0.375]])
-    assert_close(student.corr2d(x, k), expected, call=f"corr2d({show(x)}, {show(k)})")
+    # numbers of four digits, of which half precision keeps three
+    x, k = torch.tensor([[0.5, -1.234], [3.217, 77.31]]), torch.tensor([[0.7]])
+    assert_close(student.corr2d(x, k), x * k, call=f"corr2d({show(x)}, {show(k)})")
 
 
 @check(points=1, feedback="Build a new tensor; leave x and k as they came.")

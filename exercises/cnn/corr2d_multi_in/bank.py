@@ -237,3 +237,12 @@ def adds_up_over_calls(X, K):
 )
 def returns_the_example(X, K):
     return torch.tensor([[56.0, 72.0], [104.0, 120.0]])
+
+
+@mistake(
+    "the result holds whole numbers only",
+    hint="Look at the dtype of the tensor you fill.",
+    caught_by=SINGLE,
+)
+def cuts_fractions_off(X, K):
+    return as_in_the_book(X, K).int()

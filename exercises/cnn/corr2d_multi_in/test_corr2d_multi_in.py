@@ -88,10 +88,9 @@ def test_any_sizes(student, pair):
 
 @check(points=1, feedback="An image of shape (1, H, W) is as good as any other.")
 def test_a_single_channel(student):
-    """With one channel the result is the cross-correlation of that channel."""
-    x, k = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]]), torch.tensor([[[2.0]]])
-    expected = torch.tensor([[2.0, 4.0], [6.0, 8.0]])
-    assert_right(student, x, k, expected)
+    """With one channel the result is the cross-correlation of that channel, fractions included."""
+    x, k = torch.tensor([[[1.0, 2.5], [-3.217, 77.31]]]), torch.tensor([[[0.7]]])
+    assert_right(student, x, k, x[0] * k[0])
 
 
 @check(points=1, feedback="Build a new tensor; leave x and k as they came.")

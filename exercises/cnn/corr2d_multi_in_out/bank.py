@@ -242,3 +242,21 @@ def keeps_its_list(X, K):
     _results.extend(corr2d_multi_in(X, k) for k in K)
     same = [y for y in _results if y.shape == _results[-1].shape]
     return torch.stack(same[:1] + same)
+
+
+@mistake(
+    "the result holds whole numbers only",
+    hint="Look at the dtype of the tensor you fill.",
+    caught_by=SINGLE,
+)
+def cuts_fractions_off(X, K):
+    return torch.stack([corr2d_multi_in(X, k).int() for k in K])
+
+
+@mistake(
+    "no more than three output channels are computed",
+    hint="The number of output channels is K.shape[0].",
+    caught_by=ANY,
+)
+def stops_after_three(X, K):
+    return torch.stack([corr2d_multi_in(X, k) for k in K[:3]])

@@ -31,7 +31,7 @@ def square_pair(draw):
 @st.composite
 def any_pair(draw):
     """Draw a kernel (CO, CI, KH, KW) and an image it fits inside, all sizes on their own."""
-    CO, CI = draw(sizes(3, least=2)), draw(sizes(3, least=2))
+    CO, CI = draw(sizes(5, least=2)), draw(sizes(4, least=2))
     KH, KW, OH, OW = (draw(sizes(3)) for _ in range(4))
     x = draw(whole_numbers((CI, OH + KH - 1, OW + KW - 1)))
     return x, draw(whole_numbers((CO, CI, KH, KW)))
@@ -98,9 +98,9 @@ def test_any_sizes(student, pair):
 
 @check(points=2, feedback="A kernel of shape (1, 1, h, w) gives a result of shape (1, H', W').")
 def test_single_channels(student):
-    """One input channel, one output channel: their axes are there like any others."""
-    x = torch.tensor([[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]])
-    for k in (torch.tensor([[[[2.0]]]]), torch.tensor([[[[2.0]]], [[[-1.0]]]])):
+    """One input channel, one output channel: their axes are there; and fractions are kept."""
+    x = torch.tensor([[[1.0, 2.5, -3.217], [4.0, 5.0, 77.31]]])
+    for k in (torch.tensor([[[[0.7]]]]), torch.tensor([[[[0.7]]], [[[-1.0]]]])):
         expected = torch.cat([x * factor for factor in k.flatten()])
         assert_right(student, x, k, expected)
     x = torch.tensor([[[1.0, 2.0]], [[3.0, 5.0]]])

@@ -238,3 +238,12 @@ def adds_up_over_calls(X, K):
     Y = as_in_the_book(X, K)
     _earlier[tuple(Y.shape)] = Y = Y + _earlier.get(tuple(Y.shape), 1.0)
     return Y
+
+
+@mistake(
+    "the sums are kept in half precision",
+    hint="Let torch choose the dtype: float32 keeps seven digits, float16 three.",
+    caught_by=SINGLE,
+)
+def computes_in_half_precision(X, K):
+    return as_in_the_book(X.half(), K.half())

@@ -27,8 +27,8 @@ def square_pair(draw):
 
 @st.composite
 def any_pair(draw):
-    """Draw an image and a 1x1 kernel, all sizes on their own; 2 to 4 channels each way."""
-    CO, CI = draw(sizes(4, least=2)), draw(sizes(4, least=2))
+    """Draw an image and a 1x1 kernel, all sizes on their own; 2 to 5 channels each way."""
+    CO, CI = draw(sizes(5, least=2)), draw(sizes(5, least=2))
     H, W = draw(sizes(4)), draw(sizes(4))
     return draw(whole_numbers((CI, H, W))), draw(whole_numbers((CO, CI, 1, 1)))
 
@@ -67,9 +67,9 @@ def test_any_sizes(student, pair):
 
 @check(points=2, feedback="A kernel of shape (1, 1, 1, 1) gives a result of shape (1, H, W).")
 def test_single_channels(student):
-    """One input channel, one output channel: their axes are there like any others."""
-    x = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])
-    for k in (torch.tensor([[[[2.0]]]]), torch.tensor([[[[2.0]]], [[[-1.0]]]])):
+    """One input channel, one output channel: their axes are there; and fractions are kept."""
+    x = torch.tensor([[[1.0, 2.5], [-3.217, 77.31]]])
+    for k in (torch.tensor([[[[0.7]]]]), torch.tensor([[[[0.7]]], [[[-1.0]]]])):
         expected = torch.cat([x * factor for factor in k.flatten()])
         call = f"corr2d_multi_in_out_1x1({show(x)}, {show(k)})"
         assert_close(student.corr2d_multi_in_out_1x1(x, k), expected, call=call)

@@ -215,3 +215,15 @@ def another_size():
 )
 def only_the_given_kernel():
     return {"X": image(), "K": edge_kernel(), "Y": answers()}
+
+
+@mistake(
+    "the convolution goes down the columns",
+    hint="Vertical edges lie between neighbours of one row: the kernel is (1, 2), not (2, 1).",
+    caught_by=(NEAR, LEARNED),
+)
+def goes_down_the_columns():
+    conv2d = nn.Conv2d(1, 1, kernel_size=(2, 1), bias=False)
+    conv2d.weight.data = torch.tensor([0.3, 0.2]).reshape(1, 1, 2, 1)
+    X, Y = image().transpose(2, 3), answers().transpose(2, 3)
+    return {"conv2d": train(conv2d, X, Y)}

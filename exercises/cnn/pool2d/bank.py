@@ -185,7 +185,7 @@ def divides_by_4(X, pool_size, mode="max"):
 @mistake(
     "means are cut to whole numbers",
     hint="Look at the dtype of the tensor you fill.",
-    caught_by=(AVG, ANY),
+    caught_by=(AVG, ANY, NEGATIVE),
 )
 def cuts_fractions_off(X, pool_size, mode="max"):
     return as_in_the_book(X, pool_size, mode).trunc()
@@ -334,3 +334,24 @@ def adds_up_over_calls(X, pool_size, mode="max"):
 )
 def forgets_to_return_the_mean(X, pool_size, mode="max"):
     return as_in_the_book(X, pool_size, mode) if mode == "max" else None
+
+
+@mistake(
+    "the search for the largest number starts at -10",
+    hint="Start from a number of the window, or from float('-inf').",
+    caught_by=NEGATIVE,
+)
+def starts_at_minus_10(X, pool_size, mode="max"):
+    Y = as_in_the_book(X, pool_size, mode)
+    return Y.clamp(min=-10) if mode == "max" else Y
+
+
+@mistake(
+    "the image is read as if its rows lay one after another in memory",
+    hint="Take strides from X.stride(), or index X[i : i + h, j : j + w].",
+    caught_by=ANY,
+)
+def takes_strides_for_granted(X, pool_size, mode="max"):
+    (H, W), (h, w) = X.shape, pool_size
+    windows = torch.as_strided(X, (H - h + 1, W - w + 1, h, w), (W, 1, W, 1))
+    return windows.amax((2, 3)) if mode == "max" else windows.mean((2, 3))

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader.checks import assert_close, assert_equal, check, sizes, whole_numbers
-from grader.checks.compare import show
+from grader.checks.compare import show, show_argument
 from reference import pool2d
 
 IMAGE = torch.arange(9.0).reshape(3, 3)
@@ -23,13 +23,17 @@ def square_case(draw):
 
 @st.composite
 def any_case(draw):
-    """Draw a window and an image it fits inside, all sizes on their own, of numbers from 0."""
+    """Draw a window and an image it fits inside, all sizes on their own, of numbers from 0.
+
+    Now and then the image is the transpose of another.
+    """
     PH, PW, OH, OW = (draw(sizes(4)) for _ in range(4))
-    return draw(whole_numbers((OH + PH - 1, OW + PW - 1), least=0)), (PH, PW)
+    x = draw(whole_numbers((OH + PH - 1, OW + PW - 1), least=0))
+    return (x.t().contiguous().t() if draw(st.integers(0, 3)) == 3 else x), (PH, PW)
 
 
 def called(x, size, mode):
-    return f"pool2d({show(x)}, {size}, {mode!r})"
+    return f"pool2d({show_argument(x)}, {size}, {mode!r})"
 
 
 @check(points=1, feedback="The largest number of each window; 'max' is the default mode.")
@@ -78,16 +82,16 @@ def test_avg_of_square_windows(student, case):
 @given(any_case(), st.sampled_from(["max", "avg"]))
 @settings(max_examples=40)
 def test_any_sizes(student, case, mode):
-    """Both modes on images and windows of any height and width."""
+    """Both modes on images and windows of any height and width, and on transposed images."""
     x, size = case
     assert_close(student.pool2d(x, size, mode), pool2d(x, size, mode), call=called(x, size, mode))
 
 
 @check(points=1, feedback="Start the search for the largest number from the window, not from 0.")
 def test_negative_numbers(student):
-    """The largest of negative numbers is negative, and so is their mean."""
-    x = torch.tensor([[-1.0, -3.0], [-5.0, -7.0]])
-    for mode, expected in (("max", -1.0), ("avg", -4.0)):
+    """The largest of negative numbers is negative, and so is their mean; fractions are kept."""
+    x = torch.tensor([[-123.4, -133.4], [-143.4, -153.4]])  # below any number a search may start at
+    for mode, expected in (("max", -123.4), ("avg", -138.4)):
         y = student.pool2d(x, (2, 2), mode)
         assert_close(y, torch.tensor([[expected]]), call=called(x, (2, 2), mode))
 
