@@ -46,6 +46,17 @@ def student_of(
     for name, value in {**names, **bound}.items():
         recorder.namespace[name] = value
         recorder.statement_done((name,))
+    return _student(recorder, exercise, seed)
+
+
+def student_of_cells(exercise: Exercise, *cells: str, seed: int = DEFAULT_SEED) -> Student:
+    """Make a student of this process whose notebook is some cells."""
+    recorder = Recorder({})
+    _run(recorder, cells, seed)
+    return _student(recorder, exercise, seed)
+
+
+def _student(recorder: Recorder, exercise: Exercise, seed: int) -> Student:
     definitions = {
         d.name: Captured(d.number, d.name, d.cell, d.kind, imported=False)
         for d in recorder.definitions

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from grader.checks.compare import assert_close, describe, expect_tensor, fail
+from grader.checks.compare import assert_close, assert_equal, describe, expect_tensor, fail
 from grader.checks.weights import (
     Shape,
     assert_parameters,
@@ -40,6 +40,7 @@ __all__ = [
     "assert_gradients",
     "assert_outline",
     "assert_result_shape",
+    "assert_same_results",
     "assert_same_values",
     "charged_once",
     "expect_module",
@@ -166,7 +167,13 @@ def _one_image(shape: Shape) -> Shape:
 
 
 def assert_same_values(
-    model: Handle, reference: nn.Module, x: Tensor, *, call: str, training: bool = False
+    model: Handle,
+    reference: nn.Module,
+    x: Tensor,
+    *,
+    call: str,
+    training: bool = False,
+    kept: bool = True,
 ) -> None:
     """Demand that a model with the numbers of ours gives the same results.
 
@@ -176,20 +183,36 @@ def assert_same_values(
         x: input, (N, C, H, W).
         call: the model as a person would make it.
         training: whether both are in training mode.
+        kept: whether the model must leave its input as it came, too.
 
     Raises:
-        Mismatch: other layers, or other values.
+        Mismatch: other layers, other values, or a changed input.
         StudentError: the student's model raised.
     """
     transplant(model, reference, x, call=call)
+    assert_same_results(model, reference, x, call=call, training=training, kept=kept)
+
+
+def assert_same_results(
+    model: Handle,
+    reference: nn.Module,
+    x: Tensor,
+    *,
+    call: str,
+    training: bool = False,
+    kept: bool = True,
+) -> None:
+    """Demand what `assert_same_values` does of a model that has our numbers already."""
     mode = "in training mode" if training else "in evaluation mode"
     averages = {name: value.clone() for name, value in reference.named_buffers()}
     with torch.no_grad():  # with copies of the moving averages, which training moves
         expected = functional_call(reference.train(training), averages, x)
     reference.eval()
-    y = model.train(training)(x)
+    answer = model.train(training).call("forward", x)
     said = f"{call}, {mode} and with the same weights as the book's, on an input {tuple(x.shape)}"
-    assert_close(y, expected, call=said)
+    assert_close(answer.value, expected, call=said)
+    if kept:
+        assert_equal(answer.arguments[0], x, call=f"after {call}(X), X")
 
 
 def assert_gradients(model: Handle, x: Tensor, *, call: str) -> None:

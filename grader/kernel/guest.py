@@ -114,6 +114,10 @@ class Guest:
         self.kept.clear()
         self.recorder.namespace.update(self.recorder.functions_at(int(args[0])))
 
+    def op_stand_in(self, request: wire.Request, args: list[Any], kwargs: dict[str, Any]) -> None:
+        """Let what `kwargs` defines, name and Python, stand in for the notebook's own names."""
+        self.recorder.stand_in(kwargs)
+
     def op_value(self, request: wire.Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Return what a definition was bound to."""
         return self._target(request)

@@ -60,6 +60,7 @@ class Recorder:
         self._seen: dict[str, Any] = {}
         self._latest: dict[str, Definition] = {}
         self._copied = 0
+        self._stood_in_for: dict[str, tuple[Any, Any]] = {}
 
     def begin(self, cell: int, source: str) -> None:
         """Note that a cell is about to run; `source` is Python, magics already translated."""
@@ -91,6 +92,31 @@ class Recorder:
             if definition.cell <= cell or definition.name not in world:
                 world[definition.name] = definition.value
         return world
+
+    def stand_in(self, sources: dict[str, str]) -> None:
+        """Put what `sources` define, by name, in the place of the notebook's own definitions.
+
+        Functions find it where they looked up the notebook's, and classes made from the notebook's
+        inherit from it. What stood in before makes way, so that {} brings the notebook's own back.
+        """
+        for name, (own, other) in self._stood_in_for.items():
+            self._swap(name, other, own)
+        self._stood_in_for = {}
+        made: dict[str, dict[str, Any]] = {}
+        for name, source in sources.items():
+            if source not in made:
+                made[source] = {"__name__": "__parts__"}
+                exec(compile(source, "<parts>", "exec"), made[source])
+            own, other = self.namespace.get(name), made[source][name]
+            self._stood_in_for[name] = own, other
+            self._swap(name, own, other)
+
+    def _swap(self, name: str, old: Any, new: Any) -> None:
+        self.namespace[name] = new
+        for definition in self.definitions:
+            bases = definition.value.__bases__ if isinstance(definition.value, type) else ()
+            if isinstance(new, type) and any(base is old for base in bases):
+                definition.value.__bases__ = tuple(new if b is old else b for b in bases)
 
     def world_before(self, cell: int) -> dict[str, Any]:
         """Return a namespace like the one `cell` ran in: copies, so that it can run again."""

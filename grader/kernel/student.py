@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Protocol
 
 import torch
@@ -193,6 +194,15 @@ class Student:
         """Let functions find their helpers as these stood when `cell` had run."""
         self._ask("select", "select", (cell,), {})
 
+    @contextmanager
+    def with_parts(self, sources: dict[str, str]) -> Iterator[None]:
+        """Let other definitions stand in for the notebook's own, by name and Python text."""
+        try:
+            self._ask("stand_in", "stand_in", (), sources)
+            yield
+        finally:
+            self._ask("stand_in", "stand_in", (), {})
+
     # ---------------------------------------------------------------- below: for this module only
 
     def _fetch(self, catalog: list[Captured], name: str | None) -> list[Captured]:
@@ -200,14 +210,7 @@ class Student:
             entry for entry in catalog if entry.kind in _VALUES and name in (None, entry.name)
         ]
         return [
-            Captured(
-                e.number,
-                e.name,
-                e.cell,
-                e.kind,
-                e.imported,
-                self._ask("value", e.name, (), {}, definition=e.number).value,
-            )
+            replace(e, value=self._ask("value", e.name, (), {}, definition=e.number).value)
             for e in wanted
         ]
 

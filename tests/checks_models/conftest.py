@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from grader.checks.in_process import grade_in_process, student_of
+from grader.checks.in_process import grade_in_process, student_of, student_of_cells
 from grader.checks.session import CheckSession
 from grader.kernel.student import Student
 from grader.records import CheckResult
@@ -29,6 +29,17 @@ def session_of() -> Iterator[Callable[[str], tuple[CheckSession, Exercise]]]:
     by_name = {exercise.name: exercise for exercise in assignment.exercises}
     with CheckSession(assignment.exercises, course=assignment.course) as session:
         yield lambda name: (session, by_name[name])
+
+
+@pytest.fixture
+def grade_cells(session_of: Callable[..., Any]) -> Callable[..., list[CheckResult]]:
+    """Run the checks of an exercise on the cells of a notebook."""
+
+    def run(exercise: str, *cells: str) -> list[CheckResult]:
+        session, found = session_of(exercise)
+        return session.run(found, student_of_cells(found, *cells))
+
+    return run
 
 
 @pytest.fixture

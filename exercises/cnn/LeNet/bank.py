@@ -369,3 +369,16 @@ class ForgetsTheBase(nn.Module):
 
     def forward(self, x):
         return self.net(x)
+
+
+@mistake(
+    "the images are normalised in the forward",
+    hint="The first layer takes the images as they come.",
+    caught_by=LOGITS,
+)
+class NormalisesItsInput(Classifier):
+    def __init__(self, lr=0.1, num_classes=10):
+        super().__init__(nn.Sequential(*layers(num_classes)), lr)
+
+    def forward(self, x):
+        return self.net((x - x.mean()) / x.std())

@@ -4,6 +4,8 @@ Our numbers are put into the student's layers, in the order in which they are ca
 are compared. So attribute names, nesting, lazy or explicit layers are free.
 """
 
+from pathlib import Path
+
 import torch
 
 from grader.checks import assert_close, check, expect_number
@@ -11,21 +13,27 @@ from grader.checks.models import (
     assert_gradients,
     assert_outline,
     assert_result_shape,
+    assert_same_results,
     assert_same_values,
     make,
     numbered,
     outline_of,
 )
+from grader.checks.parts import parts_charged_elsewhere
 from reference import LeNet
 
+of_right_parts = parts_charged_elsewhere(Path(__file__).parents[1] / "parts.py", "init_cnn")
 SHAPE = (1, 1, 28, 28)
 
 
 def images(count):
-    return torch.randn(count, *SHAPE[1:], generator=torch.Generator().manual_seed(7))
+    # neither centred nor of size 1, so that a model which changes that about them is seen
+    generator = torch.Generator().manual_seed(7)
+    return 0.5 + 1.5 * torch.randn(count, *SHAPE[1:], generator=generator)
 
 
 @check(points=3, feedback="Print model.layer_summary((1, 1, 28, 28)) and compare with the book.")
+@of_right_parts
 def test_layer_by_layer(student):
     """On a 28x28 image every layer gives the shape of the book, with 61,706 parameters in all."""
     assert_outline(student.outline("LeNet", SHAPE), outline_of(LeNet(), SHAPE), call="LeNet()")
@@ -36,16 +44,18 @@ def test_layer_by_layer(student):
     needs="test_layer_by_layer",
     feedback="Sigmoid after each layer but the last, average pooling, nothing after the last one.",
 )
+@of_right_parts
 def test_logits(student):
     """With the same weights the logits are those of the book's network, in training too."""
     # 3: with smaller weights sigmoids pass on so little that a wrong layer hides in rounding
     reference = numbered(LeNet(), SHAPE, gain=3.0)
     model = make(student, "LeNet")
-    for training in (False, True):
-        assert_same_values(model, reference, images(3), call="LeNet()", training=training)
+    assert_same_values(model, reference, images(3), call="LeNet()")
+    assert_same_results(model, reference, images(3), call="LeNet()", training=True)
 
 
 @check(points=1, feedback="num_classes is the number of outputs of the last layer.")
+@of_right_parts
 def test_number_of_classes(student):
     """LeNet(num_classes=7) gives 7 logits an image."""
     call = "LeNet(num_classes=7)"
@@ -53,6 +63,7 @@ def test_number_of_classes(student):
 
 
 @check(points=1, feedback="Keep the learning rate: self.lr, or self.save_hyperparameters().")
+@of_right_parts
 def test_learning_rate(student):
     """The model's `lr` is the number it was made with, 0.1 when left out."""
     for options, rate in (({"lr": 0.3}, 0.3), ({}, 0.1)):
@@ -62,6 +73,7 @@ def test_learning_rate(student):
 
 
 @check(points=1, feedback="Let autograd see the whole way: no .data, no .detach(), no no_grad.")
+@of_right_parts
 def test_gradients_reach_every_parameter(student):
     """A result of the model, differentiated, gives every parameter a gradient."""
     assert_gradients(make(student, "LeNet"), images(2), call="LeNet()")

@@ -10,6 +10,7 @@ One fault, one charge: what only follows from the student's own `Residual` is ch
 
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 
 import torch
 
@@ -25,15 +26,21 @@ from grader.checks.models import (
     outline_of,
     transplant,
 )
+from grader.checks.parts import parts_charged_elsewhere
 from reference import RESNET18, ResNet
 
+of_right_parts = parts_charged_elsewhere(
+    Path(__file__).parents[1] / "parts.py", "Residual", "init_cnn"
+)
 SHAPE = (1, 1, 96, 96)
 THIN = ((1, 64), (2, 8), (1, 12))  # the stem has 64 channels, and the first stage keeps them
 SMALL = (1, 1, 40, 32)
 
 
 def images(count):
-    return torch.randn(count, *SMALL[1:], generator=torch.Generator().manual_seed(7))
+    # neither centred nor of size 1, so that a model which changes that about them is seen
+    generator = torch.Generator().manual_seed(7)
+    return 0.5 + 1.5 * torch.randn(count, *SMALL[1:], generator=generator)
 
 
 @cache
@@ -78,6 +85,7 @@ def assert_shapes(student, arch):
 
 
 @check(points=3, feedback="Print layer_summary((1, 1, 96, 96)) and compare with the book.")
+@of_right_parts
 def test_stage_by_stage(student):
     """With the architecture of ResNet-18 every stage gives the book's shape on a 96x96 image."""
     with blocks_charged_once(student):
@@ -89,6 +97,7 @@ def test_stage_by_stage(student):
     needs="test_stage_by_stage",
     feedback="Take the number of stages, their blocks and channels from arch.",
 )
+@of_right_parts
 def test_other_architectures(student):
     """Any arch is built as it says, with one stage or with many blocks in one."""
     with blocks_charged_once(student):
@@ -101,6 +110,7 @@ def test_other_architectures(student):
     needs=("test_stage_by_stage", "test_other_architectures"),
     feedback="Convolution, batch norm, ReLU, max pooling; the stages; average pooling, linear.",
 )
+@of_right_parts
 def test_logits(student):
     """With the same weights and averages the logits are those of the book's network."""
     with blocks_charged_once(student):
@@ -113,6 +123,7 @@ def test_logits(student):
     needs="test_logits",
     feedback="Use nn.BatchNorm2d or nn.LazyBatchNorm2d as it comes; nothing else is random.",
 )
+@of_right_parts
 def test_training(student):
     """In training mode, with the mean and variance of each batch, the logits are the book's too."""
     with blocks_charged_once(student):
@@ -121,6 +132,7 @@ def test_training(student):
 
 
 @check(points=1, feedback="num_classes is the number of outputs of the last layer.")
+@of_right_parts
 def test_number_of_classes(student):
     """ResNet(arch, num_classes=7) gives 7 logits an image."""
     outline = student.outline("ResNet", SHAPE, THIN, num_classes=7)
@@ -128,6 +140,7 @@ def test_number_of_classes(student):
 
 
 @check(points=1, feedback="Keep the learning rate: self.lr, or self.save_hyperparameters().")
+@of_right_parts
 def test_learning_rate(student):
     """The model's `lr` is the number it was made with, 0.1 when left out."""
     for options, rate in (({"lr": 0.3}, 0.3), ({}, 0.1)):
@@ -141,6 +154,7 @@ def test_learning_rate(student):
     needs=("test_stage_by_stage", "test_other_architectures"),
     feedback="Let autograd see the whole way: no .data, no .detach(), no no_grad.",
 )
+@of_right_parts
 def test_gradients_reach_every_parameter(student):
     """A result of the model, differentiated, gives every parameter a gradient."""
     model, call = resnet(student), f"ResNet({THIN})"

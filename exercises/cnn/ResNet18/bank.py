@@ -216,3 +216,26 @@ class ExchangesItsArguments(ResNet):
 )
 def returns_nothing(lr=0.1, num_classes=10):
     ResNet(RESNET18, lr, num_classes)
+
+
+@mistake(
+    "dropout, which this network does not have",
+    hint="ResNet is made of convolutions, batch norm and one linear layer.",
+    caught_by=LOGITS,
+)
+class DropsLogits(Classifier):
+    def __init__(self, lr=0.1, num_classes=10):
+        end = (*head(num_classes), nn.Dropout(0.5))
+        super().__init__(nn.Sequential(*stem(), *blocks(), *end), lr)
+
+
+@mistake(
+    "the parameters are kept from being trained",
+    hint="Training changes every parameter: leave requires_grad as it is.",
+    caught_by=LOGITS,
+)
+class CannotBeTrained(ResNet):
+    def __init__(self, lr=0.1, num_classes=10):
+        super().__init__(RESNET18, lr, num_classes)
+        for parameter in self.parameters():
+            parameter.requires_grad = False

@@ -11,29 +11,38 @@ there.
 
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 
 import torch
 
 from grader.checks import assert_close, check, expect_number
 from grader.checks.compare import Mismatch
 from grader.checks.models import (
+    assert_gradients,
     assert_outline,
     assert_result_shape,
+    assert_same_results,
     assert_same_values,
     charged_once,
     make,
     numbered,
     outline_of,
 )
+from grader.checks.parts import parts_charged_elsewhere
 from grader.errors import StudentError
 from reference import RESNET18, ResNet18
 
+of_right_parts = parts_charged_elsewhere(
+    Path(__file__).parents[1] / "parts.py", "ResNet", "Residual", "init_cnn"
+)
 SHAPE = (1, 1, 96, 96)
 SMALL = (1, 1, 40, 32)
 
 
 def images(count):
-    return torch.randn(count, *SMALL[1:], generator=torch.Generator().manual_seed(7))
+    # neither centred nor of size 1, so that a model which changes that about them is seen
+    generator = torch.Generator().manual_seed(7)
+    return 0.5 + 1.5 * torch.randn(count, *SMALL[1:], generator=generator)
 
 
 @cache
@@ -71,6 +80,7 @@ def parts_charged_once(student):
 
 
 @check(points=2, feedback="Print layer_summary((1, 1, 96, 96)) and compare with the book.")
+@of_right_parts
 def test_stage_by_stage(student):
     """Every stage gives the book's shape on a 96x96 image, with 11,178,378 parameters in all."""
     with parts_charged_once(student):
@@ -80,15 +90,20 @@ def test_stage_by_stage(student):
 @check(
     points=1,
     needs="test_stage_by_stage",
-    feedback="Build it from the ResNet of the section before.",
+    feedback="Build it from the ResNet of the section before, and add nothing.",
 )
+@of_right_parts
 def test_logits(student):
-    """With the same weights and averages the logits are those of the book's network."""
+    """With the same weights the logits are the book's, and all of it can be trained."""
+    model, call = make(student, "ResNet18"), "ResNet18()"
     with parts_charged_once(student):
-        assert_same_values(make(student, "ResNet18"), reference(), images(2), call="ResNet18()")
+        assert_same_values(model, reference(), images(2), call=call)
+        assert_same_results(model, reference(), images(2), call=call, training=True)
+        assert_gradients(model, images(2), call=call)
 
 
 @check(points=1, feedback="Pass num_classes on to ResNet.")
+@of_right_parts
 def test_number_of_classes(student):
     """ResNet18(num_classes=7) gives 7 logits an image."""
     try:
@@ -109,6 +124,7 @@ def output_of_own_resnet(student):
 
 
 @check(points=1, feedback="Pass lr on to ResNet.")
+@of_right_parts
 def test_learning_rate(student):
     """The model's `lr` is the number it was made with, 0.1 when left out."""
     for options, rate in (({"lr": 0.3}, 0.3), ({}, 0.1)):

@@ -329,3 +329,14 @@ class FlattensTheBatch(Classifier):
         net = head(num_classes)
         net[0] = nn.Flatten(0)
         super().__init__(nn.Sequential(*blocks(arch), *net), lr)
+
+
+@mistake(
+    "a third dropout, before the linear layers",
+    hint="Dropout follows the ReLU of each of the two hidden linear layers, and nothing else.",
+    caught_by=DROPOUT,
+)
+class DropsFeatures(Classifier):
+    def __init__(self, arch, lr=0.1, num_classes=10):
+        flat, *rest = head(num_classes)
+        super().__init__(nn.Sequential(*blocks(arch), flat, nn.Dropout(0.5), *rest), lr)

@@ -10,6 +10,7 @@ One fault, one charge: what only follows from the student's own `vgg_block` is c
 
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -27,15 +28,21 @@ from grader.checks.models import (
     outline_of,
     transplant,
 )
+from grader.checks.parts import parts_charged_elsewhere
 from reference import VGG, VGG11, VGG16, VGG19, VGG_SMALL
 
+of_right_parts = parts_charged_elsewhere(
+    Path(__file__).parents[1] / "parts.py", "vgg_block", "init_cnn"
+)
 SHAPE = (1, 1, 224, 224)
 THIN = ((1, 3), (2, 4), (1, 4), (1, 4), (1, 4))
 NARROWEST = ((1, 1),) * 5
 
 
 def images(count):
-    return torch.randn(count, *SHAPE[1:], generator=torch.Generator().manual_seed(7))
+    # neither centred nor of size 1, so that a model which changes that about them is seen
+    generator = torch.Generator().manual_seed(7)
+    return 0.5 + 1.5 * torch.randn(count, *SHAPE[1:], generator=generator)
 
 
 @cache
@@ -76,6 +83,7 @@ def assert_shapes(student, arch):
 
 
 @check(points=3, feedback="Print layer_summary((1, 1, 224, 224)) and compare with the book.")
+@of_right_parts
 def test_vgg11_layer_by_layer(student):
     """VGG-11 gives the book's shapes on a 224x224 image, and has its 128,806,154 parameters."""
     with blocks_charged_once(student):
@@ -87,6 +95,7 @@ def test_vgg11_layer_by_layer(student):
     needs="test_vgg11_layer_by_layer",
     feedback="Take the number of blocks, their convolutions and channels from arch.",
 )
+@of_right_parts
 def test_other_architectures(student):
     """Any arch is built as it says: VGG-16, VGG-19, and the small one that is trained."""
     with blocks_charged_once(student):
@@ -99,6 +108,7 @@ def test_other_architectures(student):
     needs="test_vgg11_layer_by_layer",
     feedback="ReLU after both hidden linear layers, nothing after the last one.",
 )
+@of_right_parts
 def test_logits(student):
     """With the same weights the logits are those of the book's network."""
     with blocks_charged_once(student):
@@ -111,6 +121,7 @@ def test_logits(student):
     needs="test_vgg11_layer_by_layer",
     feedback="nn.Dropout(0.5) after the ReLU of each of the two hidden linear layers.",
 )
+@of_right_parts
 def test_dropout(student):
     """In training half of the units of both hidden layers are dropped, the others doubled."""
     call = "VGG with weights of 0 and 1, in training mode"
@@ -126,17 +137,21 @@ def test_dropout(student):
 def dropout_revealed():
     """Return a network whose logits show which units were dropped.
 
-    Every unit of the first hidden layer is 1; one of them, 0 or 2 after dropout, is added to 1 in
-    every unit of the second. So a row of logits, each of which reads one unit, is made of 0 and 2
-    or of 0 and 6. Without dropout all are 2.
+    The convolutions give 1 everywhere, so every unit of the first hidden layer is 1, the first
+    number that is flattened. One of these units, 0 or 2 after dropout, is added to 1 in every unit
+    of the second layer. So a row of logits, each of which reads one unit, is made of 0 and 2 or of
+    0 and 6. Without dropout all are 2; with another one before the linear layers there are more.
     """
     network = numbered(VGG(NARROWEST), SHAPE)
     one, two, last = [layer for layer in network.modules() if isinstance(layer, nn.Linear)]
-    one.weight = nn.Parameter(torch.zeros(1, 1).expand(one.weight.shape), requires_grad=False)
-    first = nn.functional.one_hot(torch.tensor([0]), two.in_features).float()
-    two.weight = nn.Parameter(first.expand(two.weight.shape), requires_grad=False)
+    for layer in (one, two):
+        first = nn.functional.one_hot(torch.tensor([0]), layer.in_features).float()
+        layer.weight = nn.Parameter(first.expand(layer.weight.shape), requires_grad=False)
     last.weight = nn.Parameter(torch.eye(*last.weight.shape), requires_grad=False)
-    for layer, bias in ((one, 1.0), (two, 1.0), (last, 0.0)):
+    convolutions = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d)]
+    for layer in convolutions:
+        nn.init.zeros_(layer.weight)
+    for layer, bias in (*((c, 1.0) for c in convolutions), (one, 0.0), (two, 1.0), (last, 0.0)):
         nn.init.constant_(layer.bias, bias)
     return network
 
@@ -156,6 +171,7 @@ def assert_two_dropouts(y, call):
 
 
 @check(points=1, feedback="num_classes is the number of outputs of the last layer.")
+@of_right_parts
 def test_number_of_classes(student):
     """VGG(arch, num_classes=7) gives 7 logits an image."""
     outline = student.outline("VGG", SHAPE, VGG_SMALL, num_classes=7)
@@ -163,6 +179,7 @@ def test_number_of_classes(student):
 
 
 @check(points=1, feedback="Keep the learning rate: self.lr, or self.save_hyperparameters().")
+@of_right_parts
 def test_learning_rate(student):
     """The model's `lr` is the number it was made with, 0.1 when left out."""
     for options, rate in (({"lr": 0.3}, 0.3), ({}, 0.1)):
@@ -176,6 +193,7 @@ def test_learning_rate(student):
     needs="test_vgg11_layer_by_layer",
     feedback="Let autograd see the whole way: no .data, no .detach(), no no_grad.",
 )
+@of_right_parts
 def test_gradients_reach_every_parameter(student):
     """A result of the model, differentiated, gives every parameter a gradient."""
     call = f"VGG({THIN})"

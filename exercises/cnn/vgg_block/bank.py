@@ -338,3 +338,13 @@ def forgets_to_carry_channels_on(num_convs, in_channels, out_channels):
 )
 def with_dropout(num_convs, out_channels):
     return nn.Sequential(*as_in_the_book(num_convs, out_channels), nn.Dropout(0.5))
+
+
+@mistake(
+    "an activation that cuts off what is large",
+    hint="The activation is nn.ReLU.",
+    caught_by=VALUES,
+)
+def with_relu6(num_convs, out_channels):
+    layers = [m for _ in range(num_convs) for m in (conv(out_channels), nn.ReLU6())]
+    return nn.Sequential(*layers, halve())
