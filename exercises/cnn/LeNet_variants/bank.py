@@ -214,3 +214,13 @@ class PoolsToOneNumber(Classifier):
 class DropsNearlyEverything(Classifier):
     def __init__(self):
         super().__init__(nn.Sequential(*layers()[:-1], nn.Dropout(0.995), nn.LazyLinear(10)), 0.1)
+
+
+@mistake(
+    "a ReLU after the last layer",
+    hint="Logits may be negative: nothing follows the last linear layer.",
+    caught_by=SOFTMAX,
+)
+class EndsWithReLU(Classifier):
+    def __init__(self):
+        super().__init__(nn.Sequential(*layers(), nn.ReLU()), 0.1)

@@ -52,12 +52,14 @@ def test_ten_logits(student):
     feedback="The loss takes logits: nothing follows the last linear layer.",
 )
 def test_no_softmax(student):
-    """The ten numbers are logits, not probabilities."""
+    """The ten numbers are logits: neither probabilities, nor cut off at 0."""
     _, _, y = running(student)
     sums = y.exp().sum(1), y.sum(1)
     for total, what in zip(sums, ("log-probabilities", "probabilities"), strict=True):
         if torch.allclose(total, torch.ones(4), atol=1e-4):
             fail(f"the rows of the result are {what}", call="the model", got=y, expected="logits")
+    if bool((y == 0).any()) and not bool((y < 0).any()):
+        fail("a ReLU follows the last layer", call="the model", got=y, expected="logits")
 
 
 @check(

@@ -216,3 +216,14 @@ def takes_every_module_for_a_layer(module):
 def raises_on_lazy_layers(module):
     if isinstance(module, MEANT):
         nn.init.xavier_uniform_(module.weight)
+
+
+@mistake(
+    "the weight cannot be trained any more",
+    hint="Drawing numbers is all there is to do: leave requires_grad as it is.",
+    caught_by=(LINEAR, CONV),
+)
+def keeps_the_weight_from_training(module):
+    if type(module) in MEANT:
+        nn.init.xavier_uniform_(module.weight)
+        module.weight.requires_grad_(False)

@@ -11,6 +11,7 @@ import torch
 
 from grader.checks import assert_equal, check
 from grader.checks.compare import describe, fail
+from grader.checks.models import assert_gradients
 from grader.errors import BadAnswer
 
 # Xavier's bound is about half of the one these layers start with, and a quarter above it
@@ -33,6 +34,13 @@ def initialised(student, kind, *sizes):
     before = state_of(layer)
     student.init_cnn(layer)
     return before, state_of(layer)
+
+
+def assert_trainable(student, layer, x):
+    """Demand that the weight can still be trained once the function was applied."""
+    made = student.build(*layer)
+    student.init_cnn(made)
+    assert_gradients(made, x, call=f"after init_cnn, {shown(*layer)}")
 
 
 def state_of(layer):
@@ -86,6 +94,7 @@ def test_linear_layer(student):
     before, after = initialised(student, *LINEAR)
     weights = [held(state, "weight", LINEAR) for state in (before, after)]
     assert_xavier(*weights, shown(*LINEAR))
+    assert_trainable(student, LINEAR, torch.ones(2, 10))
 
 
 @check(points=3, feedback="Convolutional layers are initialised like linear ones.")
@@ -94,6 +103,7 @@ def test_convolutional_layer(student):
     before, after = initialised(student, *CONV)
     weights = [held(state, "weight", CONV) for state in (before, after)]
     assert_xavier(*weights, shown(*CONV))
+    assert_trainable(student, CONV, torch.ones(2, 3, 12, 12))
 
 
 @check(points=1, feedback="Only the weight is drawn; leave the bias as it is.")

@@ -216,3 +216,38 @@ def takes_one_channel(self, X_shape):
     for layer in self.net:
         X = layer(X)
         print(layer.__class__.__name__, "output shape:\t", X.shape)
+
+
+@mistake(
+    "blocks are taken apart",
+    hint="self.net holds the layers to go through; one of them may be a block.",
+    caught_by=ANY,
+)
+def takes_blocks_apart(self, X_shape):
+    X = torch.randn(*X_shape)
+    for layer in (m for m in self.net.modules() if not list(m.children())):
+        X = layer(X)
+        print(layer.__class__.__name__, "output shape:\t", X.shape)
+
+
+@mistake(
+    "a fixed number of layers",
+    hint="Go through all of self.net, however long it is.",
+    caught_by=ANY,
+)
+def knows_only_lenet(self, X_shape):
+    X = torch.randn(*X_shape)
+    for layer in self.net[:12]:
+        X = layer(X)
+        print(layer.__class__.__name__, "output shape:\t", X.shape)
+
+
+@rewrite
+def with_hooks(self, X_shape):
+    def say(layer, _inputs, output):
+        print(layer.__class__.__name__, "output shape:\t", output.shape)
+
+    hooks = [layer.register_forward_hook(say) for layer in self.net]
+    self.net(torch.randn(*X_shape))
+    for hook in hooks:
+        hook.remove()

@@ -14,20 +14,30 @@ from grader.errors import StudentRaised
 SMALL = (("Conv2d", 1, 2, 3), ("ReLU",), ("MaxPool2d", 2), ("Flatten",), ("LazyLinear", 4))
 SMALL_SHAPE = (1, 1, 8, 10)
 SMALL_SHAPES = ((1, 2, 6, 8), (1, 2, 6, 8), (1, 2, 3, 4), (1, 24), (1, 4))
+# A block of layers is one layer of the network, as in ResNet; fourteen are more than LeNet has.
 OTHER = (
     ("Conv2d", 3, 4, 3),
     ("Tanh",),
     ("AvgPool2d", 2),
-    ("LazyBatchNorm2d",),
-    ("Conv2d", 4, 1, 2),
+    ("Sequential", ("LazyBatchNorm2d",), ("Conv2d", 4, 3, 1), ("ReLU",)),
+    ("Conv2d", 3, 1, 2),
+    *([("Flatten",), ("Dropout",)] * 4),
+    ("LazyLinear", 3),
 )
 OTHER_SHAPE = (2, 3, 8, 12)
-OTHER_SHAPES = ((2, 4, 6, 10), (2, 4, 6, 10), (2, 4, 3, 5), (2, 4, 3, 5), (2, 1, 2, 4))
+CONVOLVED = ((2, 4, 6, 10), (2, 4, 6, 10), (2, 4, 3, 5), (2, 3, 3, 5), (2, 1, 2, 4))
+OTHER_SHAPES = (*CONVOLVED, *[(2, 8)] * 8, (2, 3))
+
+
+def built(student, kind, *parts):
+    """Make a layer; parts that are layers themselves are made first."""
+    made = (built(student, *part) if isinstance(part, tuple) else part for part in parts)
+    return student.build(kind, *made)
 
 
 def lines_of(student, kinds, shape):
     """Return the lines with a shape that the summary of a network prints."""
-    net = student.build("Sequential", *(student.build(*kind) for kind in kinds))
+    net = built(student, "Sequential", *kinds)
     model = student.build("Sequential")  # is called like a classifier, and has its .net
     model.call("add_module", "net", net)
     lines, first = None, None
@@ -123,10 +133,10 @@ def test_shapes(student):
 @check(
     points=1,
     needs="test_shapes",
-    feedback="Take the layers from self.net and all sizes from X_shape.",
+    feedback="One line for each layer of self.net, a block in it too; all sizes from X_shape.",
 )
 def test_any_network(student):
-    """It works for other networks, more than one image and images that are not square."""
+    """It works for networks of any length and of blocks, and for more than one image."""
     call = call_of(OTHER_SHAPE)
     lines = lines_of(student, OTHER, OTHER_SHAPE)
     if len(lines) != len(OTHER):
