@@ -270,13 +270,18 @@ def _is_wrong(peer: Callable[[], Handle], reference: nn.Module, x: Tensor) -> bo
 
 
 def _are_alike(model: Callable[[], Handle], peer: Callable[[], Handle], x: Tensor) -> bool:
-    """Say whether two models of the student's have the same layers and give the same values."""
+    """Say whether two models of the student's have the same layers and give the same values.
+
+    In training too: every question begins with the same random state, so both drop the same.
+    """
     try:
         one, other = model(), peer()
         parts = drawn(parts_of(other, x), 2**0.5)
         for handle in (other, one):
             put(handle, parts, x, "")
-        assert_close(one(x), expect_tensor(other(x), call=""), call="")
+        for training in (True, False):
+            y = expect_tensor(other.train(training)(x), call="")
+            assert_close(one.train(training)(x), y, call="")
         return _outputs(one, x) == _outputs(other, x)
     except (AssertionError, StudentError):
         return False

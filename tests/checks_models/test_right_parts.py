@@ -112,7 +112,11 @@ CASES = {
     "a block that raises, in ResNet-18": ("ResNet18", RAISES, RESNET, RESNET18),
     "a base class that raises": ("ResNet18", RESIDUAL, NEVER_HALVES, RESNET18),
 }
+AVERAGES = BLOCK.replace("MaxPool2d", "AvgPool2d").replace(
+    "return layers", "return nn.Sequential(*layers)"
+)
 BESIDE = {
+    "little dropout": ("VGG", AVERAGES, VGG.replace("nn.Dropout(0.5)", "nn.Dropout(0.1)")),
     "ReLU in place of sigmoid": ("LeNet", INIT, LENET.replace("Sigmoid", "ReLU")),
     "one dropout": ("VGG", BLOCK, VGG.replace("nn.Dropout(0.5)", "nn.Identity()", 1)),
     "no pooling in the stem": (
