@@ -111,7 +111,9 @@ class Grader:
             SandboxError: no kernel could be had.
         """
         self._ensure_warm()
-        return OpenNotebook(submission, self._warm, self.plan.spending, self.plan.seed, gpu)
+        plan = self.plan
+        asked = frozenset(exercise.name for exercise in plan.assignment.exercises)
+        return OpenNotebook(submission, self._warm, plan.spending, plan.seed, gpu, asked)
 
     def _grade_readable(self, submission: Submission, result: SubmissionResult) -> SubmissionResult:
         try:

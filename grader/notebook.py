@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -33,15 +33,18 @@ MOST_LOSSES = 2_000
 class OpenNotebook:
     """A notebook whose cells have run; also the connection its students ask through.
 
+    `asked` names the exercises of the run; None stands for all there are.
+
     Raises:
         SandboxError: no kernel could be had; the fault is ours.
     """
 
     def __init__(
         self, submission: Submission, warm: WarmParent | None, limits: Limits, seed: int,
-        gpu: Gpu | None = None,
+        gpu: Gpu | None = None, asked: Collection[str] | None = None,
     ) -> None:  # fmt: skip
         self._submission = submission
+        self._asked = asked
         self._warm = warm
         self._limits = limits
         self._seed = seed
@@ -104,7 +107,7 @@ class OpenNotebook:
         self._exercise_deadline = time.monotonic() + self._limits.exercise_s
         if not self._run.connection.lost:
             self._select()
-        return Student(self, definitions, answer=exercise.name, seed=self._seed)
+        return Student(self, definitions, answer=exercise.name, seed=self._seed, asked=self._asked)
 
     def ask(
         self, request: wire.Request, args: Sequence[object], kwargs: dict[str, object],

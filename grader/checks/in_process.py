@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -25,8 +25,9 @@ from grader.settings import Exercise
 
 
 def student_of(
-    exercise: Exercise, answer: Callable[..., Any], *, seed: int = DEFAULT_SEED, **names: Any
-) -> Student:
+    exercise: Exercise, answer: Callable[..., Any], *, seed: int = DEFAULT_SEED,
+    asked: Collection[str] | None = None, **names: Any,
+) -> Student:  # fmt: skip
     """Make a student of this process.
 
     Args:
@@ -35,6 +36,7 @@ def student_of(
             arguments that returns the names and values its cell binds, in order, or the sources
             of a notebook's cells.
         seed: of random numbers and of drawn data.
+        asked: the exercises of the run; None for all.
         names: what else the notebook defines.
     """
     recorder = Recorder({})
@@ -46,23 +48,27 @@ def student_of(
     for name, value in {**names, **bound}.items():
         recorder.namespace[name] = value
         recorder.statement_done((name,))
-    return _student(recorder, exercise, seed)
+    return _student(recorder, exercise, seed, asked)
 
 
-def student_of_cells(exercise: Exercise, *cells: str, seed: int = DEFAULT_SEED) -> Student:
+def student_of_cells(
+    exercise: Exercise, *cells: str, seed: int = DEFAULT_SEED, asked: Collection[str] | None = None
+) -> Student:
     """Make a student of this process whose notebook is some cells."""
     recorder = Recorder({})
     _run(recorder, cells, seed)
-    return _student(recorder, exercise, seed)
+    return _student(recorder, exercise, seed, asked)
 
 
-def _student(recorder: Recorder, exercise: Exercise, seed: int) -> Student:
+def _student(
+    recorder: Recorder, exercise: Exercise, seed: int, asked: Collection[str] | None
+) -> Student:
     definitions = {
         d.name: Captured(d.number, d.name, d.cell, d.kind, imported=False)
         for d in recorder.definitions
     }
     connection = LocalConnection(Guest(recorder))
-    return Student(connection, definitions, answer=exercise.name, seed=seed)
+    return Student(connection, definitions, answer=exercise.name, seed=seed, asked=asked)
 
 
 def _run(recorder: Recorder, cells: Sequence[str], seed: int) -> None:

@@ -25,14 +25,14 @@ def parts_charged_elsewhere(parts: Path, *names: str) -> Callable[[Ask], Ask]:
 
     Args:
         parts: a Python file that defines right ones.
-        names: those that stand in, where the notebook defines them.
+        names: those that stand in, where the notebook defines them and the run asks for them.
     """
     source = parts.read_text(encoding="utf-8")
 
     def decorate(ask: Ask) -> Ask:
         @wraps(ask)
         def asked(student: Student) -> None:
-            own = {name: source for name in names if student.has(name)}
+            own = {name: source for name in names if student.charged_for(name)}
             # a part that hangs would cost its time in each check
             if student.remembered.get(_HELPED) and _passes(ask, student, own):
                 return

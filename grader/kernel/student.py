@@ -11,7 +11,7 @@ definition is the one to judge (`candidates.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Protocol
@@ -64,10 +64,12 @@ class Student:
         *,
         answer: str = "",
         seed: int = DEFAULT_SEED,
+        asked: Collection[str] | None = None,
     ) -> None:
         self._connection = connection
         self._definitions = definitions
         self._answer = answer
+        self._asked = asked
         self._seed = seed
         self._next = 0
         self._transcript: list[tuple[str, Any]] | None = None
@@ -89,6 +91,13 @@ class Student:
     def has(self, name: str) -> bool:
         """Say whether the notebook defines a name."""
         return name in self._definitions
+
+    def charged_for(self, name: str) -> bool:
+        """Say whether what is wrong with a name of the notebook is charged where it is asked for.
+
+        With `--only ResNet` nobody asks for its blocks: then the network answers for them.
+        """
+        return self.has(name) and (self._asked is None or name in self._asked)
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> Call:
         """Call a function or class of the notebook.

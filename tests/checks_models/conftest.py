@@ -1,6 +1,6 @@
 """A student of this process for one class, and the checks of the exercises on models."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +35,9 @@ def session_of() -> Iterator[Callable[[str], tuple[CheckSession, Exercise]]]:
 def grade_cells(session_of: Callable[..., Any]) -> Callable[..., list[CheckResult]]:
     """Run the checks of an exercise on the cells of a notebook."""
 
-    def run(exercise: str, *cells: str) -> list[CheckResult]:
+    def run(exercise: str, *cells: str, asked: Collection[str] | None = None) -> list[CheckResult]:
         session, found = session_of(exercise)
-        return session.run(found, student_of_cells(found, *cells))
+        return session.run(found, student_of_cells(found, *cells, asked=asked))
 
     return run
 

@@ -138,6 +138,12 @@ def test_a_model_that_is_right_with_right_parts_keeps_its_points(grade_cells, ca
     assert failed(grade_cells(exercise, IMPORTS, *cells)) == set()
 
 
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_model_answers_for_its_parts_where_nobody_else_asks_for_them(grade_cells, case):
+    exercise, *cells = case
+    assert failed(grade_cells(exercise, IMPORTS, *cells, asked=[exercise]))
+
+
 @pytest.mark.parametrize("case", BESIDE.values(), ids=BESIDE)
 def test_a_fault_of_its_own_beside_a_wrong_part_is_charged(grade_cells, case):
     exercise, *cells = case

@@ -95,6 +95,13 @@ def test_the_same_answer_beside_a_right_function_is_its_own_fault(
     assert failed(grade_in_process(exercise, answer, **right))
 
 
+@pytest.mark.parametrize(("exercise", "answer", "own"), CASES)
+def test_the_same_answer_is_charged_where_nobody_asks_for_the_function(
+    grade_in_process, exercise, answer, own
+):
+    assert failed(grade_in_process(exercise, answer, asked=[exercise], **own))
+
+
 def test_a_wrong_function_is_charged_where_it_is(grade_in_process):
     assert failed(grade_in_process("corr2d", flips))
     assert failed(grade_in_process("corr2d_multi_in", first_channel, corr2d=corr2d))

@@ -75,7 +75,7 @@ def of_own_parts(student):
 @contextmanager
 def parts_charged_once(student):
     makers = (lambda: make(student, "ResNet18"), lambda: of_own_parts(student))
-    with charged_once(student, *makers, reference(), images(2)):
+    with charged_once(student, *makers, reference(), images(2), parts=["ResNet", "Residual"]):
         yield
 
 

@@ -73,7 +73,7 @@ def of_own_blocks(student):
 @contextmanager
 def blocks_charged_once(student):
     makers = (lambda: vgg(student), lambda: of_own_blocks(student))
-    with charged_once(student, *makers, thin_reference(), images(2)):
+    with charged_once(student, *makers, thin_reference(), images(2), parts=["vgg_block"]):
         yield
 
 

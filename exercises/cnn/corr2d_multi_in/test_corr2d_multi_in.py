@@ -45,7 +45,7 @@ def assert_right(student, x, k, expected):
 
 def follows_a_wrong_corr2d(student, x, k, y):
     """Say whether the student's own `corr2d` explains `y`; None: the call raised."""
-    if not student.has("corr2d"):
+    if not student.charged_for("corr2d"):
         return False
     try:
         due = torch.stack([student.corr2d(a, b) for a, b in zip(x, k, strict=True)]).sum(0)

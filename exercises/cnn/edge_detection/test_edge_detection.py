@@ -74,7 +74,7 @@ def test_the_edges(student):
 
 def edges_of_a_wrong_corr2d(student):
     """Return what the student's own `corr2d` makes of the right image and kernel."""
-    if not student.has("corr2d"):
+    if not student.charged_for("corr2d"):
         return []
     try:
         y = student.corr2d(edge_image(), edge_kernel())

@@ -81,7 +81,7 @@ def near_kernel(student):
 
 def targets_of_a_wrong_corr2d(student):
     """Return the kernel that fits best what the student's own `corr2d` takes for the edges."""
-    if not student.has("corr2d"):
+    if not student.charged_for("corr2d"):
         return []
     try:
         y = student.corr2d(edge_image(), TARGET)
