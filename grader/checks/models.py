@@ -212,7 +212,11 @@ def assert_same_results(
     said = f"{call}, {mode} and with the same weights as the book's, on an input {tuple(x.shape)}"
     assert_close(answer.value, expected, call=said)
     if kept:
-        assert_equal(answer.arguments[0], x, call=f"after {call}(X), X")
+        try:
+            assert_equal(answer.arguments[0], x, call=call)
+        except AssertionError:
+            text = f"{call} writes into the images it is given"
+            fail(text, call=f"{call}(X)", got="other numbers in X", expected="X as it came")
 
 
 def assert_gradients(model: Handle, x: Tensor, *, call: str) -> None:
@@ -223,11 +227,20 @@ def assert_gradients(model: Handle, x: Tensor, *, call: str) -> None:
         StudentError: the student's model raised.
     """
     _, aside, _ = groups_of(model, x)
-    reached = model.reached(x)
+    try:
+        reached = model.reached(x)
+    except StudentRaised as error:
+        backward = f"the gradient of {call}"
+        raise StudentRaised(backward, error.kind, error.message, error.where) from None
     missed = [name for name, arrived in reached.items() if not arrived and name not in aside]
     if missed:
         shown = ", ".join(missed[:6]) + (", ..." if len(missed) > 6 else "")
-        fail(f"{call}: no gradient reaches {shown}", call=call, got=shown, expected="gradients")
+        fail(
+            f"{call}: no gradient reaches {shown}",
+            call=f"the gradient of {call}",
+            got=f"none in {shown}",
+            expected="one in every parameter",
+        )
 
 
 @contextmanager

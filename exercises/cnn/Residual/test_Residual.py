@@ -15,7 +15,9 @@ from reference import Residual
 # input channels, channels, options, height, width
 PLAIN = (3, 3, (), 6, 6)
 HALVING = (3, 6, (("use_1x1conv", True), ("strides", 2)), 6, 6)
-CASES = (PLAIN, HALVING, (3, 5, (("use_1x1conv", True),), 5, 7), (4, 4, HALVING[2], 7, 6))
+WIDENING = (3, 5, (("use_1x1conv", True),), 5, 7)
+# a 1x1 convolution that is never there differs from one without a stride where there is no stride
+CASES = (PLAIN, WIDENING, HALVING, (4, 4, HALVING[2], 7, 6))
 
 
 def images(case):
