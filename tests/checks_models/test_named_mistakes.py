@@ -6,7 +6,7 @@ from torch import nn
 from grader.checks.bank import load_bank
 from grader.checks.diagnosis import Diagnosis
 from grader.checks.in_process import student_of
-from reference import LeNet, vgg_block
+from reference import LeNet, Residual, vgg_block
 from reference.shapes import VGG11
 
 
@@ -80,3 +80,23 @@ def test_questions_about_other_functions_do_not_hide_a_mistake(session_of):
     found = Diagnosis(session).name_mistake(exercise, session.run(exercise, student()), student)
     assert found is not None
     assert found.title == entry.title
+
+
+def test_other_missing_parameters_are_no_shared_norm(session_of):
+    session, exercise = session_of("Residual")
+
+    class HidesAConvolution(Residual):
+        def __init__(self, num_channels, use_1x1conv=False, strides=1):
+            super().__init__(num_channels, use_1x1conv, strides)
+            self.hidden = [self.conv1]
+            self.conv1 = nn.Sequential()
+
+        def forward(self, x):
+            y = nn.functional.relu(self.bn1(self.hidden[0](x)))
+            return nn.functional.relu(self.bn2(self.conv2(y)) + self.shortcut(x))
+
+    def student():
+        return student_of(exercise, HidesAConvolution)
+
+    found = Diagnosis(session).name_mistake(exercise, session.run(exercise, student()), student)
+    assert found is None

@@ -106,7 +106,7 @@ def test_other_architectures(student):
 @check(
     points=2,
     needs="test_vgg11_layer_by_layer",
-    feedback="ReLU after both hidden linear layers, nothing after the last one.",
+    feedback="ReLU after both hidden linear layers, none after the last; dropout in training only.",
 )
 @of_right_parts
 def test_logits(student):
