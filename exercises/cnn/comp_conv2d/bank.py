@@ -53,6 +53,13 @@ def by_its_forward(conv2d, X):
     return torch.flatten(conv2d(X[None][None]), 0, 2)
 
 
+@rewrite
+def prints_what_the_layer_is(conv2d, X):
+    assert isinstance(conv2d, nn.Conv2d)
+    print(conv2d.kernel_size, conv2d.stride, conv2d.padding)
+    return conv2d(X[None, None])[0, 0]
+
+
 @mistake(
     "the axes of batch and channel are still there",
     hint="The result is a matrix (H', W').",
@@ -159,7 +166,7 @@ def uses_the_weight_alone(conv2d, X):
 @mistake(
     "the bias of the layer is not used",
     hint="Call the layer; its weight alone is not all of it.",
-    caught_by=(LAYER, ONCE),
+    caught_by=LAYER,
 )
 def forgets_the_bias(conv2d, X):
     x = X[None, None]

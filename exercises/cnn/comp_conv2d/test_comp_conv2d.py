@@ -18,6 +18,7 @@ from grader.checks import (
     whole_numbers,
 )
 from grader.checks.compare import fail, show
+from grader.errors import StudentRaised
 
 IMAGE = torch.arange(64.0).reshape(8, 8)
 BOOK = (  # arguments of the layer, and the shape of its result on an 8x8 image
@@ -96,7 +97,12 @@ def test_calls_the_layer_once_on_a_batch(student):
     """The layer is called once, with X as a batch of one image with one channel."""
     # batch normalisation takes nothing but (N, C, H, W) and counts its calls in a buffer
     counter = student.build("BatchNorm2d", 1)
-    student.comp_conv2d(counter, IMAGE)
+    try:
+        student.comp_conv2d(counter, IMAGE)
+    except StudentRaised as error:
+        if error.kind in ("AttributeError", "AssertionError", "TypeError"):
+            return  # it asks the layer for its kernel size, say: a layer that has none cannot tell
+        raise
     calls = int(counter.buffers()["num_batches_tracked"])
     if calls != 1:
         fail(
