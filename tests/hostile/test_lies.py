@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import torch
 
+from grader.checks.in_process import student_of
 from grader.checks.session import CheckSession
 from grader.errors import CallTimedOut, KernelDied, StudentRaised
 from grader.kernel import wire
@@ -27,6 +29,10 @@ PLAIN = (
 )  # fmt: skip
 
 
+PRINTED = (
+    "", "\n" * 1_000, "([" * 30_000, f"({'1' * 5_000})", f"(1{' ' * 60_000}x", f"(1{',1' * 30_000}",
+    "Conv2d output shape: (1, 4, 6, 6)\n" * 5, "Linear output shape: torch.Size([2, 3])",
+)  # fmt: skip
 NAMES = ["weight", "bias", "0.weight", "net.0.bias", ""]
 
 
@@ -79,3 +85,13 @@ def test_a_liar_breaks_no_check(session, exercise):
         results = session.run(exercise, student)
         broken = [(seed, r.check, r.message) for r in results if r.verdict is Verdict.BROKEN]
         assert not broken
+
+
+@pytest.mark.parametrize("text", PRINTED, ids=range(len(PRINTED)))
+def test_whatever_is_printed_breaks_no_check(session, text):
+    (exercise,) = CNN.only(["layer_summary"]).exercises
+    student = student_of(exercise, lambda model, shape: print(text))
+    started = time.process_time()
+    verdicts = {result.verdict for result in session.run(exercise, student)}
+    assert Verdict.BROKEN not in verdicts
+    assert time.process_time() - started < 10

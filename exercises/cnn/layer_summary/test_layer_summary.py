@@ -57,7 +57,9 @@ def lines_of(student, kinds, shape):
 
 def shape_in(line):
     """Return the shape that a line ends with; None where there is none."""
-    match = re.search(r"[(\[]\s*(\d+(?:\s*,\s*\d+)*)\s*,?\s*[)\]]\D*$", line)
+    # blanks single and numbers short: what is printed may be anything, of any length
+    text = " ".join(line.split())
+    match = re.search(r"[(\[] ?(\d{1,9}(?: ?, ?\d{1,9})*) ?,? ?[)\]]\D*$", text)
     return tuple(int(n) for n in match[1].split(",")) if match else None
 
 
