@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -135,19 +135,27 @@ def own_definitions(catalog: Sequence[Captured], cells: Sequence[Cell]) -> list[
 def candidates_for(exercise: Exercise, own: Sequence[Captured]) -> list[Captured]:
     """Return the definitions that may answer an exercise, in order of time.
 
-    A name spelled as in the book comes before names that only fit a pattern.
+    A name spelled as in the book comes before names that only fit a pattern; `!*pattern*` takes
+    names out again.
     """
     exact = [entry for entry in own if entry.name in exercise.names and _fits(entry, exercise)]
     found = exact or [
         entry
         for entry in own
-        if entry.kind in _KINDS[exercise.kind]
-        and any(fnmatchcase(entry.name.lower(), pattern.lower()) for pattern in exercise.names)
+        if entry.kind in _KINDS[exercise.kind] and _is_named(entry.name, exercise.names)
     ]
     if len(found) > MOST_CANDIDATES:
         half = MOST_CANDIDATES // 2
         return [*found[:half], *found[-half:]]
     return found
+
+
+def _is_named(name: str, patterns: Sequence[str]) -> bool:
+    def one_of(wanted: Iterable[str]) -> bool:
+        return any(fnmatchcase(name.lower(), pattern.lower()) for pattern in wanted)
+
+    out = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
+    return one_of(patterns) and not one_of(out)
 
 
 def _fits(entry: Captured, exercise: Exercise) -> bool:

@@ -47,7 +47,8 @@ class Exercise:
     section: str
     kind: Kind
     names: tuple[str, ...]
-    """Names looked for in a notebook, as patterns; the first is the book's. None for `answers`."""
+    """Names looked for in a notebook, as patterns; the first is the book's, and `!*pattern*` takes
+    names out again. None for `answers`."""
     optional: bool
     folder: Path
     total: Fraction | None = None

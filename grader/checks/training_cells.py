@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
 
+from grader.kernel.learner import OTHER_MODELS
+
 _TRAINS = ("fit", "backward", "train_*", "train")
 # the text comes from the sandbox, and nobody interrupts this side; a homework has a tenth of both
 _MOST_TRAININGS = 100
@@ -235,4 +237,6 @@ class NotebookText:
 def is_model_name(name: str, patterns: Sequence[str]) -> bool:
     """Say whether a class or factory of this name makes a model of the kind."""
     low = name.lower()
-    return "block" not in low and any(fnmatchcase(low, p.lower()) for p in patterns)
+    return not any(other in low for other in OTHER_MODELS) and any(
+        fnmatchcase(low, p.lower()) for p in patterns
+    )

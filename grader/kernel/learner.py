@@ -21,6 +21,8 @@ CLASSES = 10
 # a smaller head takes shorter steps: with 1 it runs away at a rate of 0.9, with 0.3 at 1.5
 _HEAD = 0.15
 TAILS = ("logits", "log_softmax", "softmax")
+OTHER_MODELS = ("block", "googlenet")
+"""What the names of other things hold beside the name of a model: a GoogLeNet is no LeNet."""
 
 
 class FastLearner(nn.Module):

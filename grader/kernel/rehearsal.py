@@ -25,7 +25,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from grader.kernel.learner import FastLearner, small
+from grader.kernel.learner import OTHER_MODELS, FastLearner, small
 from grader.kernel.recorder import HOOK, Recorder, StatementReporter
 
 _NOTED = (1, 2, 3, 4, 5, 6)  # steps whose batch, parameters and gradients are noted
@@ -234,7 +234,7 @@ class Rehearsal:
 
     def _fits(self, name: str) -> bool:
         low = name.lower()
-        if "block" in low or name.startswith("_"):
+        if any(other in low for other in OTHER_MODELS) or name.startswith("_"):
             return False
         return any(fnmatchcase(low, pattern) for pattern in self._patterns)
 

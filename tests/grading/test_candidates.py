@@ -93,6 +93,12 @@ def test_a_name_as_in_the_book_comes_before_one_that_fits_a_pattern():
     assert candidates_for(wanted, [similar, entry("pool2d", 2)]) == [similar]
 
 
+def test_a_pattern_may_take_names_out_again():
+    wanted = exercise("function", "ModernLeNet", "?*LeNet*", "!*GoogLeNet*")
+    mine, other = entry("MyLeNet"), entry("GoogleNet")
+    assert candidates_for(wanted, [mine, other]) == [mine]
+
+
 @pytest.mark.parametrize(
     ("kind", "accepted"),
     [

@@ -71,9 +71,16 @@ def test_a_name_that_holds_such_a_model_only_later_is_another():
 
 @pytest.mark.parametrize(
     ("name", "is_one"),
-    [("LeNet", True), ("ModernLeNet", True), ("my_lenet", True), ("LeNetBlock", False)],
+    [
+        ("LeNet", True),
+        ("ModernLeNet", True),
+        ("my_lenet", True),
+        ("LeNetBlock", False),
+        ("GoogLeNet", False),
+        ("GoogleNet", False),
+    ],
 )
-def test_a_model_is_known_by_its_name_and_blocks_are_none(name, is_one):
+def test_a_model_is_known_by_its_name_and_blocks_and_a_pun_are_none(name, is_one):
     assert is_model_name(name, ("*LeNet*",)) is is_one
 
 
