@@ -68,6 +68,17 @@ def a_factory_of_the_older_edition(conv_arch, lr=0.1, num_classes=10):
 
 
 @rewrite
+def the_function_of_the_older_edition(conv_arch):
+    layers, in_channels = [], 1
+    for num_convs, out_channels in conv_arch:
+        for _ in range(num_convs):
+            layers += [nn.Conv2d(in_channels, out_channels, 3, padding=1), nn.ReLU()]
+            in_channels = out_channels
+        layers.append(nn.MaxPool2d(2, 2))
+    return nn.Sequential(*layers, *head())
+
+
+@rewrite
 class Nested(Classifier):
     def __init__(self, arch, lr=0.1, num_classes=10):
         classifier = nn.Sequential(*head(num_classes)[::-1][::-1])

@@ -29,6 +29,7 @@ from grader.checks.models import (
     transplant,
 )
 from grader.checks.parts import parts_charged_elsewhere
+from grader.errors import StudentRaised
 from reference import VGG, VGG11, VGG16, VGG19, VGG_SMALL
 
 of_right_parts = parts_charged_elsewhere(
@@ -57,6 +58,19 @@ def outline_for(arch):
 
 def vgg(student, arch=THIN, **options):
     return make(student, "VGG", (arch,), **options)
+
+
+def is_of_the_older_edition(student):
+    """Say whether this is `vgg(conv_arch)`: a function of arch alone, the rate is for `train_ch6`.
+
+    Its result is a plain nn.Sequential, so a class that forgets an argument is none of these.
+    """
+    with student.unrecorded():
+        try:
+            vgg(student, NARROWEST, num_classes=7)
+        except StudentRaised:
+            return vgg(student, NARROWEST).type_name == "Sequential"
+    return False
 
 
 def of_own_blocks(student):
@@ -173,7 +187,10 @@ def assert_two_dropouts(y, call):
 @check(points=1, feedback="num_classes is the number of outputs of the last layer.")
 @of_right_parts
 def test_number_of_classes(student):
-    """VGG(arch, num_classes=7) gives 7 logits an image."""
+    """VGG(arch, num_classes=7) gives 7 logits an image; the older edition's vgg(arch) gives 10."""
+    if is_of_the_older_edition(student):
+        assert_result_shape(student.outline("VGG", SHAPE, VGG_SMALL), (10,), call="vgg(arch)")
+        return
     outline = student.outline("VGG", SHAPE, VGG_SMALL, num_classes=7)
     assert_result_shape(outline, (7,), call=f"VGG({VGG_SMALL}, num_classes=7)")
 
@@ -181,7 +198,12 @@ def test_number_of_classes(student):
 @check(points=1, feedback="Keep the learning rate: self.lr, or self.save_hyperparameters().")
 @of_right_parts
 def test_learning_rate(student):
-    """The model's `lr` is the number it was made with, 0.1 when left out."""
+    """The model's `lr` is the number it was made with, 0.1 when left out.
+
+    The older edition's `vgg(arch)` takes none, and is not asked.
+    """
+    if is_of_the_older_edition(student):
+        return
     for options, rate in (({"lr": 0.3}, 0.3), ({}, 0.1)):
         call = f"VGG(arch{', lr=0.3' if options else ''}).lr"
         found = expect_number(vgg(student, NARROWEST, **options).attribute("lr"), call=call)
