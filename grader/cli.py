@@ -37,7 +37,8 @@ IsolationOption = Annotated[
     str, typer.Option("--isolation", help="sandbox, or process: no walls, trusted notebooks only.")
 ]
 DataOption = Annotated[
-    Path | None, typer.Option("--data", help="Folder that holds FashionMNIST/raw.")
+    Path | None,
+    typer.Option("--data", help="Folder with Fashion-MNIST's IDX files, or with FashionMNIST/raw."),
 ]
 DeviceOption = Annotated[
     str,
@@ -191,7 +192,9 @@ def _plan(
     if isolation not in levels:
         raise UsageError(f"--isolation is sandbox or process, not {isolation!r}.")
     if data is not None and find_data(data) is None:
-        raise UsageError(f"{data} does not hold FashionMNIST/raw with the four IDX files.")
+        raise UsageError(
+            f"{data} does not hold FashionMNIST/raw, or itself, with the four IDX files, whole."
+        )
     gpus = devices.choose(device, devices.look())
     plan = Plan(assignment, only, seed, levels[isolation], find_data(data), gpus=gpus)
     assert plan.assignment  # a wrong name is told now, before anything is read

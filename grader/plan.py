@@ -5,8 +5,11 @@ Here: the options of a run, and the key under which a result is stored. Not here
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import math
 import platform
+import struct
 import sys
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,7 +25,8 @@ from grader.settings import Assignment, load_assignment
 
 Isolation = Literal["sandbox", "process"]
 DEFAULT_SEED = 20_240
-_IDX_FILES = ("train-images-idx3-ubyte", "t10k-images-idx3-ubyte")
+_IDX_FILES = {"images-idx3-ubyte": 3, "labels-idx1-ubyte": 1}
+"""The files of a split, and how many axes their arrays have."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Plan:
     seed: int = DEFAULT_SEED
     isolation: Isolation = "sandbox"
     data: Path | None = None
-    """Folder that holds `FashionMNIST/raw`, None for the drawn stand-in."""
+    """Folder with Fashion-MNIST's files (`find_data`), None for the drawn stand-in."""
     limits: Limits | None = None
     """In place of the assignment's, where given."""
     gpus: tuple[Gpu, ...] = ()
@@ -85,11 +89,36 @@ class Plan:
 def find_data(wanted: Path | None) -> Path | None:
     """Return the folder that holds Fashion-MNIST's files: the wanted one, or a usual place.
 
-    Nothing is downloaded; None where there are no files.
+    The files lie in its `FashionMNIST/raw`; of a wanted folder also in its `raw`, or in itself.
+    Nothing is downloaded; None where there are no files, or what there is cannot be read.
     """
     places = [wanted] if wanted else [Path("data"), Path("../data"), Path.home() / "data"]
     for place in places:
-        raw = place / "FashionMNIST" / "raw"
-        if all((raw / name).exists() or (raw / f"{name}.gz").exists() for name in _IDX_FILES):
-            return place.resolve()
+        for raw in (place / "FashionMNIST" / "raw", *([place / "raw", place] if wanted else [])):
+            if all(_is_there(raw, part) for part in ("train", "t10k")):
+                return place.resolve()
     return None
+
+
+def _is_there(raw: Path, part: str) -> bool:
+    """Say whether both files of a split can be read, by their headers: nothing else is looked at.
+
+    A pointer of Git LFS, or a download that broke off, would be an error in every notebook.
+    """
+    counts = []
+    for name, axes in _IDX_FILES.items():
+        path = raw / f"{part}-{name}"
+        try:
+            packed = not path.is_file()
+            with gzip.open(f"{path}.gz") if packed else path.open("rb") as file:
+                head = file.read(4 + 4 * axes)
+            size = None if packed else path.stat().st_size
+        except (OSError, EOFError):
+            return False
+        if len(head) != 4 + 4 * axes or head[:4] != bytes([0, 0, 8, axes]):
+            return False
+        shape = struct.unpack(f">{axes}I", head[4:])
+        if size is not None and size != len(head) + math.prod(shape):
+            return False
+        counts.append(shape[0])
+    return counts[0] == counts[1] > 0

@@ -60,8 +60,16 @@ def install(shell: Any) -> None:
     shell.InteractiveTB.set_mode("Plain")
     # an installer started in some other way gives up at once
     os.environ.update(PIP_NO_INDEX="1", PIP_RETRIES="0", PIP_DISABLE_PIP_VERSION_CHECK="1")
+    refuse_input_of(shell)
+
+
+def refuse_input_of(shell: Any) -> None:
+    """Let `input()` and `getpass()` raise, in a shell and in the kernel it may have."""
     builtins.input = refuse_input
     getpass.getpass = refuse_input
+    if (kernel := getattr(shell, "kernel", None)) is not None:
+        # it puts its own two in their place before each cell
+        kernel.raw_input = kernel.getpass = refuse_input
 
 
 def refuse_input(*args: object, **kwargs: object) -> NoReturn:

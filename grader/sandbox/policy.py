@@ -17,7 +17,7 @@ from grader.records import Limits
 
 PACKAGE = Path(__file__).resolve().parent.parent
 GUEST_LIBRARY = PACKAGE / "inside"
-"""Top-level packages for notebooks: `d2l`, `google.colab`."""
+"""Top-level packages for notebooks: `d2l`, `google.colab`, `tqdm` where it is not installed."""
 
 
 class Wall(StrEnum):

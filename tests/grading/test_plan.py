@@ -1,5 +1,7 @@
 """The key of a result changes with whatever the result depends on."""
 
+import gzip
+import struct
 from dataclasses import replace
 
 import pytest
@@ -60,23 +62,56 @@ def test_names_that_no_encoding_can_write_have_a_key(plan):
     assert plan.key(replace(HANDED_IN, student="\udcff")) != plan.key(HANDED_IN)
 
 
-def test_data_is_found_where_all_files_are(tmp_path):
-    raw = tmp_path / "FashionMNIST" / "raw"
-    raw.mkdir(parents=True)
-    (raw / "train-images-idx3-ubyte.gz").write_bytes(b"")
+def write_files(raw, *, packed=(), count=2):
+    """Write the four files, images of 1x1; those of a split in `packed` compressed."""
+    raw.mkdir(parents=True, exist_ok=True)
+    for part in ("train", "t10k"):
+        for name, axes in (("images-idx3", 3), ("labels-idx1", 1)):
+            shape = (count, 1, 1)[:axes]
+            content = bytes([0, 0, 8, axes]) + struct.pack(f">{axes}I", *shape) + bytes(count)
+            path = raw / f"{part}-{name}-ubyte"
+            if part in packed:
+                path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(content))
+            else:
+                path.write_bytes(content)
+
+
+@pytest.mark.parametrize("packed", [(), ("train",), ("train", "t10k")])
+@pytest.mark.parametrize("place", ["FashionMNIST/raw", "raw", "."])
+def test_data_is_where_all_four_files_are(tmp_path, place, packed):
     assert find_data(tmp_path) is None
-    (raw / "t10k-images-idx3-ubyte").write_bytes(b"")
+    write_files(tmp_path / place, packed=packed)
     assert find_data(tmp_path) == tmp_path.resolve()
     assert find_data(tmp_path / "elsewhere") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("train-images-idx3-ubyte", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n"),
+        ("train-images-idx3-ubyte", bytes([0, 0, 8, 3]) + struct.pack(">3I", 2, 1, 1) + b"x"),
+        ("train-labels-idx1-ubyte", bytes([0, 0, 8, 1]) + struct.pack(">I", 3) + b"xxx"),
+        ("t10k-labels-idx1-ubyte", b""),
+        ("t10k-labels-idx1-ubyte", None),
+    ],
+)
+def test_files_that_cannot_be_read_are_no_data(tmp_path, name, content):
+    write_files(tmp_path)
+    (tmp_path / name).unlink() if content is None else (tmp_path / name).write_bytes(content)
+    assert find_data(tmp_path) is None
+
+
+def test_a_broken_packed_file_is_no_data(tmp_path):
+    write_files(tmp_path, packed=("train", "t10k"))
+    (tmp_path / "t10k-labels-idx1-ubyte.gz").write_bytes(b"\x1f\x8b\x08")
+    assert find_data(tmp_path) is None
 
 
 def test_without_a_wanted_folder_the_usual_places_are_searched(tmp_path, monkeypatch):
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert find_data(None) is None
-    raw = tmp_path / "data" / "FashionMNIST" / "raw"
-    raw.mkdir(parents=True)
-    for name in ("train-images-idx3-ubyte", "t10k-images-idx3-ubyte"):
-        (raw / name).write_bytes(b"")
+    write_files(tmp_path / "data")
+    assert find_data(None) is None, "loose files in a folder of this name may be anything"
+    write_files(tmp_path / "data" / "FashionMNIST" / "raw")
     assert find_data(None) == (tmp_path / "data").resolve()

@@ -121,7 +121,8 @@ def test_real_files_where_the_notebook_looks_are_found(budget, tmp_path):
 def test_files_of_another_data_set_are_not_taken_for_digits(budget, tmp_path):
     write_pair(tmp_path, "train", 3)
     budget.configure(data_dir=tmp_path)
-    assert len(_datasets.MNIST(tmp_path)) == _datasets.TRAIN_SIZE
+    assert len(_datasets.MNIST(tmp_path)) == 60_000
+    _datasets.MNIST(tmp_path)[0]
     assert budget.data_used() == "drawn stand-in"
 
 
@@ -138,7 +139,7 @@ def test_nothing_is_drawn_before_it_is_looked_at(budget, monkeypatch):
     data = d2l.FashionMNIST()
     assert data.text_labels([0, 9]) == ["t-shirt", "ankle boot"]
     monkeypatch.undo()
-    assert data.train.data.shape == (4000, 28, 28)
+    assert data.train.data.shape == (60_000, 28, 28)
     assert budget.data_used() == "drawn stand-in"
 
 
@@ -164,6 +165,38 @@ def test_training_batches_are_shuffled_and_validation_batches_are_not():
     assert torch.equal(next(iter(val))[1], data.val.targets[:64])
 
 
+@pytest.mark.parametrize(
+    ("kind", "train", "length"),
+    [
+        (_datasets.FashionMNIST, True, 60_000),
+        (_datasets.KMNIST, False, 10_000),
+        (_datasets.CIFAR10, True, 50_000),
+    ],
+)
+def test_a_stand_in_is_as_long_as_the_original(monkeypatch, kind, train, length):
+    monkeypatch.setattr(
+        _datasets, "_drawn", lambda *_: (np.zeros((7, 28, 28), np.uint8), np.arange(7))
+    )
+    dataset = kind("nowhere", train=train)
+    assert len(dataset) == length
+    first, again = dataset[0], dataset[7]
+    assert "data" not in vars(dataset), "nobody asked for all images at once"
+    assert (first[1], again[1], dataset[-1][1]) == (0, 0, (length - 1) % 7)
+    with pytest.raises(IndexError):
+        dataset[length]
+    assert len(dataset.data) == len(dataset.targets) == length
+    assert (np.asarray(dataset[3][0]) == np.asarray(dataset.data[10])).all()
+
+
+def test_what_a_notebook_makes_of_a_stand_in_counts():
+    dataset = _datasets.FashionMNIST("nowhere", train=False)
+    kept = dataset.targets == 3
+    dataset.data, dataset.targets = dataset.data[kept], dataset.targets[kept]
+    assert len(dataset) == int(kept.sum())
+    assert {label for _, label in dataset} == {3}
+    assert dataset.test_data is dataset.data
+
+
 @pytest.mark.parametrize("kind", [_datasets.FashionMNIST, _datasets.MNIST, _datasets.KMNIST])
 def test_grey_stand_ins_answer_like_torchvision_s(kind):
     dataset = kind("nowhere", train=False, download=True, target_transform=lambda y: -y)
@@ -176,7 +209,7 @@ def test_grey_stand_ins_answer_like_torchvision_s(kind):
 
 def test_coloured_stand_ins_answer_like_torchvision_s():
     dataset = _datasets.CIFAR10(root="nowhere", train=False)
-    assert dataset.data.shape == (1000, 32, 32, 3)
+    assert dataset.data.shape == (10_000, 32, 32, 3)
     assert isinstance(dataset.targets, list)
     assert dataset[0][0].mode == "RGB"
     assert dataset.classes[0] == "airplane"

@@ -221,3 +221,26 @@ def test_corr2d_is_torch_s_convolution(KH, KW, extra_h, extra_w):
 def test_corr2d_takes_matrices_only():
     with pytest.raises(ValueError, match="unpack"):
         d2l.corr2d(torch.ones(3, 3), torch.ones(1, 1, 2, 2))
+
+
+def test_a_board_of_the_notebook_is_handed_plain_numbers(monkeypatch):
+    handed = []
+
+    def draw(self, x, y, label, every_n=1):
+        handed.append(y)
+
+    monkeypatch.setattr(d2l.ProgressBoard, "draw", draw)
+    data = d2l.SyntheticRegressionData(torch.tensor([2.0, -3.4]), 4.2, num_train=64, num_val=64)
+    d2l.Trainer(max_epochs=1).fit(d2l.LinearRegressionScratch(2, lr=0.03), data)
+    assert handed
+    assert {type(y) for y in handed} == {d2l.np.ndarray}
+
+
+def test_a_cell_of_many_fits_has_the_time_of_two(monkeypatch, budget):
+    from d2l import _losses
+    from d2l._budget import Budget
+
+    seconds = budget.settings.training_s
+    for trained, late in ((0.0, False), (1.5 * seconds, False), (2 * seconds, True)):
+        monkeypatch.setattr(_losses, "trained_s", lambda s=trained: s)
+        assert Budget(10).late is late

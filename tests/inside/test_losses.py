@@ -43,6 +43,14 @@ def test_a_cell_has_trained_for_long_after_the_seconds_of_a_fit(losses, budget, 
     assert not losses.spent()
 
 
+def test_a_cell_that_runs_again_for_the_grader_has_its_time_before_it(losses, budget, monkeypatch):
+    train(1)
+    monkeypatch.setattr(budget.settings, "training_s", -1.0)
+    monkeypatch.setattr(budget.settings, "rehearsing", True)
+    assert not losses.spent()
+    assert losses.trained_s() == 0
+
+
 def test_a_second_watch_changes_nothing(losses):
     watched = torch.Tensor.backward
     losses.watch()

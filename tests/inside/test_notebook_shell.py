@@ -128,3 +128,15 @@ def test_a_second_installation_changes_nothing(shell):
 
 def test_the_traceback_of_an_endless_recursion_shows_no_context_of_its_frames(shell):
     assert shell.InteractiveTB.mode == "Plain"
+
+
+def test_a_kernel_refuses_too_which_puts_its_own_input_in_before_each_cell(shell):
+    class Kernel:
+        raw_input = getpass = None
+
+    class Shell:
+        kernel = Kernel()
+
+    notebook_shell.refuse_input_of(Shell())
+    with pytest.raises(EOFError, match="nobody to ask"):
+        Shell.kernel.raw_input("name? ")

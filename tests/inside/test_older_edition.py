@@ -140,4 +140,4 @@ def test_a_download_is_refused_unless_the_file_is_there(tmp_path):
     (tmp_path / "a.csv").write_text("1")
     assert d2l.download("http://example.org/a.csv", tmp_path) == str(tmp_path / "a.csv")
     with pytest.raises(OSError, match=r"b\.csv cannot be downloaded"):
-        d2l.download("http://example.org/b.csv", cache_dir=tmp_path)
+        d2l.download(name="http://example.org/b.csv", cache_dir=tmp_path)

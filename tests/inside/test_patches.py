@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 import torchvision
-from d2l import _datasets, _losses, _patches
+from d2l import _datasets, _losses, _patches, _stand_in_gpu
 from matplotlib import pyplot as plt
 from torch.utils.data import DataLoader, TensorDataset
 from torchvision import transforms
@@ -25,6 +25,8 @@ def _patched(monkeypatch):
         for name in NAMES:
             if hasattr(home, name):
                 monkeypatch.setattr(home, name, getattr(home, name))
+    for owner, name in _stand_in_gpu.places():
+        monkeypatch.setattr(owner, name, getattr(owner, name))
     _patches.patch_libraries()
 
 
@@ -80,3 +82,17 @@ def test_a_loader_ends_its_pass_early_once_the_cell_has_trained_for_long(monkeyp
     assert len([*DataLoader(NUMBERS, 2)]) == 5
     monkeypatch.setattr(_losses, "spent", lambda: True)
     assert len([*DataLoader(NUMBERS, 2)]) == 1
+
+
+def test_a_pass_ends_after_as_many_images_as_the_library_s_own(monkeypatch):
+    monkeypatch.setattr(_patches._settings, "EPOCH_PIXELS", 10 * 28 * 28)
+    images = TensorDataset(torch.zeros(40, 1, 28, 28), torch.zeros(40))
+    assert len([*DataLoader(images, 4)]) == 3
+    assert len([*DataLoader(NUMBERS, 1)]) == 10, "numbers cost nothing"
+
+
+def test_batches_are_small_once_the_cell_has_trained_for_long(monkeypatch):
+    monkeypatch.setattr(_losses, "spent", lambda: True)
+    images = TensorDataset(torch.zeros(40, 1, 28, 28), torch.arange(40))
+    ((X, y),) = DataLoader(images, 8)
+    assert len(X) == len(y) == 2

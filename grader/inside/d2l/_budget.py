@@ -12,7 +12,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from . import _settings
+from . import _losses, _settings
+
+_CELL = 2
 
 
 class Budget:
@@ -25,7 +27,9 @@ class Budget:
     def __init__(self, epochs: int) -> None:
         self.share = max(1, -(-_settings.settings.training_steps // max(1, epochs)))
         self.steps = 0
-        self._ends_at = time.monotonic() + _settings.settings.training_s
+        # a cell that fits a dozen models, to compare rates, has the time of two
+        left = _CELL * _settings.settings.training_s - _losses.trained_s()
+        self._ends_at = time.monotonic() + min(_settings.settings.training_s, left)
 
     @property
     def spent(self) -> bool:

@@ -2,7 +2,8 @@
 
 `FashionMNIST`, `MNIST`, `KMNIST` and `CIFAR10` take torchvision's arguments. Images are read or
 drawn when they are first looked at. The stand-in of each of the four shows the same clothes, in the
-shape, colours and class names of the original.
+shape, colours and class names of the original; and as many, since notebooks split 60000 into 50000
+and 10000: a few thousand are drawn, and come again and again.
 
 Not here: batches (`_data.py`), drawing (`_clothes.py`), putting these in torchvision's place
 (`_patches.py`).
@@ -25,12 +26,15 @@ from . import _clothes, _idx, _settings
 
 TRAIN_SIZE = 4_000
 TEST_SIZE = 1_000
+"""How many different images are drawn."""
 
 
 class _Clothes(VisionDataset):  # type: ignore[misc]
     """What the four data sets share: torchvision's arguments, lazy images, labels, length."""
 
     classes: ClassVar[list[str]] = list(_clothes.CLASSES)
+    sizes: ClassVar[tuple[int, int]] = (60_000, 10_000)
+    """Of the original's splits, for training and for testing."""
 
     def __init__(
         self,
@@ -52,14 +56,33 @@ class _Clothes(VisionDataset):  # type: ignore[misc]
         return _drawn(_settings.settings.seed, self.train)
 
     @cached_property
+    def _length(self) -> int:
+        return self.sizes[0 if self.train else 1]
+
+    def _whole(self, part: NDArray[Any]) -> NDArray[Any]:
+        return np.resize(part, (self._length, *part.shape[1:]))  # repeats, and is a copy
+
+    @cached_property
     def data(self) -> Any:
         """The images: uint8, shape (N, 28, 28)."""
-        return torch.from_numpy(self._arrays[0].copy())
+        return torch.from_numpy(self._whole(self._arrays[0]))
 
     @cached_property
     def targets(self) -> Any:
         """The labels: int64, shape (N,)."""
-        return torch.from_numpy(self._arrays[1].copy())
+        return torch.from_numpy(self._whole(self._arrays[1]))
+
+    @property
+    def train_data(self) -> Any:
+        """The images, by a name of older editions of torchvision; `test_data` is the same."""
+        return self.data
+
+    @property
+    def train_labels(self) -> Any:
+        """The labels, by a name of older editions of torchvision; `test_labels` is the same."""
+        return self.targets
+
+    test_data, test_labels = train_data, train_labels
 
     @property
     def class_to_idx(self) -> dict[str, int]:
@@ -79,19 +102,27 @@ class _Clothes(VisionDataset):  # type: ignore[misc]
         return f"Split: {'Train' if self.train else 'Test'}"
 
     def __len__(self) -> int:
-        return len(self.data)
+        return len(self.data) if "data" in vars(self) else self._length
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
-        image: Any = self._picture(index)
-        label: Any = int(self.targets[index])
+        if not -len(self) <= index < len(self):  # what ends a loop over the images
+            raise IndexError(f"there is no image {index}, of {len(self)}")
+        image: Any = Image.fromarray(self._pixels(int(index)))
+        label: Any = int(self._one("targets", self._arrays[1], int(index)))
         if self.transform is not None:
             image = self.transform(image)
         if self.target_transform is not None:
             label = self.target_transform(label)
         return image, label
 
-    def _picture(self, index: int) -> Image.Image:
-        return Image.fromarray(self.data[index].numpy())
+    def _pixels(self, index: int) -> NDArray[np.uint8]:
+        return np.asarray(self._one("data", self._arrays[0], index))
+
+    def _one(self, name: str, drawn: NDArray[Any], index: int) -> Any:
+        """Take one from what the notebook may have changed; what nobody looked at is not made."""
+        if name in vars(self):
+            return getattr(self, name)[index]
+        return drawn[index % self._length % len(drawn)]
 
 
 @lru_cache(maxsize=2)  # a notebook makes its data sets again and again
@@ -118,15 +149,25 @@ class MNIST(_Clothes):
 
     @cached_property
     def _arrays(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        found = _idx.find_pair(self._folders(), self.train)
-        if found is None or _settings.settings.rehearsing:
+        if self._files is None:
             drawn: tuple[NDArray[np.uint8], NDArray[np.int64]] = super()._arrays
             return drawn
-        images, labels = (_idx.read_idx(path) for path in found)
+        images, labels = (_idx.read_idx(path) for path in self._files)
         if images.ndim != 3 or labels.shape != images.shape[:1]:
-            raise ValueError(f"{found[0].parent} does not hold one label for each image")
+            raise ValueError(f"{self._files[0].parent} does not hold one label for each image")
         self._note_files()
         return images, labels.astype(np.int64)
+
+    @cached_property
+    def _files(self) -> tuple[Path, Path] | None:
+        if _settings.settings.rehearsing:
+            return None
+        return _idx.find_pair(self._folders(), self.train)
+
+    @cached_property
+    def _length(self) -> int:
+        length: int = super()._length if self._files is None else len(self._arrays[0])
+        return length
 
     def _folders(self) -> list[Path]:
         given = _settings.settings.data_dir
@@ -172,9 +213,10 @@ class CIFAR10(_Clothes):
         "truck",
     ]
 
+    sizes: ClassVar[tuple[int, int]] = (50_000, 10_000)
+
     @cached_property
-    def data(self) -> Any:
-        """The images: uint8, shape (N, 32, 32, 3)."""
+    def _coloured(self) -> NDArray[np.uint8]:
         images, labels = self._arrays
         tint = np.random.default_rng(_settings.settings.seed).uniform(
             0.4, 1, (len(labels), 1, 1, 3)
@@ -183,9 +225,14 @@ class CIFAR10(_Clothes):
         return (padded[..., None] * tint).astype(np.uint8)
 
     @cached_property
+    def data(self) -> Any:
+        """The images: uint8, shape (N, 32, 32, 3)."""
+        return self._whole(self._coloured)
+
+    @cached_property
     def targets(self) -> Any:
         """The labels: a list of whole numbers."""
-        return self._arrays[1].tolist()
+        return self._whole(self._arrays[1]).tolist()
 
-    def _picture(self, index: int) -> Image.Image:
-        return Image.fromarray(self.data[index])
+    def _pixels(self, index: int) -> NDArray[np.uint8]:
+        return np.asarray(self._one("data", self._coloured, index))

@@ -18,10 +18,11 @@ class NoNetwork(OSError):
 
 
 def download(
-    url: str,
+    url: str = "",
     folder: str | Path = "../data",
     sha1_hash: str | None = None,
     *,
+    name: str = "",
     cache_dir: str | Path | None = None,
 ) -> str:
     """Return the path of a file in `folder` that has the name the address ends in.
@@ -30,11 +31,12 @@ def download(
         url: an address, or a name in `DATA_HUB` (the 0.17 edition).
         folder: where downloads are kept.
         sha1_hash: taken for the signature's sake.
-        cache_dir: the 0.17 edition's name for `folder`.
+        name, cache_dir: the 0.17 edition's names for `url` and `folder`.
 
     Raises:
         NoNetwork: the file is not there.
     """
+    url = url or name
     address = DATA_HUB[url][0] if url in DATA_HUB else url
     path = Path(cache_dir or folder, address.rsplit("/", 1)[-1])
     if not path.exists():

@@ -40,9 +40,20 @@ def clear() -> None:
     begin(-1)
 
 
+def trained_s() -> float:
+    """Return the seconds since the first step of the running cell; 0 before it.
+
+    A cell that runs again for the grader has limits of its own (`_rehearsal.py`).
+    """
+    if _since == 0 or _settings.settings.rehearsing:
+        return 0.0
+    return time.monotonic() - _since
+
+
 def spent() -> bool:
     """Say whether the running cell has trained for as long as a fit may take."""
-    return _since > 0 and time.monotonic() - _since > _settings.settings.training_s
+    seconds = trained_s()
+    return seconds > 0 and seconds > _settings.settings.training_s
 
 
 def watch() -> None:
@@ -64,9 +75,9 @@ def watch() -> None:
 
 def _note(loss: float) -> None:
     global _since  # noqa: PLW0603
-    _since = _since or time.monotonic()
     if _settings.settings.rehearsing:
         return
+    _since = _since or time.monotonic()
     if _cell in curves or len(curves) < MOST_CURVES:
         curve = curves.setdefault(_cell, [])
         if len(curve) < MOST_POINTS:

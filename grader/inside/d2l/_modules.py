@@ -57,6 +57,8 @@ class Module(nn.Module, HyperParameters):
         else:
             x = self.trainer.epoch + 1
             every_n = self.trainer.num_val_batches // self.plot_valid_per_epoch
+        if isinstance(value, Tensor):  # a notebook's own `draw` hands this to matplotlib
+            value = value.detach().cpu().numpy()
         self.board.draw(x, value, ("train_" if train else "val_") + key, every_n=max(1, every_n))
 
     def training_step(self, batch: Sequence[Tensor]) -> Tensor:

@@ -1,7 +1,9 @@
 """Changes to torch and torchvision that make a student's own code cheap and free of downloads.
 
-Loaders work without processes, cut batches of large images and end their passes early once a cell
-has trained for long; four data sets are local; losses are noted (`_losses.py`).
+Loaders work without processes, cut batches of large images and end their passes after as many
+images as the library's own do. Once a cell has trained for long, a pass is one batch of two. Four
+data sets are local; losses are noted (`_losses.py`); a GPU that is not there is the CPU
+(`_stand_in_gpu.py`).
 
 `patch_libraries` is called once, before student code: by the warm process that kernels are forked
 from, or by a kernel that starts alone. Importing this library changes nothing by itself.
@@ -19,9 +21,17 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torchvision import datasets  # type: ignore[import-untyped]
 
-from . import _datasets, _losses, _rehearsal, _settings  # noqa: F401  (the grader looks for the last)
+from . import (
+    _datasets,
+    _losses,
+    _rehearsal,  # noqa: F401  (the grader looks for it)
+    _settings,
+    _stand_in_gpu,
+)
 
 _MARK = "_without_workers"
+# batch normalisation of a small feature map refuses a batch of one
+_FEWEST = 2
 # settings that are errors or warnings without workers, and what they become
 _PLAIN: dict[str, Any] = {
     "num_workers": 0,
@@ -42,6 +52,7 @@ def patch_libraries() -> None:
     _load_in_this_process()
     _replace_datasets()
     _losses.watch()
+    _stand_in_gpu.install()
     # a cell may make as many figures as it likes: the warning would only be noise in its output
     plt.rcParams["figure.max_open_warning"] = 0
 
@@ -65,9 +76,12 @@ def _load_in_this_process() -> None:
     iterate = DataLoader.__iter__
 
     def bounded(self: DataLoader[Any]) -> Iterator[Any]:
+        pixels = 0
         for batch in iterate(self):
-            yield _affordable(batch)
-            if _losses.spent():
+            kept = _affordable(batch, _FEWEST if _losses.spent() else None)
+            pixels += _pixels(kept)
+            yield kept
+            if pixels >= _settings.EPOCH_PIXELS or _losses.spent():
                 return
 
     setattr(without_workers, _MARK, True)
@@ -75,12 +89,21 @@ def _load_in_this_process() -> None:
     DataLoader.__iter__ = bounded  # type: ignore[method-assign, assignment]
 
 
-def _affordable(batch: Any) -> Any:
+def _pixels(batch: Any) -> int:
+    """Count those of a batch of images, all channels as one; of anything else there are none."""
+    first = batch[0] if isinstance(batch, list | tuple) and batch else None
+    if not isinstance(first, Tensor) or first.ndim != 4:
+        return 0
+    return first.shape[0] * first.shape[-2] * first.shape[-1]
+
+
+def _affordable(batch: Any, at_most: int | None = None) -> Any:
     """Cut a batch of large images as the library's own loaders do: 8 s a step would be too long."""
     first = batch[0] if isinstance(batch, list | tuple) and batch else None
     if not isinstance(first, Tensor) or first.ndim != 4:
         return batch
     most = max(1, _settings.BATCH_PIXELS // max(1, first.shape[-1] * first.shape[-2]))
+    most = min(most, at_most or most)
     whole = len(first)
     if whole <= most:
         return batch
