@@ -32,7 +32,7 @@ from grader.checks.compare import fail
 from grader.checks.training_cells import NotebookText, TrainingCells, is_model_name
 from grader.checks.training_images import HELD_OUT, LABELS, TRAIN, Recognised, clothes, recognise
 from grader.errors import NothingTrained, StudentError
-from grader.kernel.facts import Captured, NotedStep, RehearsalFacts, Trained
+from grader.kernel.facts import NotedStep, RehearsalFacts, Trained
 from grader.kernel.learner import gradient, logits_of
 from grader.kernel.student import Handle, Student
 
@@ -225,19 +225,20 @@ def evidence_of(student: Student, kind: ModelKind) -> Evidence:
     if "training" not in student.remembered:
         sources = student.sources()
         cells = NotebookText(sources).trainings(kind.patterns, _holders(student, kind))
-        found: Evidence | None = None
-        for one in _likely(cells):
-            tail = _tail(student, sources, one)
-            for end in dict.fromkeys((tail, "logits")):  # a softmax too many is charged elsewhere
-                facts = student.rehearse(
-                    one.cells, kind.patterns, one.variables, steps=STEPS, tail=end
-                )
-                evidence = _judge(student, one, facts)
-                if found is None or evidence.holds > found.holds:
-                    found = evidence
-                if found.holds == len(COMPLAINTS):
-                    break
-        student.remembered["training"] = found
+        found: list[Evidence] = []
+        lost: list[StudentError] = []  # a cell that hangs costs no other cell what it showed
+        for one, end in ((c, e) for c in _likely(cells) for e in _tails(student, sources, c)):
+            try:
+                asked = one.cells, kind.patterns, one.variables
+                facts = student.rehearse(*asked, steps=STEPS, tail=end)
+                found.append(_judge(student, one, facts))
+            except StudentError as error:
+                lost.append(error)
+            if found and found[-1].holds == len(COMPLAINTS):
+                break
+        if lost and not found:
+            raise lost[0]
+        student.remembered["training"] = max(found, key=lambda e: e.holds, default=None)
     evidence_or_none: Evidence | None = student.remembered["training"]
     if evidence_or_none is None:
         raise NothingTrained(kind.name)
@@ -268,23 +269,24 @@ def _is_of(kind: ModelKind, handle: Handle) -> bool:
         return False
 
 
+def _tails(student: Student, sources: dict[int, str], one: TrainingCells) -> list[str]:
+    """Return what the forward ends with, and without it: a softmax is charged elsewhere."""
+    return list(dict.fromkeys((_tail(student, sources, one), "logits")))
+
+
 def _tail(student: Student, sources: dict[int, str], one: TrainingCells) -> str:
     """Say what the model's forward ends with, where a softmax is spoken of at all."""
     if not any("softmax" in source for source in sources.values()):
         return "logits"
-    held = [e for e in student.values(kinds=("module",)) if e.name in one.variables]
-    for entry in reversed([e for e in held if e.cell <= one.cell]):
+    named = [e for e in student.values(kinds=("module",)) if e.name in one.variables]
+    held = [e.value for e in named if e.cell <= one.cell and isinstance(e.value, Handle)]
+    for model in reversed(held):
         for side in (28, 96, 224):
             try:
-                return _module_of(entry).tail(torch.rand(2, 1, side, side))
+                return model.tail(torch.rand(2, 1, side, side))
             except StudentError:  # another size, perhaps
                 continue
     return "logits"
-
-
-def _module_of(entry: Captured) -> Handle:
-    assert isinstance(entry.value, Handle)
-    return entry.value
 
 
 def _judge(student: Student, one: TrainingCells, facts: RehearsalFacts) -> Evidence:

@@ -6,6 +6,7 @@ import torch
 
 from exercises.cnn.training_notebooks import BOOK, IMPORTS, LOOP, changed
 from grader.checks.training import ModelKind, complaint_of, evidence_of
+from grader.errors import CallTimedOut
 from grader.kernel.recorder import Recorder
 from grader.kernel.rehearsal import Rehearsal
 
@@ -96,3 +97,32 @@ def test_of_several_trainings_the_best_counts(evidence):
     found = evidence(changed(("        optimizer.step()\n", "")), LOOP)
     assert complaint_of(found) == ""
     assert found.cell == 3
+
+
+def test_a_cell_that_cannot_be_run_again_costs_no_other_cell_what_it_showed(notebook, monkeypatch):
+    student = notebook(LOOP_OF_ITS_OWN.replace("lr=", "lr=0*"), LOOP_OF_ITS_OWN, definition=LENET)
+    cells, rehearse = [], student.rehearse
+
+    def first_one_hangs(asked, *args, **options):
+        cells.append(asked[-1])
+        if len(cells) == 1:
+            raise CallTimedOut("cell 2, run again", 60.0)
+        return rehearse(asked, *args, **options)
+
+    monkeypatch.setattr(student, "rehearse", first_one_hangs)
+    found = evidence_of(student, ModelKind("LeNet", lambda shapes: False))
+    assert complaint_of(found) == ""
+    assert cells == [2, 3]
+
+
+def test_no_more_cells_are_run_again_once_one_is_right(notebook, monkeypatch):
+    student = notebook(LOOP_OF_ITS_OWN, LOOP_OF_ITS_OWN, LOOP_OF_ITS_OWN, definition=LENET)
+    cells, rehearse = [], student.rehearse
+
+    def noted(asked, *args, **options):
+        cells.append(asked[-1])
+        return rehearse(asked, *args, **options)
+
+    monkeypatch.setattr(student, "rehearse", noted)
+    evidence_of(student, ModelKind("LeNet", lambda shapes: False))
+    assert cells == [2]
