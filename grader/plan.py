@@ -105,7 +105,7 @@ def _is_there(raw: Path, part: str) -> bool:
 
     A pointer of Git LFS, or a download that broke off, would be an error in every notebook.
     """
-    counts = []
+    counts: list[int] = []
     for name, axes in _IDX_FILES.items():
         path = raw / f"{part}-{name}"
         try:
