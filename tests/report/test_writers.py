@@ -16,6 +16,7 @@ from grader.report.pages import feedback_page, report_page
 from grader.report.tables import GRADES
 from grader.report.writers import as_csv, feedback_names, safe_cell, write_reports
 from grader.text import clean
+from grader.verdict import Verdict
 
 ANY_TEXT = st.text(st.characters(codec=None), max_size=40)
 NASTY = [
@@ -162,6 +163,14 @@ def test_feedback_says_what_was_wrong_and_what_to_try(flawed):
         "K.flip(0, 1)", "3 cells without an id",
     ):  # fmt: skip
         assert words in page
+
+
+def test_feedback_on_what_is_missing_lists_no_checks_that_were_not_asked(make, exercise, check):
+    first = check("VGG_training", verdict=Verdict.MISSING)
+    second = check("VGG_training", "test_later", verdict=Verdict.SKIPPED)
+    page = feedback_page(make("kim", exercise("VGG_training", first, second)), title="HW2")
+    assert "not found in the notebook" in page
+    assert "Not asked" not in page
 
 
 def test_feedback_does_not_show_where_the_file_lay(flawed):
