@@ -168,7 +168,7 @@ def test_feedback_says_what_was_wrong_and_what_to_try(flawed):
 def test_feedback_on_what_is_missing_lists_no_checks_that_were_not_asked(make, exercise, check):
     first = check("VGG_training", verdict=Verdict.MISSING)
     second = check("VGG_training", "test_later", verdict=Verdict.SKIPPED)
-    page = feedback_page(make("kim", exercise("VGG_training", first, second)), title="HW2")
+    page = feedback_page(make("kim", exercise("VGG_training", first, second)))
     assert "not found in the notebook" in page
     assert "Not asked" not in page
 
