@@ -133,6 +133,32 @@ RIGHT = {
         ),
     ),
     "zeroed_after_the_step": (changed((ZERO, ""), (STEP, STEP + ZERO)),),
+    "mean_of_two_batches": (
+        changed(
+            ("loss(model(X), y)", "loss(model(X), y) / 2"),
+            (ZERO, ""),
+            (STEP, "        if len(losses) % 2:\n            optimizer.step()\n"
+             "            optimizer.zero_grad()\n"),
+        ),
+    ),
+    "goes_through_its_layers": (
+        changed(
+            ("loss(model(X), y)", "loss(model.net(X), y)"),
+            ("losses = []\n", "losses = []\nfor m in model.modules():\n"
+             "    if isinstance(m, nn.Linear):\n        nn.init.xavier_uniform_(m.weight)\n"),
+        ),
+    ),
+    "a_rate_for_each_layer": (
+        changed((SGD, "torch.optim.SGD([{'params': model.net[0].parameters(), 'lr': 0.05},\n"
+                 "    {'params': model.net[1:].parameters()}], lr=0.1)")),
+    ),
+    "a_few_steps_of_each_epoch": (
+        changed((STEP, STEP + "        if len(losses) % 5 == 4: break\n")),
+    ),
+    "part_of_the_original_data": (
+        changed(("data = DATA\n", "data = DATA\ndata.train = torch.utils.data.Subset(data.train, "
+                 "range(50_000))\n")),
+    ),
     "rate_of_the_book_and_one_epoch": (BOOK.replace("max_epochs=10", "max_epochs=1"),),
 }  # fmt: skip
 
@@ -166,6 +192,41 @@ WRONG = {
         "the optimiser has only one of the parameters",
         (changed((SGD, "torch.optim.SGD([next(model.parameters())], lr=0.1)")),),
         ALL,
+    ),
+    "only_the_last_layer": (
+        "the optimiser has only the last layer",
+        (changed((SGD, "torch.optim.SGD(model.net[-1].parameters(), lr=0.1)")),),
+        ALL,
+    ),
+    "freezes_the_first_layer": (
+        "the first layer is frozen",
+        (BOOK.replace("trainer.fit", "model.net[0].requires_grad_(False)\ntrainer.fit"),),
+        ALL,
+    ),
+    "always_the_same_batch": (
+        "every step is made with one batch",
+        (changed(("losses = []\n", "losses = []\nonly = next(iter(data.train_dataloader()))\n"),
+                 (LOSS, "        X, y = only\n" + LOSS)),),
+        (FOLLOWS, LEARNS),
+    ),
+    "graph_grows_until_it_fails": (
+        "losses are summed over batches and sent back again",
+        (changed(("    model.train()\n", "    model.train()\n    total = 0\n"),
+                 (BACK, "        total = total + l\n"
+                  "        total.backward(retain_graph=True)\n")),),
+        ALL,
+    ),
+    "trains_on_validation_too": (
+        "it is trained on the images for validation after each epoch",
+        (changed(("    model.eval()\n", "    for X, y in data.val_dataloader():\n" + ZERO
+                  + "        loss(model(X), y).backward()\n" + STEP + "    model.eval()\n")),),
+        (FOLLOWS, LEARNS),
+    ),
+    "new_model_for_every_batch": (
+        "there is a new model for every batch",
+        (changed((ZERO, "        model = MAKE\n        model(X)\n        optimizer = " + SGD + "\n"
+                  + ZERO)),),
+        (LEARNS,),
     ),
     "forgets_zero_grad": ("gradients add up", (changed((ZERO, "")),), (FOLLOWS, LEARNS)),
     "forgets_zero_grad_at_a_low_rate": (
@@ -239,12 +300,13 @@ WRONG = {
 }  # fmt: skip
 FEW_RIGHT = (
     "as_in_the_book", "own_loop", "in_several_cells", "functions_and_adam", "steps_by_hand",
-    "best_model_is_kept", "older_edition",
+    "best_model_is_kept", "older_edition", "goes_through_its_layers",
 )  # fmt: skip
 FEW_WRONG = (
     "never_steps", "no_backward", "rate_of_zero", "climbs", "another_models_parameters",
     "forgets_zero_grad", "forgets_zero_grad_with_adam", "softmax_before_the_loss",
-    "shuffled_labels", "trains_on_validation", "new_model_at_the_end",
+    "shuffled_labels", "trains_on_validation", "new_model_at_the_end", "only_the_last_layer",
+    "always_the_same_batch",
 )  # fmt: skip
 
 

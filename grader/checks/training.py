@@ -20,31 +20,20 @@ Not here: which cells train (`training_cells.py`), points (`exercises/`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from statistics import median
 
 import torch
-from torch import Tensor
 
 from grader.checks.compare import fail
 from grader.checks.training_cells import NotebookText, TrainingCells, is_model_name
-from grader.checks.training_images import HELD_OUT, LABELS, TRAIN, Recognised, clothes, recognise
+from grader.checks.training_evidence import HARDLY_ANY, STEPS, Evidence, judge
 from grader.errors import NothingTrained, StudentError
-from grader.kernel.facts import NotedStep, RehearsalFacts, Trained
-from grader.kernel.learner import gradient, logits_of
+from grader.kernel.facts import Captured
 from grader.kernel.student import Handle, Student
 
-STEPS = 100
-LEAST_COS = 0.98
-LENGTHS = (0.7, 1.3)
-SUMMED = 0.05
-LEAST_ACCURACY = 0.6
-ACCURACY_SPREAD = 0.2  # what plain descent reaches differs by as much from seed to seed
-KNOWN = 0.9  # so many of the images must be known, or gradients are not compared
 _MOST_CELLS = 3
-_MOST_RATE = 1.0  # of plain descent: the learner runs away above 1.5
 
 
 @dataclass(frozen=True)
@@ -60,58 +49,6 @@ class ModelKind:
     def patterns(self) -> tuple[str, ...]:
         """Names of its classes and factories."""
         return (f"*{self.name}*",)
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """How a student's gradient at a step compares with that of plain cross-entropy."""
-
-    step: int
-    cos: float
-    ratio: float
-    """Of the lengths, the student's to ours."""
-    batch: int
-
-    @property
-    def has_length(self) -> bool:
-        """Whether it is as long as that of the mean, or of the sum, of the batch's losses."""
-        low, high = LENGTHS
-        return low <= self.ratio <= high or abs(self.ratio / self.batch - 1) <= SUMMED
-
-    @property
-    def holds(self) -> bool:
-        """Whether it is the gradient of a cross-entropy."""
-        return self.cos >= LEAST_COS and self.has_length
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What running one training cell again showed, in our own numbers."""
-
-    cell: int
-    raised: str
-    """How the cell ended, where it did not run through."""
-    steps: int
-    """How often gradients reached the model that is judged."""
-    moved: float
-    """Share of its parameters that are other numbers than at the start."""
-    descends: bool
-    """Whether they moved against the gradient."""
-    validation: float
-    """Share of the images at the noted steps that are images for validation."""
-    gradients: tuple[Agreement, ...]
-    """Of the noted steps; empty where the images are not known."""
-    keeps: bool
-    """Whether a name of the notebook holds the model that was trained."""
-    accuracy: float
-    """On images that the notebook never saw."""
-    due: float
-    """What its accuracy should be at least."""
-
-    @property
-    def holds(self) -> int:
-        """How many of the claims hold: of several cells the best counts."""
-        return sum(not complaint(self) for complaint in COMPLAINTS)
 
 
 def complaint_of(found: Evidence) -> str:
@@ -160,7 +97,7 @@ def _demand(evidence: Evidence, complaint: Callable[[Evidence], str]) -> None:
 
 
 def _stands_still(found: Evidence) -> str:
-    if not found.steps and found.raised:
+    if found.raised and found.steps <= HARDLY_ANY:
         return f"it raised {found.raised}"
     if not found.steps:
         return "no gradient reaches the model; is backward called on a loss of its output?"
@@ -174,8 +111,10 @@ def _stands_still(found: Evidence) -> str:
 
 
 def _strays(found: Evidence) -> str:
-    if found.validation > 1 - KNOWN:
+    if found.validation > 0:
         return "it is trained with images that are kept for validation"
+    if found.repeats:
+        return "every step is made with the same images, and there are others"
     wrong = [one for one in found.gradients if not one.holds]
     if not wrong:
         return ""
@@ -196,6 +135,8 @@ def _strays(found: Evidence) -> str:
 
 
 def _has_learned_nothing(found: Evidence) -> str:
+    if found.remade:
+        return "a new model is made for every step, and what the last one had learned is lost"
     if not found.keeps:
         return "the model that was trained is not the one that is kept under the notebook's name"
     if found.accuracy < found.due:
@@ -231,18 +172,23 @@ def evidence_of(student: Student, kind: ModelKind) -> Evidence:
             try:
                 asked = one.cells, kind.patterns, one.variables
                 facts = student.rehearse(*asked, steps=STEPS, tail=end)
-                found.append(_judge(student, one, facts))
+                found.append(judge(student, one.cell, facts))
             except StudentError as error:
                 lost.append(error)
-            if found and found[-1].holds == len(COMPLAINTS):
+            if found and _holding(found[-1]) == len(COMPLAINTS):
                 break
         if lost and not found:
             raise lost[0]
-        student.remembered["training"] = max(found, key=lambda e: e.holds, default=None)
+        student.remembered["training"] = max(found, key=_holding, default=None)
     evidence_or_none: Evidence | None = student.remembered["training"]
     if evidence_or_none is None:
         raise NothingTrained(kind.name)
     return evidence_or_none
+
+
+def _holding(found: Evidence) -> int:
+    """Return how many of the claims hold: of several cells the best counts."""
+    return sum(not complaint(found) for complaint in COMPLAINTS)
 
 
 def _likely(cells: list[TrainingCells]) -> list[TrainingCells]:
@@ -289,110 +235,6 @@ def _tail(student: Student, sources: dict[int, str], one: TrainingCells) -> str:
     return "logits"
 
 
-def _judge(student: Student, one: TrainingCells, facts: RehearsalFacts) -> Evidence:
-    named = [m for m in facts.models if m.names and _has_changed(m)]
-    trained = [m for m in facts.models if m.steps]
-    judged = max(named or trained, key=lambda m: m.steps, default=None)
-    if judged is None or not judged.start:
-        return Evidence(one.cell, facts.raised, 0, 0.0, False, 0.0, (), False, 0.0, LEAST_ACCURACY)
-    watched = judged if judged.noted else max(trained, key=lambda m: m.steps, default=judged)
-    labels = [recognise(step.x, student.seed) for step in watched.noted]
-    known = all(bool((label.of_train | label.of_test).float().mean() >= KNOWN) for label in labels)
-    pairs = list(zip(watched.noted, labels, strict=True))
-    ours = [gradient(step.before, step.x, label.labels) for step, label in pairs]
-    rates = _rates(watched.noted)
-    accuracy = _accuracy(student, judged, pairs)
-    return Evidence(
-        one.cell,
-        facts.raised,
-        judged.steps or watched.steps,
-        moved=sum(not torch.equal(a, b) for a, b in zip(judged.start, judged.end, strict=True))
-        / len(judged.start),
-        descends=not rates or median(rates) > 0,
-        validation=_share([label.of_test for label in labels]),
-        gradients=tuple(_agreements(watched.noted, ours)) if known else (),
-        keeps=bool(named) or not any(m.names for m in facts.models),
-        accuracy=accuracy,
-        due=_due(student, judged, accuracy, median(rates) if rates else 0.1),
-    )
-
-
-def _rates(steps: Sequence[NotedStep]) -> list[float]:
-    """Return how far each step went along the student's own gradient, per unit of it."""
-    found = []
-    for step, after in pairwise(steps):
-        move = [a - b for a, b in zip(step.before, after.before, strict=True)]
-        if _dot(move, move) > 0:
-            found.append(
-                _dot(move, step.gradients) / max(_dot(step.gradients, step.gradients), 1e-12)
-            )
-    return found
-
-
-def _has_changed(model: Trained) -> bool:
-    return bool(model.steps) or any(
-        not torch.equal(a, b) for a, b in zip(model.start, model.end, strict=False)
-    )
-
-
-def _agreements(steps: Sequence[NotedStep], ours: Sequence[list[Tensor]]) -> list[Agreement]:
-    found = []
-    due: list[Tensor] = []
-    last: NotedStep | None = None
-    for step, mine in zip(steps, ours, strict=True):
-        same = last is not None and _equal(last.before, step.before)
-        # several batches before one step: their gradients add up, and should
-        due = [a + b for a, b in zip(due, mine, strict=True)] if same else mine
-        due_length, length = _dot(due, due) ** 0.5, _dot(step.gradients, step.gradients) ** 0.5
-        cos = _dot(due, step.gradients) / max(due_length * length, 1e-12)
-        ratio = length / max(due_length, 1e-12)
-        found.append(Agreement(step.number, cos, ratio, len(step.x)))
-        last = step
-    return found
-
-
-def _accuracy(
-    student: Student, model: Trained, batches: Sequence[tuple[NotedStep, Recognised]]
-) -> float:
-    """Return the share of held-out images that a model tells apart.
-
-    They are given as the notebook gives its own: normalised, where it does that.
-    """
-    images, labels = clothes(student.seed, HELD_OUT)
-    if batches:
-        scale, shift = batches[0][1].contrast(batches[0][0].x, student.seed)
-        images = images * scale + shift
-    y = model.module(images) if isinstance(model.module, Handle) else None
-    if not isinstance(y, Tensor) or tuple(y.shape) != (len(labels), LABELS):
-        return 0.0
-    right = (y.argmax(dim=1) == labels) & ~y.isnan().any(dim=1)
-    return float(right.double().mean())
-
-
-def _due(student: Student, model: Trained, accuracy: float, rate: float) -> float:
-    """Return the accuracy to demand: less, where the rate is low or the steps are few."""
-    if accuracy >= LEAST_ACCURACY or not model.noted:
-        return LEAST_ACCURACY
-    images, labels = clothes(student.seed, TRAIN)
-    batch = len(model.noted[0].x)
-    held = [p.clone() for p in model.start]
-    generator = torch.Generator().manual_seed(student.seed)
-    for _ in range(min(model.steps, STEPS)):
-        chosen = torch.randint(len(images), (batch,), generator=generator)
-        grads = gradient(held, images[chosen], labels[chosen])
-        held = [p - min(max(rate, 0.0), _MOST_RATE) * g for p, g in zip(held, grads, strict=True)]
-    unseen, answers = clothes(student.seed, HELD_OUT)
-    reached = float((logits_of(held, unseen).argmax(dim=1) == answers).double().mean())
-    return min(LEAST_ACCURACY, reached - ACCURACY_SPREAD)
-
-
-def _dot(one: Sequence[Tensor], other: Sequence[Tensor]) -> float:
-    return sum(float((a.double() * b.double()).sum()) for a, b in zip(one, other, strict=True))
-
-
-def _equal(one: Sequence[Tensor], other: Sequence[Tensor]) -> bool:
-    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
-
-
-def _share(parts: Sequence[Tensor]) -> float:
-    return float(torch.cat(list(parts)).float().mean()) if parts else 0.0
+def _module_of(entry: Captured) -> Handle:
+    assert isinstance(entry.value, Handle)
+    return entry.value

@@ -17,6 +17,7 @@ from functools import cached_property
 
 from grader.kernel.learner import OTHER_MODELS
 
+_PREPARES = frozenset({"Trainer", "SGD", "Adam", "optim", "CrossEntropyLoss", "train_dataloader"})
 _TRAINS = ("fit", "backward", "train_*", "train")
 # the text comes from the sandbox, and nobody interrupts this side; a homework has a tenth of both
 _MOST_TRAININGS = 100
@@ -142,23 +143,35 @@ class NotebookText:
     ) -> list[TrainingCells]:
         """Return the cells that train a model of a kind, in order.
 
+        Models that are named after the kind come first: the training of a `ModernLeNet` counts
+        where nothing is done to train a `LeNet`.
+
         Args:
             patterns: names of its classes or factories, `*LeNet*`; upper and lower case are alike.
             models: names that hold such a model, and the cells after which they do.
         """
         found: list[TrainingCells] = []
+        variants: list[TrainingCells] = []
+        forgotten = False
         for cell, text in self._runs.items():
             reach = self._reach(text)
             if not reach.trains:
+                forgotten |= bool(_PREPARES & text.mentions) and any(
+                    is_own_name(name, patterns) for name in text.mentions
+                )
                 continue
-            if len(found) >= _MOST_TRAININGS:
+            if len(found) + len(variants) >= _MOST_TRAININGS:
                 break
             cells, names = self._needed(cell, reach)
             own = {n for n, held in models.items() if n in reach.free and min(held) <= cell}
-            if own or any(is_model_name(name, patterns) for name in names):
+            kinds = [name for name in names if is_model_name(name, patterns)]
+            if own or kinds:
                 made = {name for c in cells for name in self._model_names(c, patterns)}
-                found.append(TrainingCells(tuple(cells), tuple(sorted(own | made))))
-        return found
+                varied = kinds and not any(is_own_name(name, patterns) for name in kinds)
+                group = variants if varied else found
+                group.append(TrainingCells(tuple(cells), tuple(sorted(own | made))))
+        # that a variant is trained well says nothing of a model whose own training was left out
+        return found or ([] if forgotten else variants)
 
     def _read(self, cell: int, source: str) -> None:
         try:
@@ -232,6 +245,12 @@ class NotebookText:
     def _model_names(self, cell: int, patterns: Sequence[str]) -> Iterable[str]:
         text = self._runs[cell]
         return text.binds if any(is_model_name(n, patterns) for n in text.mentions) else ()
+
+
+def is_own_name(name: str, patterns: Sequence[str]) -> bool:
+    """Say whether a class is named after the kind and nothing else: `ResNet18`, not `MyResNet`."""
+    low = name.lower().rstrip("0123456789_")
+    return any(low == pattern.lower().strip("*") for pattern in patterns)
 
 
 def is_model_name(name: str, patterns: Sequence[str]) -> bool:

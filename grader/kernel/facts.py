@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from grader.errors import BadAnswer
@@ -86,6 +87,8 @@ class Trained:
     start: list[Tensor]
     end: list[Tensor]
     noted: tuple[NotedStep, ...]
+    seen: Tensor
+    """The first image of each step, (N, 1, 28, 28)."""
     module: Any
     """A handle, to ask it about held-out images."""
 
@@ -190,12 +193,13 @@ def read_rehearsal(call: str, value: Any) -> RehearsalFacts:
                     NotedStep(int(n), images(x), numbers(before), numbers(gradients))
                     for n, x, before, gradients in row["noted"]
                 ),
+                images(torch.cat([torch.zeros(0, 1, learner.SIDE, learner.SIDE), *row["seen"]])),
                 row["module"],
             )
             for row in value["models"]
         )
         return RehearsalFacts(str(value["raised"]), models)
-    except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
+    except (TypeError, ValueError, KeyError, AttributeError, IndexError, RuntimeError) as error:
         raise BadAnswer(call, "something else", "the steps of a training") from error
 
 

@@ -39,7 +39,11 @@ class FastLearner(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Classify images of one channel and 28x28, as `small` makes them."""
-        logits: Tensor = self.layers(x) * _HEAD
+        return self.ends_with(self.layers(x))
+
+    def ends_with(self, y: Tensor) -> Tensor:
+        """Return what the model makes of the last layer's numbers: logits, or what `tail` says."""
+        logits = y * _HEAD
         if self.tail == "log_softmax":
             return F.log_softmax(logits, dim=1)
         return logits.softmax(dim=1) if self.tail == "softmax" else logits

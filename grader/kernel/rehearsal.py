@@ -14,6 +14,7 @@ Not covered: student code shares this process and can change whatever is here.
 from __future__ import annotations
 
 import ast
+import copy
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,9 +28,12 @@ from torch import Tensor, nn
 
 from grader.kernel.learner import OTHER_MODELS, FastLearner, small
 from grader.kernel.recorder import HOOK, Recorder, StatementReporter
+from grader.kernel.skeleton import dress, passes_on
 
-_NOTED = (1, 2, 3, 4, 5, 6)  # steps whose batch, parameters and gradients are noted
+# steps whose batch, parameters and gradients are noted; the last shows whether batches change
+_NOTED = (1, 2, 3, 4, 5, 6, 40)
 _MOST_MODELS = 6
+_MOST_SEEN = 200
 _ENOUGH_CPU_S = 8.0
 
 
@@ -51,6 +55,8 @@ class _Log:
 
     steps: int = 0
     noted: list[_Step] = field(default_factory=list)
+    seen: list[Tensor] = field(default_factory=list)
+    """The first image of each step."""
     start: list[Tensor] = field(default_factory=list)
     waiting: tuple[Tensor, list[Tensor]] | None = None
     current: _Step | None = None
@@ -66,6 +72,8 @@ class _Log:
             self.steps += 1
             x, before = self.waiting
             self.waiting, self.current = None, None
+            if len(x) and len(self.seen) < _MOST_SEEN:
+                self.seen.append(x[0])
             if self.steps in _NOTED:
                 self.current = _Step(self.steps, x, before, [torch.zeros_like(p) for p in before])
                 self.noted.append(self.current)
@@ -76,16 +84,21 @@ class _Log:
 class _Understudy:
     """Goes before a model's own class: its forward is the learner's."""
 
-    def forward(self, x: Any, *_args: Any, **_kwargs: Any) -> Any:
-        (learner,) = self.net  # type: ignore[attr-defined]
+    def forward(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        learner = _learner_of(self)
+        if learner is None:  # some layers of it alone, `net[1:]`
+            return super().forward(x, *args, **kwargs)  # type: ignore[misc]
         return learner.watched(x)
 
 
 class _Watched(FastLearner):
     """A learner that notes its steps and ends a loop that goes on for too long."""
 
-    def __init__(self, rehearsal: Rehearsal, tail: str) -> None:
+    def __init__(
+        self, rehearsal: Rehearsal, tail: str, *, layers: nn.Sequential | None = None
+    ) -> None:
         super().__init__(tail)
+        self.layers = layers or self.layers
         self.log = _Log()
         self._rehearsal = (rehearsal,)  # in a tuple, since it is no part of the module
         rehearsal.learners.append(self)
@@ -95,18 +108,33 @@ class _Watched(FastLearner):
             )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> _Watched:
-        copied = _Watched(self._rehearsal[0], self.tail)
+        # the copied model holds copies of the same layers: `memo` has them, or will
+        layers = copy.deepcopy(self.layers, memo)
+        copied = _Watched(self._rehearsal[0], self.tail, layers=layers)
         memo[id(self)] = copied
         copied.log = _Log(start=self.log.start)  # a copy of a model has a life of its own
-        copied.load_state_dict(self.state_dict())
         return copied
+
+    def parts(self) -> list[nn.Module]:
+        """Return the layers that models show as their own: each with the norm that follows it."""
+        first, norm, _, second, other, *_, last = self.layers
+        first.add_module("norm", norm)
+        second.add_module("norm", other)
+        for part in (first, second, last):
+            vars(part)["forward"] = passes_on
+        return [first, second, last]
+
+    def through(self, images: Tensor) -> Tensor:
+        """Apply the layers, whatever their own forward says."""
+        for layer in self.layers:
+            images = type(layer).forward(layer, images)
+        return images
 
     def watched(self, x: Tensor) -> Tensor:
         self._rehearsal[0].check_end()
         images = small(x)
         self.log.forward(self, images)
-        answer: Tensor = self(images)
-        return answer
+        return self.ends_with(self.through(images))
 
     def _note(self, place: int) -> Callable[[Tensor], None]:
         return lambda parameter: self.log.gradient_arrived(place, parameter)
@@ -266,16 +294,17 @@ class Rehearsal:
         return make
 
     def _stand_in(self, module: nn.Module) -> None:
-        if isinstance(module, _Understudy):
+        parts = (part for learner in self.learners for part in learner.modules())
+        if isinstance(module, _Understudy) or any(module is part for part in parts):
             return
         learner = _Watched(self, self._tail)
-        for parts in (module._parameters, module._buffers, module._modules):
-            parts.clear()
-        module._modules["net"] = nn.Sequential(learner)
-        kind = type(module)
-        # the model keeps its own loss, training step and optimiser; its forward is the learner's
-        forward = {"forward": _Understudy.forward}
-        module.__class__ = type(kind.__name__, (_Understudy, kind), forward)
+        for whole in dress(module, learner.parts()):
+            vars(whole)["_learner"] = (learner,)  # in a tuple, since it is no part of the module
+            kind = type(whole)
+            if not issubclass(kind, _Understudy):
+                # it keeps its own loss, training step and optimiser; its forward is the learner's
+                forward = {"forward": _Understudy.forward}
+                whole.__class__ = type(kind.__name__, (_Understudy, kind), forward)
         module.train()
         self._stands.append(module)
 
@@ -286,7 +315,7 @@ class Rehearsal:
         for name, value in list(namespace.items()):
             if isinstance(value, nn.Module) and not name.startswith("_"):
                 self._hold(holders, value, name)
-        for stand in (*self._stands, *self.learners):
+        for stand in self._stands:
             self._hold(holders, stand.cpu(), "")  # questions come from the CPU
         rows: list[dict[str, Any]] = [
             {
@@ -295,6 +324,7 @@ class Rehearsal:
                 "start": learner.log.start,
                 "end": [p.detach().clone() for p in learner.parameters()],
                 "noted": [(s.number, s.x, s.before, s.grads) for s in learner.log.noted],
+                "seen": [torch.stack(learner.log.seen)] if learner.log.seen else [],
                 "module": holder,
             }
             for holder, learner, names in holders.values()
@@ -306,9 +336,15 @@ class Rehearsal:
     def _hold(
         holders: dict[int, tuple[nn.Module, _Watched, list[str]]], module: nn.Module, name: str
     ) -> None:
-        found = next((part for part in module.modules() if isinstance(part, _Watched)), None)
+        found = next(filter(None, map(_learner_of, module.modules())), None)
         if found is not None:
             holders.setdefault(id(found), (module, found, []))[2].append(name)
+
+
+def _learner_of(module: object) -> _Watched | None:
+    """Return the learner whose answers are a module's."""
+    found: tuple[_Watched | None] = vars(module).get("_learner", (None,))
+    return found[0]
 
 
 def _make_do(module: nn.Module, options: dict[str, Any]) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from exercises.cnn.training_notebooks import BOOK, IMPORTS, LOOP, changed
 from grader.checks.training import ModelKind, complaint_of, evidence_of
-from grader.errors import CallTimedOut
+from grader.errors import CallTimedOut, NothingTrained
 from grader.kernel.recorder import Recorder
 from grader.kernel.rehearsal import Rehearsal
 
@@ -126,3 +127,50 @@ def test_no_more_cells_are_run_again_once_one_is_right(notebook, monkeypatch):
     monkeypatch.setattr(student, "rehearse", noted)
     evidence_of(student, ModelKind("LeNet", lambda shapes: False))
     assert cells == [2]
+
+
+MODERN = LENET.replace("LeNet", "ModernLeNet")
+
+
+def test_the_training_of_a_variant_does_not_stand_for_one_that_was_left_out(evidence):
+    unfit = BOOK.replace("trainer.fit(model, data)", "print(trainer)")
+    with pytest.raises(NothingTrained):
+        evidence(unfit, MODERN, BOOK.replace("MAKE", "ModernLeNet()"))
+
+
+def test_the_training_of_a_variant_counts_where_there_is_no_other(evidence):
+    assert complaint_of(evidence(MODERN, LOOP.replace("MAKE", "ModernLeNet()"))) == ""
+
+
+MAKES_ITS_OPTIMISER = """
+class LeNet(nn.Module):
+    def __init__(self, lr=0.1):
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(1, 6, 5), nn.Linear(784, 10)
+        self.optimizer = torch.optim.SGD(self.parameters(), lr=lr)
+    def forward(self, x):
+        return self.fc(x.flatten(1))
+"""
+
+
+def test_an_optimiser_that_the_model_made_has_the_learners_parameters(evidence):
+    loop = changed(
+        ("optimizer = torch.optim.SGD(model.parameters(), lr=0.1)", "optimizer = model.optimizer")
+    )
+    assert complaint_of(evidence(loop, definition=MAKES_ITS_OPTIMISER)) == ""
+
+
+def test_a_layer_that_the_model_froze_is_frozen(evidence):
+    line = "        self.optimizer"
+    frozen = MAKES_ITS_OPTIMISER.replace(line, "        self.conv.requires_grad_(False)\n" + line)
+    assert "never change" in complaint_of(evidence(LOOP, definition=frozen))
+
+
+def test_a_clock_that_ran_before_does_not_shorten_the_run(evidence):
+    from d2l import _losses
+
+    _losses._since = 1.0  # as after a training that took long
+    try:
+        assert evidence(LOOP).steps > 60
+    finally:
+        _losses.clear()

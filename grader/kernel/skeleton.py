@@ -1,0 +1,110 @@
+"""Inside the sandbox: gives a model the parameters of a learner, and leaves it its own shape.
+
+A model in whose place a learner is trained keeps its containers and the names of its layers. The
+learner's layers are the first, the middle and the last of those that have parameters; the others
+have none. So an optimiser of `model.net[-1].parameters()` has a part of the learner, as it would
+have a part of the model, and so has a loop that freezes `net.0`.
+
+Here: which layer becomes which. Not here: what is noted of the learner (`rehearsal.py`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+def dress(module: nn.Module, parts: list[nn.Module]) -> list[nn.Module]:
+    """Put parts in the place of a module's layers, and take all its other parameters away.
+
+    An optimiser that the module made for itself gets the new parameters in place of its own.
+
+    Args:
+        module: changed in place.
+        parts: the learner's, in order; each stands at another layer where there are enough.
+
+    Returns:
+        The module and those inside it that hold every part: what they compute, the learner does.
+    """
+    places = _layers(module)
+    instead: dict[int, list[nn.Parameter]] = {}
+    if places:
+        _replace(places, parts, instead)
+        for inner in module.modules():
+            if not any(inner is each for part in parts for each in part.modules()):
+                _strip(inner)
+    else:
+        _strip(module)
+        module._modules.clear()
+        module._modules["net"] = nn.Sequential(*parts)
+    for value in vars(module).values():
+        if isinstance(value, torch.optim.Optimizer):
+            _hand_over(value, instead)
+    whole = []
+    for inner in module.modules():
+        held = {id(each) for each in inner.modules()}
+        if inner not in parts and all(id(part) in held for part in parts):
+            whole.append(inner)
+    return whole
+
+
+def passes_on(x: Tensor, *_args: Any, **_kwargs: Any) -> Tensor:
+    """Be the forward of a single layer: a notebook may go through them to print their shapes."""
+    return x
+
+
+def _layers(module: nn.Module) -> list[tuple[nn.Module, str, nn.Module]]:
+    """Return the layers with parameters of their own: what holds each, its name there, and it."""
+    return [
+        (holder, name, layer)
+        for holder in module.modules()
+        for name, layer in holder._modules.items()
+        if layer is not None and layer._parameters and not layer._modules
+    ]
+
+
+def _replace(
+    places: list[tuple[nn.Module, str, nn.Module]],
+    parts: list[nn.Module],
+    instead: dict[int, list[nn.Parameter]],
+) -> None:
+    last = len(places) - 1
+    chosen: dict[int, nn.Module] = {}
+    for number, part in enumerate(parts):
+        place = round(number * last / max(1, len(parts) - 1))
+        if place in chosen:
+            chosen[place].add_module("further", part)
+        else:
+            chosen[place] = part
+    for place, (holder, name, layer) in enumerate(places):
+        part = chosen.get(place) or _empty(layer)
+        for own, parameter in layer._parameters.items():
+            new = [p for key, p in part.named_parameters() if (key == "bias") == (own == "bias")]
+            instead[id(parameter)] = new
+            for each in new:
+                each.requires_grad_(parameter is None or parameter.requires_grad)
+        holder._modules[name] = part
+
+
+def _empty(layer: nn.Module) -> nn.Module:
+    """Return a layer without parameters whose weight can be looked at and drawn all the same."""
+    empty = nn.Identity()
+    for name, parameter in layer._parameters.items():
+        if parameter is not None:
+            lazy = nn.parameter.is_lazy(parameter)
+            axes = (1 + (name == "weight")) if lazy else parameter.ndim
+            vars(empty)[name] = torch.zeros([1] * axes)
+    return empty
+
+
+def _strip(module: nn.Module) -> None:
+    module._parameters.clear()
+    module._buffers.clear()
+
+
+def _hand_over(optimiser: torch.optim.Optimizer, instead: dict[int, list[nn.Parameter]]) -> None:
+    optimiser.state.clear()
+    for group in optimiser.param_groups:
+        group["params"] = [new for old in group["params"] for new in instead.get(id(old), [])]
