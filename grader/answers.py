@@ -23,15 +23,27 @@ from grader.text import clean, clip, one_line
 MOST_ANSWERS = 500
 MOST_CHARACTERS = 20_000
 _LONGEST_HEADING = 160
+_LONGEST_TITLE = 6  # of one word that may be a whole sentence elsewhere, "느낀점이많았다"
 _BELOW_ALL = 9  # the rank of a heading that is a bare word
 
 # words of a heading under which students write, by language; whole words only
 _WORDS = frozenset(
     (
         *("discussion", "discussions", "discuss", "exercise", "exercises", "summary", "summaries"),
-        *("takeaway", "takeaways", "note", "notes", "memo", "question", "questions", "answer"),
+        *(
+            "takeaway",
+            "takeaways",
+            "note",
+            "notes",
+            "memo",
+            "memos",
+            "question",
+            "questions",
+            "answer",
+        ),
         *("answers", "q&a", "qna", "reflection", "reflections", "conclusion", "conclusions"),
-        *("opinion", "thoughts", "comment", "comments", "remarks", "insights"),
+        *("opinion", "thoughts", "comment", "comments", "remarks", "insight", "insights"),
+        *("learned", "learnt", "observation", "observations", "findings", "analysis"),
         *("diskussion", "zusammenfassung", "aufgabe", "aufgaben", "übung", "übungen", "fazit"),
         *("résumé", "exercice", "exercices"),
         *("conclusión", "resumen", "ejercicio", "ejercicios", "discusión"),
@@ -40,7 +52,8 @@ _WORDS = frozenset(
 # in these languages endings and neighbours are written without a blank
 _PARTS = (
     *("느낀점", "느낀", "배운", "정리", "토론", "토의", "연습문제", "연습", "요약", "질문", "답변"),
-    *("정답", "해답", "고찰", "결론", "소감", "의견", "생각"),
+    *("정답", "해답", "고찰", "결론", "소감", "의견", "생각", "메모", "논의", "분석", "회고"),
+    *("감상", "노트", "필기", "요점", "깨달은", "디스커션", "서머리"),
     *("小结", "总结", "練習", "练习", "讨论", "思考"),
     *("まとめ", "演習", "考察", "議論", "感想"),
 )
@@ -48,7 +61,7 @@ _TWO_WORDS = ("take away", "take-away", "take aways", "take-aways")
 _TEMPLATES = re.compile(
     r"""
     (?:your|type|write|enter|put|insert|double[- ]?click|click|add)\b.{0,40}
-        \b(?:answer|answers|text|response|solution|here|edit)\b.{0,60}
+        \b(?:answer|answers|text|response|solution|discussion|here|edit)\b.{0,60}
     | .{0,40}(?:답|내용|의견|느낀\s?점|설명).{0,20}(?:작성|입력|적어|써|쓰).{0,20}
     | .{0,20}(?:在此|在这里|请).{0,20}(?:答|填写|输入).{0,20}
     | todo\b.{0,60} | tbd | fill\ in\b.{0,60} | n/?a | \.{2,} | …+
@@ -58,6 +71,12 @@ _TEMPLATES = re.compile(
 _LONGEST_TEMPLATE = 120
 _SECTION = re.compile(r"(?<![\w.=-])(\d{1,2})\.(\d{1,2})(?:\.\d{1,2})*\.?(?![\w%=])")
 _MARKDOWN = re.compile(r" {0,3}(#{1,6})(?:\s+(.*?))?\s*#*\s*$")
+_UNDERLINE = re.compile(r" {0,3}(?:=+|-{2,})\s*$")
+_PICTURE = re.compile(r"<img\b[^<>]{0,400}>", re.IGNORECASE)
+_LINK = re.compile(r"\[([^\[\]]{1,160})\]\([^()\s]{0,200}\)")
+_BRACKETS = " ()[]{}<>（）【】「」"
+_INLINE = re.compile(r"(</h[1-6]>|</summary>|<details\b[^<>]{0,80}>)[ \t]*(?=\S)", re.IGNORECASE)
+_FOLDED = re.compile(r"\s*<summary\b[^<>]{0,80}>(.*?)</summary>\s*$", re.IGNORECASE)
 _HTML = re.compile(r"\s*<h([1-6])\b[^>]{0,80}>(.*?)</h[1-6]>\s*$", re.IGNORECASE)
 _BOLD = re.compile(r"\s*(\*\*|__)(?P<text>[^*_].*?)\1\s*[:：]?\s*$")
 _NUMBERED = re.compile(
@@ -136,7 +155,11 @@ class _Reader:
 
     def _leave(self, *, title_only: bool = False) -> None:
         scope, self.scope = self.scope, None
-        if scope and not scope.found and not title_only:
+        said = _after_label(scope.heading.text) if scope else ""
+        if scope and len(said.split()) > 2 and said != scope.heading.text:
+            place = _label(scope.heading.text)
+            self._add(WrittenAnswer(scope.section, place, scope.cell, said.strip(), _state(said)))
+        elif scope and not scope.found and not title_only:
             self._add(WrittenAnswer(scope.section, scope.heading.text, scope.cell, "", "empty"))
 
     def _passage(self, lines: list[str], cell: int) -> None:
@@ -222,7 +245,8 @@ def _collect(cells: Sequence[Cell]) -> list[WrittenAnswer]:
 
 def _lines(source: str) -> Iterator[tuple[str, _Heading | None]]:
     """Yield each line and the heading it is, if it is one; none is inside a code fence."""
-    lines = clip(_without_pictures(clean(source)), limit=MOST_CHARACTERS).split("\n")
+    text = clip(_without_pictures(clean(source)), limit=MOST_CHARACTERS)
+    lines = _INLINE.sub(r"\1\n", text).split("\n")
     fence = ""
     for index, line in enumerate(lines):
         mark = line.lstrip()[:3]
@@ -232,9 +256,14 @@ def _lines(source: str) -> Iterator[tuple[str, _Heading | None]]:
         elif fence or len(line) > _LONGEST_HEADING:
             yield line, None
         else:
-            alone = not "".join(lines[max(0, index - 1) : index]).strip()
-            alone = alone and not "".join(lines[index + 1 : index + 2]).strip()
-            yield line, _heading(line, alone=alone)
+            first = not "".join(lines[max(0, index - 1) : index]).strip()
+            below = "".join(lines[index + 1 : index + 2])
+            lined = first and bool(_UNDERLINE.match(below))
+            title = lined or (not index and _is_title(line))
+            heading = _heading(line, alone=title or (first and not below.strip()))
+            if lined and heading:
+                lines[index + 1] = ""
+            yield line, heading
 
 
 def _heading(line: str, *, alone: bool) -> _Heading | None:
@@ -243,13 +272,15 @@ def _heading(line: str, *, alone: bool) -> _Heading | None:
         return _made(match[2] or "", len(match[1]))
     if match := _HTML.match(line):
         return _made(match[2], int(match[1]))
+    if match := _FOLDED.match(line):
+        return _made(match[1], _BELOW_ALL) if _asks_for_text(match[1]) else None
     text = line.strip()
     if match := _BOLD.match(line):
         text = match["text"].strip()
         if _SECTION.match(text) or (_asks_for_text(text) and not _TEMPLATES.fullmatch(text)):
             return _made(text, _BELOW_ALL)
         return None
-    if not alone:
+    if not alone or _TEMPLATES.fullmatch(text.strip(_BRACKETS)):
         return None
     if match := _NUMBERED.match(text):
         return _made(text, 6 + match[1].count("."))
@@ -259,8 +290,14 @@ def _heading(line: str, *, alone: bool) -> _Heading | None:
     return None
 
 
+def _is_title(line: str) -> bool:
+    """Say whether the first line of a cell is a title though text follows at once: `Discussion`."""
+    word = line.strip(" :：")
+    return word.isascii() or (len(word.split()) == 1 and len(word) <= _LONGEST_TITLE)
+
+
 def _made(text: str, rank: int) -> _Heading:
-    text = one_line(_MARKUP.sub("", text), limit=_LONGEST_HEADING)
+    text = one_line(_MARKUP.sub("", _LINK.sub(r"\1", text)), limit=_LONGEST_HEADING)
     for match in _SECTION.finditer(text):
         if match[2] != "0":  # the converter of a PDF counts 2.0.1, 2.0.2: no section of the book
             return _Heading(text, rank, f"{match[1]}.{match[2]}")
@@ -312,7 +349,10 @@ def _state(text: str) -> Literal["written", "empty", "template"]:
     if not _words(text):
         return "empty"
     lines = [words for line in text.split("\n") if (words := _words(line))]
-    if all(len(line) <= _LONGEST_TEMPLATE and _TEMPLATES.fullmatch(line) for line in lines):
+    if all(
+        len(line) <= _LONGEST_TEMPLATE and _TEMPLATES.fullmatch(line.strip(_BRACKETS))
+        for line in lines
+    ):
         return "template"
     return "written"
 
@@ -321,5 +361,6 @@ def _words(text: str) -> str:
     """Reduce text to what it says: no markup, blanks single, lower case; may be empty."""
     first, *others = text.split("<!--")
     shown = first + "".join(part.partition("-->")[2] for part in others)
+    shown = _PICTURE.sub("picture", shown)
     bare = " ".join(_MARKUP.sub(" ", shown).split()).casefold()
     return bare if any(character.isalnum() for character in bare) or "..." in bare else ""

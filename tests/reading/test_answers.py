@@ -27,11 +27,28 @@ def brief(*sources, **options):
     "heading",
     ["## Discussion", "### 3 Exercises", "#Summary", "**Takeaways**", "Q&A", "<h2>Notes</h2>",
      "## 느낀점", "## 정리하기", "### 토론", "## 연습문제", "**요약:**", "## 小结", "## まとめ",
+     "### Memos", "## What I learned", "## 메모", "## 논의", "## 분석", "## [Discussion](#top)",
+     "<details><summary>Discussion</summary>", "Discussion\n----------",
      "### Take-away message", "## Zusammenfassung", "Summary and Discussion", "느낀 점"],
 )  # fmt: skip
 def test_text_under_such_a_heading_is_an_answer(heading):
     (answer,) = collect(f"{heading}\n\nsome text")
     assert (answer.text, answer.state) == ("some text", "written")
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["Discussion\nsome text", "<h3>Discussion</h3>some text", "토의:\nsome text",
+     "## Discussion: some text here"],
+)  # fmt: skip
+def test_text_may_follow_a_heading_at_once(source):
+    (answer,) = collect(source)
+    assert answer.text.startswith("some text")
+    assert answer.state == "written"
+
+
+def test_a_request_to_write_is_no_heading():
+    assert brief("## 토의", "여기에 답변을 작성하세요") == [("", "토의", 1, "template")]
 
 
 def test_text_under_other_headings_is_none():
@@ -72,6 +89,8 @@ def test_a_label_introduces_an_answer_on_its_own_line():
     [("", "empty"), ("  \n---\n", "empty"), ("<!-- write here -->", "empty"),
      ("YOUR ANSWER HERE", "template"), ("*Type your answer here.*", "template"),
      ("여기에 답을 작성하세요.", "template"), ("TODO", "template"), ("...", "template"),
+     ('<img src="curves.png">', "written"), ("[Your answer here]", "template"),
+     ("(Write your discussion here)", "template"),
      ("The answer is that writing more here helps.", "written"), ("네", "written")],
 )  # fmt: skip
 def test_empty_and_template_text_is_recognised(text, state):
