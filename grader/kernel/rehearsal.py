@@ -72,6 +72,8 @@ class _Log:
             self.steps += 1
             x, before = self.waiting
             self.waiting, self.current = None, None
+            if self.steps == 1:  # `apply_init` draws the parameters anew after a first forward
+                self.start = before
             if len(x) and len(self.seen) < _MOST_SEEN:
                 self.seen.append(x[0])
             if self.steps in _NOTED:

@@ -174,3 +174,11 @@ def test_a_clock_that_ran_before_does_not_shorten_the_run(evidence):
         assert evidence(LOOP).steps > 60
     finally:
         _losses.clear()
+
+
+def test_a_training_starts_where_its_first_step_does(notebook):
+    drawn = BOOK.replace("d2l.init_cnn", "lambda m: [nn.init.ones_(p) for p in m.parameters()]")
+    cells = drawn.replace("MAKE", "LeNet(lr=0.01)").replace("DATA", "d2l.FashionMNIST(64)")
+    student = notebook(cells)
+    facts = student.rehearse([2], ["*lenet*"], ["model"], steps=5)
+    assert all(bool((start == 1).all()) for start in facts.models[0].start)
