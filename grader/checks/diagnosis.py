@@ -22,7 +22,8 @@ from grader.checks.bank import Entry, load_bank
 from grader.checks.in_process import student_of
 from grader.checks.session import CheckSession
 from grader.errors import GraderError
-from grader.kernel.student import Handle, Student
+from grader.kernel.handle import Handle
+from grader.kernel.student import Student
 from grader.kernel.wire import Refusal
 from grader.records import CheckResult, Counterexample, NamedMistake
 from grader.settings import Exercise

@@ -33,8 +33,9 @@ from grader.checks.weights import (
 )
 from grader.errors import BadAnswer, StudentError, StudentRaised
 from grader.kernel.facts import Outline
+from grader.kernel.handle import Handle
 from grader.kernel.layers import NothingIsDrawn, run_layers
-from grader.kernel.student import Handle, Student
+from grader.kernel.student import Student
 
 __all__ = [
     "assert_gradients",

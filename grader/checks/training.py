@@ -31,7 +31,8 @@ from grader.checks.training_cells import NotebookText, TrainingCells, is_model_n
 from grader.checks.training_evidence import HARDLY_ANY, STEPS, Evidence, judge
 from grader.errors import NothingTrained, StudentError
 from grader.kernel.facts import Captured
-from grader.kernel.student import Handle, Student
+from grader.kernel.handle import Handle
+from grader.kernel.student import Student
 
 _MOST_CELLS = 3
 

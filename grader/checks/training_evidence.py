@@ -16,8 +16,9 @@ from torch import Tensor
 
 from grader.checks.training_images import HELD_OUT, LABELS, TRAIN, Recognised, clothes, recognise
 from grader.kernel.facts import NotedStep, RehearsalFacts, Trained
+from grader.kernel.handle import Handle
 from grader.kernel.learner import gradient, logits_of
-from grader.kernel.student import Handle, Student
+from grader.kernel.student import Student
 
 STEPS = 100
 LEAST_COS = 0.98

@@ -25,7 +25,7 @@ from grader.errors import (
 )
 from grader.kernel import wire
 from grader.kernel.guest import Guest
-from grader.kernel.student import handle_nodes
+from grader.kernel.handle import handle_nodes
 from grader.kernel.values import Decoder, Encoder
 
 _GPU_OUT_OF_MEMORY = "OutOfMemoryError"  # torch's name for it

@@ -16,8 +16,9 @@ from grader.errors import NameNotDefined, StudentRaised
 from grader.kernel import wire
 from grader.kernel.connection import LocalConnection
 from grader.kernel.guest import Guest
+from grader.kernel.handle import Handle
 from grader.kernel.recorder import Recorder
-from grader.kernel.student import Handle, Student
+from grader.kernel.student import Student
 
 
 @pytest.fixture

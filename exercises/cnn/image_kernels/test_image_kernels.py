@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from grader.checks import check
 from grader.checks.compare import fail, show
 from grader.errors import NameNotDefined
-from grader.kernel.student import Handle
+from grader.kernel.handle import Handle
 from reference import blur_kernel, sharpen_kernel
 
 _MOST_IMAGES = 200

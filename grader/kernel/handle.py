@@ -1,0 +1,146 @@
+"""The trusted side of an object that stays in the sandbox: `Handle`.
+
+A check calls a handle as it would call the object, and asks for parameters, layers, gradients.
+Here: what can be asked of one object. Not here: names of a notebook (`student.py`), what comes
+back (`facts.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from grader.kernel import facts, wire
+from grader.kernel.facts import Call, Layer
+
+
+class Handle:
+    """An object that stays in the sandbox: a module, a class, an instance of one."""
+
+    def __init__(self, ask: Callable[..., Call], node: wire.HandleNode) -> None:
+        self._ask_student = ask
+        self._node = node
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call it: forward for a module, an instance for a class."""
+        return self._ask("call", args, kwargs).value
+
+    def __repr__(self) -> str:
+        return self.description
+
+    @property
+    def type_name(self) -> str:
+        """The name of its class, as the student's side says it."""
+        return self._node.type_name
+
+    @property
+    def is_module(self) -> bool:
+        """Whether it is an `nn.Module`."""
+        return self._node.is_module
+
+    @property
+    def description(self) -> str:
+        """The object in words, for a message."""
+        return f"a {self.type_name} object"
+
+    def call(self, method: str, *args: Any, **kwargs: Any) -> Call:
+        """Call a method."""
+        return self._ask("call", args, kwargs, method=method)
+
+    def attribute(self, name: str) -> Any:
+        """Return an attribute."""
+        return self._ask("attribute", (), {}, method=name).value
+
+    def parameters(self) -> dict[str, Tensor]:
+        """Return copies of the parameters by name, in module order."""
+        return facts.tensors_of(self._ask("parameters", (), {}).value)
+
+    def buffers(self) -> dict[str, Tensor]:
+        """Return copies of the buffers by name, in module order."""
+        return facts.tensors_of(self._ask("buffers", (), {}).value)
+
+    def sizes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the parameters by name, in module order."""
+        found = self._ask("sizes", (), {}).value
+        with facts.believed(f"{self.type_name}.sizes", "shapes by name"):
+            return {name: tuple(map(int, shape)) for name, shape in found.items()}
+
+    def load(
+        self,
+        parameters: Sequence[Tensor] | dict[str, Tensor] | None,
+        buffers: Sequence[Tensor] | dict[str, Tensor] | None = None,
+    ) -> None:
+        """Write values into parameters and buffers, in module order, whatever their names.
+
+        Raises:
+            StudentRaised: their number or their shapes are not those of the module.
+        """
+        self._ask("load", (facts.in_order(parameters), facts.in_order(buffers)), {})
+
+    def gradients(self, *args: Any, upstream: Tensor | None = None) -> dict[str, Tensor | None]:
+        """Send `upstream` (ones by default) back through the module; gradients by parameter name.
+
+        None where no gradient reached a parameter.
+        """
+        found = self._ask("gradients", args, {"upstream": upstream}).value
+        with facts.believed(f"{self.type_name}.gradients", "tensors by name"):
+            return {name: x if isinstance(x, Tensor) else None for name, x in found.items()}
+
+    def fit(
+        self, x: Tensor, labels: Tensor, *, limit_s: float = 60.0, **options: Any
+    ) -> list[float]:
+        """Train a classifier inside for a short while (`short_run.fit`); return the losses."""
+        answer = self._ask("fit", (x, labels), options, limit_s=limit_s).value
+        return [loss for loss in answer if type(loss) is float] if type(answer) is list else []
+
+    def tail(self, x: Tensor) -> str:
+        """Say what the forward ends with: logits, softmax or log_softmax."""
+        return str(self._ask("tail", (x,), {}).value)
+
+    def reached(self, *args: Any) -> dict[str, bool]:
+        """Say by parameter name whether a gradient of the result reaches it that is not 0."""
+        found = self._ask("reached", args, {}).value
+        with facts.believed(f"{self.type_name}.reached", "yes or no by name"):
+            return {name: value is True for name, value in found.items()}
+
+    def layers(self, *args: Any, undrawn: bool = False) -> list[Layer]:
+        """Run the module and list its innermost layers in the order in which they are called.
+
+        `undrawn` saves the drawing of lazy weights, where others are loaded next.
+        """
+        rows = self._ask("layers", args, {"undrawn": True} if undrawn else {}).value
+        with facts.believed(f"{self.type_name}.layers", "layers"):
+            return [Layer(str(path), str(kind), tuple(map(int, n))) for path, kind, n in rows]
+
+    def train(self, mode: bool = True) -> Handle:
+        """Put the module in training mode."""
+        self._ask("mode", (mode,), {})
+        return self
+
+    def eval(self) -> Handle:
+        """Put the module in evaluation mode."""
+        return self.train(False)
+
+    def _ask(
+        self, op: str, args: Sequence[Any], kwargs: dict[str, Any], method: str = "",
+        limit_s: float | None = None,
+    ) -> Call:  # fmt: skip
+        what = f"{self.type_name}.{method}" if method else self.type_name
+        if op != "call":
+            what = f"{self.type_name}.{op}"
+        number = self._node.number
+        return self._ask_student(
+            op, what, args, kwargs, handle=number, method=method, limit_s=limit_s
+        )
+
+
+def handle_nodes(value: object) -> wire.HandleNode | wire.RefusalNode:
+    """Say how an argument that is no plain value is sent: a handle as its number."""
+    if isinstance(value, Handle):
+        return value._node
+    if isinstance(value, torch.nn.Module):
+        raise TypeError("a module cannot be sent; make one inside with student.build(...)")
+    raise TypeError(f"a {type(value).__name__} cannot be sent to the student's code")
