@@ -57,6 +57,8 @@ class Recorder:
         self.files: dict[str, int] = {}
         """Which compiled file is which cell, for places in error messages."""
         self.cell = -1
+        self.imported: list[tuple[int, str, types.ModuleType]] = []
+        """Names that hold a Python module, and after which cell: `F` may become a tensor."""
         self._seen: dict[str, Any] = {}
         self._latest: dict[str, Definition] = {}
         self._copied = 0
@@ -80,12 +82,15 @@ class Recorder:
             self._look(name)
 
     def functions_at(self, cell: int) -> dict[str, Any]:
-        """Return every function and class by name as it stood when `cell` had run.
+        """Return every function, class and imported module by name as it stood after `cell`.
 
         A name defined only later is given as first defined: a function may use a helper that
         follows it in the notebook.
         """
         world: dict[str, Any] = {}
+        for number, name, imported in self.imported:
+            if number <= cell or name not in world:
+                world[name] = imported
         for definition in self.definitions:
             if definition.kind not in ("function", "class"):
                 continue
@@ -154,6 +159,9 @@ class Recorder:
         if name.startswith("_") or name in _OURS or len(self.definitions) >= _MOST_DEFINITIONS:
             return
         value = self.namespace.get(name)
+        if isinstance(value, types.ModuleType) and self._seen.get(name) is not value:
+            self.imported.append((self.cell, name, value))
+            self._seen[name] = value
         kind = kind_of(value)
         if not kind or self._is_known(name, value, kind):
             return

@@ -151,6 +151,11 @@ def test_an_object_or_a_class_that_answers_the_call_counts(grade, answer):
     assert (result.exercises[0].cell, result.exercises[0].points) == (1, 7)
 
 
+def test_a_module_whose_name_is_used_again_is_the_module_for_what_came_before(grade):
+    answer = "import torch.nn.functional as F\ndef double(x): return F.relu(x) - F.relu(-x) + x"
+    assert grade(REST, answer, "F = 3").exercises[0].points == 7
+
+
 def test_an_import_is_no_answer(grade):
     assert verdicts(grade("from torch import square as double"))[0] == "missing"
 

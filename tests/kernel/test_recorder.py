@@ -126,6 +126,13 @@ def test_a_layer_says_whether_the_notebook_wrote_its_class(notebook):
     }
 
 
+def test_an_imported_module_is_found_as_it_stood_at_a_cell(notebook):
+    made = notebook("import math as F", "x = 1", "F = 5", "import cmath as F", "def F(): pass")
+    found = [getattr(made.functions_at(cell)["F"], "__name__", "") for cell in range(5)]
+    assert found == ["math", "math", "math", "cmath", "F"]
+    assert made.world_before(1)["F"].__name__ == "math"
+
+
 def test_private_names_are_left_out(notebook):
     assert not notebook("_secret = 1").definitions
 
