@@ -57,12 +57,14 @@ def passes_on(x: Tensor, *_args: Any, **_kwargs: Any) -> Tensor:
 
 def _layers(module: nn.Module) -> list[tuple[nn.Module, str, nn.Module]]:
     """Return the layers with parameters of their own: what holds each, its name there, and it."""
-    return [
-        (holder, name, layer)
-        for holder in module.modules()
-        for name, layer in holder._modules.items()
-        if layer is not None and layer._parameters and not layer._modules
-    ]
+    found: list[tuple[nn.Module, str, nn.Module]] = []
+    for name, part in module._modules.items():
+        if part is None:
+            continue
+        if part._parameters and not part._modules:
+            found.append((module, name, part))
+        found.extend(_layers(part))  # in the order of the model: blocks come before the last layer
+    return found
 
 
 def _replace(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from exercises.cnn.training_notebooks import BOOK, IMPORTS, LOOP, changed
 from grader.checks.training import ModelKind, complaint_of, evidence_of
 from grader.errors import CallTimedOut, NothingTrained
 from grader.kernel.recorder import Recorder
 from grader.kernel.rehearsal import Rehearsal
+from grader.kernel.skeleton import dress
 
 LENET = """
 class LeNet(nn.Module):
@@ -182,3 +184,12 @@ def test_a_training_starts_where_its_first_step_does(notebook):
     student = notebook(cells)
     facts = student.rehearse([2], ["*lenet*"], ["model"], steps=5)
     assert all(bool((start == 1).all()) for start in facts.models[0].start)
+
+
+def test_the_last_layer_is_the_last_part_whatever_is_nested_before_it():
+    blocks = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU()), nn.Sequential(nn.Conv2d(4, 4, 3))
+    model = nn.Sequential(*blocks, nn.Flatten(), nn.Linear(9, 9), nn.Linear(9, 10))
+    parts = [nn.Conv2d(1, 1, 1), nn.Conv2d(1, 1, 1), nn.Linear(1, 1)]
+    assert dress(model, parts) == [model]
+    assert (model[0][0], model[-1]) == (parts[0], parts[2])
+    assert sum(p.numel() for p in model.parameters()) == 6
