@@ -132,7 +132,12 @@ class _Watched(FastLearner):
             images = type(layer).forward(layer, images)
         return images
 
+    def forward(self, x: Tensor) -> Tensor:
+        """Answer a question about what was learned."""
+        return self.ends_with(self.through(small(x)))
+
     def watched(self, x: Tensor) -> Tensor:
+        """Answer the notebook, and note the step."""
         self._rehearsal[0].check_end()
         images = small(x)
         self.log.forward(self, images)
@@ -319,6 +324,8 @@ class Rehearsal:
                 self._hold(holders, value, name)
         for stand in self._stands:
             self._hold(holders, stand.cpu(), "")  # questions come from the CPU
+        for learner in self.learners:  # those of copies that no name holds any more
+            holders.setdefault(id(learner), (learner.cpu(), learner, []))
         rows: list[dict[str, Any]] = [
             {
                 "names": sorted(filter(None, names)),

@@ -39,6 +39,12 @@ class AsInTheBook(Classifier):
 
 
 @rewrite
+class TrainsAtARateOfItsOwn(Classifier):
+    def __init__(self, lr=0.9, num_classes=10):
+        super().__init__(nn.Sequential(*layers(num_classes)), lr)
+
+
+@rewrite
 class ExplicitAndWithoutNet(nn.Module):
     def __init__(self, lr=0.1, num_classes=10):
         super().__init__()
@@ -312,6 +318,16 @@ class AlwaysTenClasses(Classifier):
 class IgnoresTheRate(Classifier):
     def __init__(self, lr=0.1, num_classes=10):
         super().__init__(nn.Sequential(*layers(num_classes)), 0.1)
+
+
+@mistake(
+    "made without a rate, it has none to train with",
+    hint="Give lr a default at which the loss falls, as the book's 0.1.",
+    caught_by=RATE,
+)
+class StandsStillUnlessTold(Classifier):
+    def __init__(self, lr=0.0, num_classes=10):
+        super().__init__(nn.Sequential(*layers(num_classes)), lr)
 
 
 @mistake(

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import torch
 
-from grader.checks import assert_close, check, expect_number
+from exercises.cnn.rates import GIVEN, assert_has_one_to_train_with, assert_keeps, rate_of
+from grader.checks import check
 from grader.checks.models import (
     assert_gradients,
     assert_outline,
@@ -142,11 +143,10 @@ def test_number_of_classes(student):
 @check(points=1, feedback="Keep the learning rate: self.lr, or self.save_hyperparameters().")
 @of_right_parts
 def test_learning_rate(student):
-    """The model's `lr` is the number it was made with, 0.1 when left out."""
-    for options, rate in (({"lr": 0.3}, 0.3), ({}, 0.1)):
-        call = f"ResNet(arch{', lr=0.3' if options else ''}).lr"
-        found = expect_number(resnet(student, **options).attribute("lr"), call=call)
-        assert_close(torch.tensor(found), torch.tensor(rate), call=call)
+    """The model's `lr` is the number it was made with; left out, a rate to train with."""
+    given, plain = "ResNet(arch, lr=0.3)", "ResNet(arch)"
+    assert_keeps(rate_of(resnet(student, lr=GIVEN), given), given)
+    assert_has_one_to_train_with(rate_of(resnet(student), plain), plain)
 
 
 @check(

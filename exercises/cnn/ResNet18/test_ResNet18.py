@@ -15,7 +15,8 @@ from pathlib import Path
 
 import torch
 
-from grader.checks import assert_close, check, expect_number
+from exercises.cnn.rates import GIVEN, assert_has_one_to_train_with, assert_keeps, rate_of
+from grader.checks import check
 from grader.checks.compare import Mismatch
 from grader.checks.models import (
     assert_gradients,
@@ -126,16 +127,12 @@ def output_of_own_resnet(student):
 @check(points=1, feedback="Pass lr on to ResNet.")
 @of_right_parts
 def test_learning_rate(student):
-    """The model's `lr` is the number it was made with, 0.1 when left out."""
-    for options, rate in (({"lr": 0.3}, 0.3), ({}, 0.1)):
-        call = f"ResNet18({'lr=0.3' if options else ''}).lr"
+    """The model's `lr` is the number it was made with; left out, a rate to train with."""
+    for options, holds in (({"lr": GIVEN}, assert_keeps), ({}, assert_has_one_to_train_with)):
+        call = f"ResNet18({'lr=0.3' if options else ''})"
         found = rate_of(make(student, "ResNet18", **options), call)
         if found != rate_of_own_resnet(student, options):
-            assert_close(torch.tensor(found), torch.tensor(rate), call=call)
-
-
-def rate_of(model, call):
-    return expect_number(model.attribute("lr"), call=call)
+            holds(found, call)
 
 
 def rate_of_own_resnet(student, options):

@@ -15,7 +15,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from grader.checks import assert_close, check, expect_number, expect_tensor
+from exercises.cnn.rates import GIVEN, assert_has_one_to_train_with, assert_keeps, rate_of
+from grader.checks import check, expect_tensor
 from grader.checks.compare import fail
 from grader.checks.models import (
     assert_gradients,
@@ -198,16 +199,15 @@ def test_number_of_classes(student):
 @check(points=1, feedback="Keep the learning rate: self.lr, or self.save_hyperparameters().")
 @of_right_parts
 def test_learning_rate(student):
-    """The model's `lr` is the number it was made with, 0.1 when left out.
+    """The model's `lr` is the number it was made with; left out, a rate to train with.
 
     The older edition's `vgg(arch)` takes none, and is not asked.
     """
     if is_of_the_older_edition(student):
         return
-    for options, rate in (({"lr": 0.3}, 0.3), ({}, 0.1)):
-        call = f"VGG(arch{', lr=0.3' if options else ''}).lr"
-        found = expect_number(vgg(student, NARROWEST, **options).attribute("lr"), call=call)
-        assert_close(torch.tensor(found), torch.tensor(rate), call=call)
+    given, plain = "VGG(arch, lr=0.3)", "VGG(arch)"
+    assert_keeps(rate_of(vgg(student, NARROWEST, lr=GIVEN), given), given)
+    assert_has_one_to_train_with(rate_of(vgg(student, NARROWEST), plain), plain)
 
 
 @check(

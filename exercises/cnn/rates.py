@@ -1,0 +1,32 @@
+"""What every model of the course must do with its learning rate."""
+
+import torch
+
+from grader.checks import assert_close, expect_number
+from grader.checks.compare import fail
+
+GIVEN = 0.3
+MOST = 1.0  # no network of the course trains at a larger one
+
+
+def rate_of(model, call):
+    return expect_number(model.attribute("lr"), call=f"{call}.lr")
+
+
+def assert_keeps(rate, call):
+    """Demand the rate that a model was made with.
+
+    Args:
+        rate: the model's, made with `lr=GIVEN`.
+        call: that call.
+    """
+    assert_close(torch.tensor(rate), torch.tensor(GIVEN), call=f"{call}.lr")
+
+
+def assert_has_one_to_train_with(rate, call):
+    """Demand a rate where none was given: the book's 0.1, or another that one can train with."""
+    if not 0 < rate <= MOST:
+        fail(
+            f"{call}.lr is {rate:g}, which is no rate to train with",
+            call=f"{call}.lr", got=f"{rate:g}", expected="0.1, or another rate up to 1",
+        )  # fmt: skip
