@@ -63,6 +63,7 @@ def test_our_file_beside_student_code_lives_on_little():
         "rehearsal",
         "short_run",
         "skeleton",
+        "unmade",
         "values",
         "wire",
     )

@@ -81,10 +81,10 @@ def _run(recorder: Recorder, cells: Sequence[str], seed: int) -> None:
     with _rehearsal.short_passes(lambda: True, steps=1, seconds=1.0):
         for cell, source in enumerate(cells):
             recorder.begin(cell, source)
-            tree = ast.parse(source)
-            StatementReporter().visit(tree)
             recorder.namespace[HOOK] = recorder.statement_done
             with suppress(Exception):
+                tree = ast.parse(source)
+                StatementReporter().visit(tree)
                 exec(compile(tree, f"<cell {cell}>", "exec"), recorder.namespace)
             recorder.end()
 

@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from grader.kernel.learner import OTHER_MODELS, FastLearner, small
 from grader.kernel.recorder import HOOK, Recorder, StatementReporter
 from grader.kernel.skeleton import dress, passes_on
+from grader.kernel.unmade import complete, stand_ins
 
 # steps whose batch, parameters and gradients are noted; the last shows whether batches change
 _NOTED = (1, 2, 3, 4, 5, 6, 40)
@@ -191,6 +192,7 @@ class Rehearsal:
         try:
             namespace.clear()
             namespace.update(world)
+            namespace.update(stand_ins(self._recorder.sources, cells, world, self._fits))
             namespace[HOOK] = self._bound
             with self._replaced(), self._short_passes():
                 for cell in cells:
@@ -282,7 +284,7 @@ class Rehearsal:
             try:
                 original(module, *args, **kwargs)
             except Exception:  # a wrong model is charged where it is asked for, and not here
-                _make_do(module, kwargs)
+                complete(module, kwargs)
             finally:
                 self._depth -= 1
             if self._depth == 0:  # a constructor may call that of its parent
@@ -354,11 +356,3 @@ def _learner_of(module: object) -> _Watched | None:
     """Return the learner whose answers are a module's."""
     found: tuple[_Watched | None] = vars(module).get("_learner", (None,))
     return found[0]
-
-
-def _make_do(module: nn.Module, options: dict[str, Any]) -> None:
-    """Complete a module whose constructor raised, as far as a training needs it."""
-    if "_modules" not in vars(module):
-        nn.Module.__init__(module)
-    if "lr" not in vars(module):
-        vars(module)["lr"] = options.get("lr", 0.1)

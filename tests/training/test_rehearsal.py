@@ -55,6 +55,24 @@ class LeNet(d2l.Classifier):
     assert complaint_of(evidence(BOOK, definition=broken)) == ""
 
 
+DAMAGED = """
+class LeNet(d2l.Classifier):
+    def __init__(self, lr=0.1):
+          super().__init__()
+        self.save_hyperparameters()
+"""
+
+
+def test_a_model_whose_cell_does_not_run_is_charged_elsewhere(evidence):
+    assert complaint_of(evidence(BOOK, definition=DAMAGED)) == ""
+    still = BOOK.replace("MAKE", "LeNet(lr=0.0)")
+    assert "never change" in complaint_of(evidence(still, definition=DAMAGED))
+
+
+def test_a_model_that_no_cell_writes_is_missing(evidence):
+    assert "NameError" in complaint_of(evidence(BOOK, definition="pass"))
+
+
 SHARES = """
 class LeNet(nn.Module):
     def __init__(self, lr=0.1):
