@@ -158,6 +158,8 @@ class Grader:
         found = notebook.candidates(exercise)
         if not found and exercise.kind != "values":
             message = f"{exercise.names[0]} is not defined in this notebook."
+            if notebook.silent:
+                message = f"The notebook answers nothing after its last cell: {notebook.silent}."
             return self._result(
                 exercise, self._session.not_asked(exercise, Verdict.MISSING, message)
             )

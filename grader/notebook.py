@@ -17,7 +17,7 @@ from typing import Self
 
 from grader.candidates import callables, candidates_for, own_definitions
 from grader.devices import Gpu
-from grader.errors import CallTimedOut, KernelDied, StudentError
+from grader.errors import CallTimedOut, KernelDied, OutOfMemory, StudentError
 from grader.kernel import wire
 from grader.kernel.execution import RunNotebook, run_notebook
 from grader.kernel.facts import Captured
@@ -55,6 +55,8 @@ class OpenNotebook:
         self._exercise = ""
         self._world = -1
         self._exercise_deadline = float("inf")
+        self.silent = ""
+        """Why the notebook answers no question, where it does not."""
         self._run = self._fresh(frozenset())
         self.catalog = self._catalog()
         self.own = own_definitions(self.catalog, submission.cells)
@@ -133,6 +135,8 @@ class OpenNotebook:
         lost = self._run.connection.lost
         before = self._revivals.get(self._exercise, 0)
         if before >= self._limits.kernel_restarts or self._reviving_s > self._limits.reviving_s:
+            if limit := self._run.connection.process.out_of_memory:
+                raise OutOfMemory(call, limit)
             raise KernelDied(call, f"{lost}; it was not started again after {before} times")
         self._revivals[self._exercise] = before + 1
         started = time.monotonic()
@@ -162,7 +166,8 @@ class OpenNotebook:
     def _catalog(self) -> list[Captured]:
         try:
             return Student(self._run.connection, {}).catalog()
-        except StudentError:  # it ended itself or hangs after its last cell: by a thread, a patch
+        except StudentError as error:  # it hangs after its last cell: by a thread, by a patch
+            self.silent = str(error)
             return []
 
     def _select(self) -> None:

@@ -192,6 +192,24 @@ def test_a_function_that_always_ends_its_process_is_given_up_and_the_next_is_ask
     assert verdicts(result, "quadruple") == ["passed"]
 
 
+def test_a_function_that_always_needs_too_much_memory_is_told_so_to_the_last_check(
+    grader, grade, monkeypatch
+):
+    small = replace(grader.plan.spending, memory_bytes=1 << 30)
+    monkeypatch.setattr(grader, "plan", replace(grader.plan, limits=small))
+    greedy = "import time\ndef double(x):\n    held = b'x' * (1200 << 20)\n    time.sleep(9)"
+    result = grade(greedy, REST)
+    assert verdicts(result) == ["out_of_memory"] * 4
+    assert verdicts(result, "quadruple") == ["passed"]
+
+
+def test_a_notebook_that_closes_its_way_to_the_grader_is_told_that_it_answers_nothing(grade):
+    result = grade("def double(x): return 2 * x\nimport os; os.close(4)", REST)
+    assert verdicts(result) == ["missing"] * 4
+    message = result.exercises[0].checks[0].message
+    assert message.startswith("The notebook answers nothing after its last cell:")
+
+
 def test_a_function_that_hangs_is_timed_out_and_the_next_is_asked(grade):
     result = grade("def double(x):\n    while len(x) == 0: pass\n    return 2 * x", REST)
     assert verdicts(result) == ["passed", "passed", "passed", "timed_out"]
