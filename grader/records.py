@@ -49,6 +49,9 @@ class Limits:
     exercise_s: float = 60.0
     submission_s: float = 1_200.0
     """For a notebook and all questions about it, fresh kernels included."""
+    interrupt_s: float = 6.0
+    """For an interrupted cell to end. A step of a large network is one call of torch, and no
+    interrupt is seen before it ends; to run the notebook again without the cell costs more."""
     training_s: float = 6.0
     training_steps: int = 60
     cpu_s: int = 600

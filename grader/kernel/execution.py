@@ -34,10 +34,7 @@ from grader.records import Cell, CellRun, Limits
 from grader.text import clean
 
 FLOODED = "flooded"  # as in `sandbox/output.py`, which loads ipykernel
-# a step of a large network is one call of torch, and no interrupt is seen before it ends; to run
-# the notebook again without the cell costs more
-_LAST_STEP_S = 6.0
-_GRACE_S = 2.0  # from the interrupt of a cell until its kernel is killed
+_GRACE_S = 2.0  # from the interrupt of a flood until its kernel is killed
 _TURN_S = 0.05
 _MOST_ERROR = 500
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")
@@ -219,7 +216,7 @@ class _CellRunner(NotebookClient):
         self.kc.begin_cell(self._limits.output_bytes)
         started = time.perf_counter()
         watch = self._notice_death()
-        self._deadline = asyncio.timeout(limit_s + _LAST_STEP_S)
+        self._deadline = asyncio.timeout(limit_s + self._limits.interrupt_s)
         try:
             async with self._deadline:
                 await self.async_execute_cell(self.nb.cells[position], position)

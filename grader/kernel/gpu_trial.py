@@ -15,7 +15,12 @@ from grader.kernel.execution import run_notebook
 from grader.kernel.processes import WarmParent
 from grader.records import Cell, Limits
 
-_COMPUTE = "import torch\nassert torch.ones(8, device='cuda').sum().item() == 8"
+# `init` first: where CUDA does not start, `cuda` would stand for the CPU (`d2l/_stand_in_gpu.py`)
+_COMPUTE = """
+import torch
+torch.cuda.init()
+assert torch.ones(8, device="cuda").sum().item() == 8
+"""
 # CUDA takes seconds to start, more where there are many GPUs and no persistence daemon
 _LIMITS = Limits(cell_s=120.0, notebook_s=120.0)
 

@@ -57,7 +57,7 @@ class Recorder:
         self.files: dict[str, int] = {}
         """Which compiled file is which cell, for places in error messages."""
         self.cell = -1
-        self.imported: list[tuple[int, str, types.ModuleType]] = []
+        self.imported: list[tuple[int, str, Any]] = []
         """Names that hold a Python module, and after which cell: `F` may become a tensor."""
         self._seen: dict[str, Any] = {}
         self._latest: dict[str, Definition] = {}
@@ -159,7 +159,7 @@ class Recorder:
         if name.startswith("_") or name in _OURS or len(self.definitions) >= _MOST_DEFINITIONS:
             return
         value = self.namespace.get(name)
-        if isinstance(value, types.ModuleType) and self._seen.get(name) is not value:
+        if issubclass(type(value), types.ModuleType) and self._seen.get(name) is not value:
             self.imported.append((self.cell, name, value))
             self._seen[name] = value
         kind = kind_of(value)
