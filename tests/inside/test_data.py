@@ -10,10 +10,11 @@ import pytest
 import torch
 from d2l import _clothes, _datasets, _idx
 from d2l import torch as d2l
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from torch import nn
+from torchvision import transforms
 
 small_shapes = hnp.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=5)
 
@@ -238,3 +239,45 @@ def test_a_limited_loader_hands_out_at_least_one_batch(count, most, stop_after):
     got = list(limited)
     assert got == list(range(min(count, most, max(1, stop_after))))
     assert len(taken) == len(got) <= len(limited) <= most
+
+
+TRANSFORMS = {
+    "none": None,
+    "to a tensor": transforms.ToTensor(),
+    "of the course": transforms.Compose([transforms.Resize((28, 28)), transforms.ToTensor()]),
+    "one size for both": transforms.Compose([transforms.Resize(28), transforms.ToTensor()]),
+    "enlarged": transforms.Compose([transforms.Resize(40), transforms.ToTensor()]),
+    "normalised": transforms.Compose(
+        [transforms.ToTensor(), transforms.Normalize((0.5,), (0.25,))]
+    ),
+    "turned": transforms.Compose([transforms.ToTensor(), lambda x: x.flip(1)]),
+    "a function": lambda image: image.size,
+}
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS.values(), ids=TRANSFORMS)
+@pytest.mark.parametrize("kind", [_datasets.FashionMNIST, _datasets.CIFAR10])
+@given(st.lists(st.integers(0, 9_999), max_size=5))
+@settings(max_examples=5)
+def test_a_batch_holds_what_its_images_hold_one_by_one(kind, transform, indices):
+    images = kind(train=False, transform=transform)
+    for (x, y), index in zip(images.__getitems__(indices), indices, strict=True):
+        due, label = images[index]
+        assert y == label
+        if isinstance(due, torch.Tensor):
+            assert (x.dtype, x.shape) == (due.dtype, due.shape)
+            assert torch.equal(x, due)
+        else:
+            assert x == due
+
+
+def test_a_data_set_of_the_notebook_s_own_is_asked_for_each_image():
+    class Dark(_datasets.FashionMNIST):
+        def __getitem__(self, index):
+            x, y = super().__getitem__(index)
+            return 0 * x, y
+
+    images = Dark(train=False, transform=transforms.ToTensor())
+    assert not any(x.any() for x, _ in images.__getitems__([1, 2]))
+    with pytest.raises(IndexError):
+        images.__getitems__([10_000])

@@ -11,7 +11,7 @@ Not here: batches (`_data.py`), drawing (`_clothes.py`), putting these in torchv
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,6 +23,7 @@ from PIL import Image
 from torchvision.datasets import VisionDataset  # type: ignore[import-untyped]
 
 from . import _clothes, _idx, _settings
+from ._at_once import transformed
 
 TRAIN_SIZE = 4_000
 TEST_SIZE = 1_000
@@ -114,6 +115,18 @@ class _Clothes(VisionDataset):  # type: ignore[misc]
         if self.target_transform is not None:
             label = self.target_transform(label)
         return image, label
+
+    def __getitems__(self, indices: Sequence[int]) -> list[tuple[Any, Any]]:
+        """Return the images and labels of a batch, as loaders ask for them."""
+        one_by_one = type(self).__getitem__ is not _Clothes.__getitem__
+        known = all(0 <= index < len(self) for index in indices)
+        if one_by_one or not known or not len(indices) or self.target_transform is not None:
+            return [self[index] for index in indices]
+        images = transformed(self.transform, np.stack([self._pixels(int(i)) for i in indices]))
+        if images is None:
+            return [self[index] for index in indices]
+        labels = [int(self._one("targets", self._arrays[1], int(i))) for i in indices]
+        return list(zip(images, labels, strict=True))
 
     def _pixels(self, index: int) -> NDArray[np.uint8]:
         return np.asarray(self._one("data", self._arrays[0], index))
