@@ -11,7 +11,7 @@ grade: $(READY)  ## grade the sample class into reports/latest
 	$(BIN)/grader grade submissions --assignment cnn --out reports/latest
 
 test: check  ## style, types and all tests
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist worksteal
 
 check: $(READY)
 	$(BIN)/ruff check

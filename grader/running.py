@@ -78,11 +78,15 @@ def grade_and_store(
         due = []
         for position, key in enumerate(keys):
             stored = None if fresh else gradebook.find(key)
-            if stored is None:
+            if stored is not None:
+                gradebook.reuse(key, run_id)
+                show(Finished(position, stored))
+            elif submissions[position].problem:  # nothing to run, and no worker to wait for
+                unreadable = _unreadable(submissions[position], plan)
+                gradebook.save(unreadable, run_id)
+                show(Finished(position, unreadable))
+            else:
                 due.append(position)
-                continue
-            gradebook.reuse(key, run_id)
-            show(Finished(position, stored))
         raise_if_asked()  # torch or pytest may have swallowed a Ctrl-C
         with closing(grade_all(plan, [submissions[i] for i in due], jobs=jobs)) as events:
             for event in events:

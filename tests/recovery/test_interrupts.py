@@ -60,7 +60,7 @@ def test_without_a_signal_everything_is_as_before(handlers_kept):
 
 
 def test_ctrl_c_tells_what_is_done_and_the_same_command_goes_on(students, waiting, everybody):
-    run = students.grade()
+    run = students.grade(jobs=2)
     waiting(lambda: run.graded >= 4)
     for _ in range(3):  # a terminal tells the whole group; and who is in a hurry presses it again
         os.killpg(run.process.pid, signal.SIGINT)

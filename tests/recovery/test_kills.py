@@ -73,7 +73,7 @@ def test_thirty_kills_later_everybody_has_one_result(
 def test_a_worker_and_a_warm_parent_are_replaced_during_the_run(
     students, moments, killing, waiting, everybody
 ):
-    run = students.grade("other")
+    run = students.grade("other", jobs=2)
     waiting(lambda: run.graded >= 2)
     assert killing(run.workers(), moments.choice)
     waiting(lambda: run.graded >= 4)
