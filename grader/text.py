@@ -27,6 +27,11 @@ def clean(text: str) -> str:
     return _CONTROLS.sub("", without_surrogates(text))
 
 
+def in_order(text: str) -> str:
+    """Take out the marks that show text in another order than it has."""
+    return _REORDERING.sub("", text)
+
+
 def one_line(text: str, *, limit: int = 500) -> str:
     """Put text on one line, blanks single, cut after about `limit` characters."""
     return clip(" ".join(clean(text).split()), limit=limit)
@@ -40,5 +45,5 @@ def clip(text: str, *, limit: int) -> str:
 
 def name(text: str) -> str:
     """Normalise a person's or file's name: NFC, one line, at most 120 characters; never empty."""
-    text = unicodedata.normalize("NFC", _REORDERING.sub("", clean(text)))
+    text = unicodedata.normalize("NFC", in_order(clean(text)))
     return " ".join(text.split())[:120].strip() or "unnamed"

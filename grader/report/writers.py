@@ -22,7 +22,7 @@ from grader.errors import NO_ROOM, CannotStore, UsageError
 from grader.records import SubmissionResult
 from grader.report.pages import feedback_page, report_page
 from grader.report.tables import checks_frame, grades_frame
-from grader.text import clean
+from grader.text import clean, in_order
 
 _FORMULA = "=+-@\t＝＋－＠"
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
@@ -100,7 +100,7 @@ def safe_cell(value: object) -> object:
         return ""
     if not isinstance(value, str):
         return value
-    text = clean(value)
+    text = in_order(clean(value))
     # a spreadsheet may skip blanks before it looks for the sign
     starts = text[:1] == "\t" or text.lstrip()[:1] in _FORMULA
     if text.strip() and starts and not _NUMBER.fullmatch(text):

@@ -40,7 +40,7 @@ def parent_of_three():
     code = (
         "import subprocess, time\n"
         "for what in ('true', 'sleep 100', 'sleep 100'):\n"
-        "    subprocess.Popen(['sh', '-c', what])\n"
+        "    subprocess.Popen(what.split())\n"
         "print(flush=True)\n"
         "time.sleep(100)"
     )
