@@ -49,6 +49,16 @@ def test_a_whole_program_for_a_gpu_runs(tmp_path):
     assert torch.load(tmp_path / "net.pt", map_location=device)["module.bias"].device == CPU
 
 
+def shifted(x: torch.Tensor) -> torch.Tensor:
+    return x + torch.ones(x.size(0)) - torch.zeros(1)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_a_scripted_function_finds_the_operators_of_torch():
+    assert torch.equal(torch.jit.script(shifted)(torch.zeros(2)), torch.ones(2))
+
+
 def test_other_devices_and_types_are_what_they_were():
     assert torch.ones(2).to("meta").device.type == "meta"
     assert torch.ones(2).to(torch.int64).dtype == torch.int64

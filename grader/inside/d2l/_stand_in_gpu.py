@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.jit import _builtins
 from torch.utils import _device
 
 _MAKERS = """
@@ -55,6 +56,9 @@ def _wrap(owner: Any, name: str, instead: Callable[..., Any]) -> None:
 
     setattr(call, _MARK, True)
     setattr(owner, name, call)
+    if operator := _builtins._find_builtin(original):  # type: ignore[no-untyped-call]
+        # a scripted function finds the operators of torch by what stands for them in Python
+        _builtins._register_builtin(call, operator)  # type: ignore[no-untyped-call]
 
 
 def _moved(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
