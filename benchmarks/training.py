@@ -22,6 +22,7 @@ from exercises.cnn import training_notebooks as known  # noqa: E402
 from grader.checks.bank import load_bank  # noqa: E402
 from grader.checks.in_process import student_of  # noqa: E402
 from grader.checks.training import (  # noqa: E402
+    COMPLAINTS,
     Evidence,
     ModelKind,
     complaint_of,
@@ -107,9 +108,14 @@ def main() -> None:
             print(f"  cos {min(n.cos for n in noted):.4f}..{max(n.cos for n in noted):.4f}")
             ratios = [n.ratio if n.ratio < 2 else n.ratio / n.batch for n in noted]
             print(f"  length {min(ratios):.3f}..{max(ratios):.3f}")
-            print(
-                f"  accuracy above what is due by {min(f.accuracy - f.due for *_, f in rows):.2f}"
-            )
+        if title == "right":
+            spare, label = min((f.accuracy - f.due, label) for label, _, f in rows)
+            print(f"  accuracy above what is due by {spare:.2f} or more ({label})")
+        else:
+            left = [
+                f.accuracy for *_, f in rows if [c(f) == "" for c in COMPLAINTS[:2]] == [True] * 2
+            ]
+            print(f"  where only what was learned is wrong: accuracy {sorted(left)}")
         for label, batch, found in rows:
             said = complaint_of(found)
             if bool(said) == (title == "right"):

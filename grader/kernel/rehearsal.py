@@ -172,6 +172,7 @@ class Rehearsal:
         self.learners: list[_Watched] = []
         self._stands: list[nn.Module] = []
         self._depth = 0
+        self._goes_on = False
         self._ends_at = float("inf")
         self._patched: dict[type, Any] = {}
 
@@ -189,6 +190,7 @@ class Rehearsal:
         world = self._recorder.world_before(cells[0])
         raised = ""
         self._ends_at = time.process_time() + _ENOUGH_CPU_S
+        self._goes_on = True
         try:
             namespace.clear()
             namespace.update(world)
@@ -199,11 +201,14 @@ class Rehearsal:
                     raised = self._run_cell(cell)
             return {"raised": raised, "models": self._found(namespace)}
         finally:
+            self._goes_on = False
             namespace.clear()
             namespace.update(before)
 
     def check_end(self) -> None:
         """End the cell where the loop takes far more steps than are looked at."""
+        if not self._goes_on:  # a question about what was learned
+            return
         over = sum(learner.log.steps for learner in self.learners) > 4 * self._steps
         if over or time.process_time() > self._ends_at:
             raise _Enough

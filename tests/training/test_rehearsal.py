@@ -149,6 +149,24 @@ def test_no_more_cells_are_run_again_once_one_is_right(notebook, monkeypatch):
     assert cells == [2]
 
 
+WITHOUT_A_LOADER = """
+data = d2l.FashionMNIST(64)
+model = LeNet()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+X, y = data.train.data[:60_000, None] / 255, data.train.targets
+for i in range(0, len(X), 16):
+    optimizer.zero_grad()
+    nn.functional.cross_entropy(model(X[i:i + 16]), y[i:i + 16]).backward()
+    optimizer.step()
+"""
+
+
+def test_a_loop_without_a_loader_is_ended_and_what_it_learned_counts(evidence):
+    found = evidence(WITHOUT_A_LOADER)
+    assert complaint_of(found) == ""
+    assert found.steps > 400
+
+
 MODERN = LENET.replace("LeNet", "ModernLeNet")
 
 
