@@ -11,7 +11,6 @@ Not covered: student code shares this process and can change whatever is here.
 from __future__ import annotations
 
 import io
-import os
 import random
 import signal
 import socket
@@ -19,7 +18,7 @@ import sys
 import traceback
 import types
 from collections.abc import Callable
-from contextlib import nullcontext, redirect_stdout
+from contextlib import nullcontext, redirect_stdout, suppress
 from typing import Any
 
 import numpy as np
@@ -331,23 +330,22 @@ def serve(guest: Guest, descriptor: int) -> None:
             raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, interrupt)
-    with socket.socket(fileno=os.dup(descriptor)) as channel:
-        try:
-            while True:
-                header, payload = wire.lengths(bytes(_read(channel, wire.HEAD_BYTES)))
-                request = wire.read_request(_read(channel, header))
-                data = _read(channel, payload)
-                working = True
-                try:
-                    parts = guest.answer(request, data)
-                except BaseException as error:  # an interrupt while the answer was written
-                    parts = failed(request.number, error)
-                finally:
-                    working = False
-                for part in parts:
-                    channel.sendall(part)
-        except (EOFError, OSError):
-            return
+    channel = socket.socket(fileno=descriptor)  # no copy: cells may have left no descriptor free
+    with suppress(EOFError, OSError):
+        while True:
+            header, payload = wire.lengths(bytes(_read(channel, wire.HEAD_BYTES)))
+            request = wire.read_request(_read(channel, header))
+            data = _read(channel, payload)
+            working = True
+            try:
+                parts = guest.answer(request, data)
+            except BaseException as error:  # an interrupt while the answer was written
+                parts = failed(request.number, error)
+            finally:
+                working = False
+            for part in parts:
+                channel.sendall(part)
+    channel.detach()
 
 
 def _read(channel: socket.socket, size: int) -> bytearray:

@@ -176,9 +176,10 @@ class Student:
         rows = self._ask("rerun", f"cell {cell}", (cell,), replaced).value
         return self._fetch(facts.read_catalog(rows), name)
 
-    def catalog(self) -> list[Captured]:
+    def catalog(self, *, limit_s: float | None = None) -> list[Captured]:
         """Return every definition the cells made, in order of time, without values."""
-        return facts.read_catalog(self._ask("catalog", "catalog", (), {}).value)
+        rows = self._ask("catalog", "catalog", (), {}, limit_s=limit_s).value
+        return facts.read_catalog(rows)
 
     def record(self) -> list[tuple[str, Any]]:
         """Return a list to which every operation and its answer are added from now on."""
