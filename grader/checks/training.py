@@ -14,8 +14,8 @@ things are asked, of numbers that are computed here:
    sandbox. 40 % must be right, or what plain descent with the same steps and rate reaches.
 
 Measured over 131 right and 118 wrong trainings (`benchmarks/README.md`): all right ones pass, no
-wrong one does. Right gradients had a cos of 0.9976 or more and 0.88 to 1.00 of the length, or half
-of it where the mean of two batches makes a step.
+wrong one does. Right gradients had a cos of 0.9976 or more and at most 1.002 of the length; half of
+it where the mean of two batches makes a step.
 
 Not here: which cells train (`training_cells.py`), points (`exercises/`).
 """

@@ -24,7 +24,6 @@ from grader.records import Cell, Limits, Submission
 
 FOUND = look()
 pytestmark = [
-    pytest.mark.xdist_group("gpu"),
     pytest.mark.skipif(not FOUND.gpus, reason=FOUND.missing),
 ]
 # CUDA takes seconds to start, in the first cell or the first call that uses it

@@ -17,7 +17,6 @@ from grader.records import Limits
 from grader.sandbox import kernel_process, linux, policy
 
 pytestmark = [
-    pytest.mark.xdist_group("warm"),
     pytest.mark.skipif(sys.platform != "linux", reason="kernels are locked up on Linux alone"),
 ]
 LEASED = Gpu(0, "Stand-in", "/dev/full", "GPU-00000000-aaaa")

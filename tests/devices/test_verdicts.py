@@ -18,8 +18,6 @@ from grader.plan import Plan
 from grader.records import Cell, Limits, Submission, SubmissionResult
 from grader.verdict import Status, Verdict, verdict_of
 
-pytestmark = pytest.mark.xdist_group("warm")
-
 STAND_IN = Gpu(0, "Stand-in", "/dev/full", "GPU-00000000-aaaa")
 CHECKS = """
 @check(points=4)

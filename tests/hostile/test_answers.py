@@ -1,8 +1,5 @@
 """An answer is its bytes, whatever its type says, and a function that has none pays for that."""
 
-import pytest
-
-pytestmark = pytest.mark.xdist_group("warm")
 ATTACKS = "answers"
 
 

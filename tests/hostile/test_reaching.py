@@ -1,8 +1,5 @@
 """Nothing outside is read, changed or left behind."""
 
-import pytest
-
-pytestmark = pytest.mark.xdist_group("warm")
 ATTACKS = "reaching"
 
 

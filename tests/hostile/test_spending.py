@@ -1,8 +1,5 @@
 """Bombs, loops and floods: a submission that spends without end pays for it alone."""
 
-import pytest
-
-pytestmark = pytest.mark.xdist_group("warm")
 ATTACKS = "spending"
 
 

@@ -1,8 +1,5 @@
 """Whatever a notebook does to its own process, its points are those of its functions."""
 
-import pytest
-
-pytestmark = pytest.mark.xdist_group("warm")
 ATTACKS = "tampering"
 
 

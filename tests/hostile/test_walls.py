@@ -12,8 +12,6 @@ import grader
 from grader.kernel.process_tree import tree_of
 from grader.sandbox import policy
 
-pytestmark = pytest.mark.xdist_group("warm")
-
 CHECKOUT = Path(grader.__file__).resolve().parent.parent
 LIBRARIES = [policy.GUEST_LIBRARY, *map(Path, policy.libraries().read)]
 SCRATCH = [".", *policy.SHARED_FOLDERS]

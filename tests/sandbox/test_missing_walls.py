@@ -16,8 +16,6 @@ from grader.kernel.watchdog import folder_size
 from grader.sandbox import linux, policy
 from grader.sandbox.policy import PROMISES, Wall, broken_promises
 
-pytestmark = pytest.mark.xdist_group("warm")
-
 ATTACKS = """
 import ctypes, os, socket, time
 def refused(attempt):

@@ -17,8 +17,6 @@ from grader.kernel.process_tree import tree_of
 from grader.kernel.processes import WarmParent
 from grader.kernel.student import Student
 
-pytestmark = pytest.mark.xdist_group("warm")
-
 UNINTERRUPTIBLE = """
     import time
     while True:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from exercises.cnn.training_notebooks import changed
 from grader.checks.training import ModelKind, complaint_of, evidence_of
 from grader.kernel.execution import run_notebook
 from grader.kernel.student import Student
 from grader.plan import DEFAULT_SEED
-
-pytestmark = pytest.mark.xdist_group("warm")
 
 IMPORTS = """
 import copy, torch, torchvision
