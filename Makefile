@@ -17,6 +17,7 @@ check: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 fuzz: $(READY)  ## 10,000 inputs for every reader of what strangers send; a few minutes
 	$(BIN)/pytest tests/fuzz --hypothesis-profile=fuzz

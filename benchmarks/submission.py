@@ -15,12 +15,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from grader.grading import Grader
+from grader.course import load_assignment
+from grader.grading.grader import Grader
+from grader.grading.plan import Plan
 from grader.kernel.processes import ForkedProcess
-from grader.plan import Plan
+from grader.reading.submissions import find_submissions
 from grader.records import Submission
-from grader.settings import load_assignment
-from grader.submissions import find_submissions
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -20,15 +20,15 @@ sys.path.insert(0, str(ROOT))
 
 from exercises.cnn import training_notebooks as known  # noqa: E402
 from grader.checks.bank import load_bank  # noqa: E402
-from grader.checks.in_process import student_of  # noqa: E402
-from grader.checks.training import (  # noqa: E402
+from grader.checks.training.claims import (  # noqa: E402
     COMPLAINTS,
     Evidence,
     ModelKind,
     complaint_of,
     evidence_of,
 )
-from grader.settings import load_assignment  # noqa: E402
+from grader.course import load_assignment  # noqa: E402
+from grader.grading.in_process import student_of  # noqa: E402
 
 OPTIMISERS = {
     "SGD 0.01": "torch.optim.SGD(model.parameters(), lr=0.01)",

@@ -1,3 +1,3 @@
-"""Lets people run the checks of an exercise with pytest: see `grader/checks/plugin.py`."""
+"""Lets people run the checks of an exercise with pytest: see `grader/pytest_plugin.py`."""
 
-pytest_plugins = ["grader.checks.plugin"]
+pytest_plugins = ["grader.pytest_plugin"]

@@ -12,11 +12,12 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from grader import devices
+from grader.course import list_assignments, load_assignment
 from grader.errors import GraderError, SubmissionError, UsageError
-from grader.plan import DEFAULT_SEED, Isolation, Plan, find_data
-from grader.settings import list_assignments, load_assignment
-from grader.stopping import stoppable, was_asked
+from grader.grading.plan import Isolation, Plan, find_data
+from grader.kernel import gpus
+from grader.records import DEFAULT_SEED
+from grader.runs.deferred_signals import stoppable, was_asked
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_BROKEN, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 DEFAULT_OUT = Path("reports/latest")
@@ -69,19 +70,20 @@ def grade(
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no table.")] = False,
 ) -> None:
     """Grade submissions, store every result as it is found, and write the reports."""
-    from grader import running  # noqa: PLC0415  (what a command needs is loaded when it runs)
-    from grader.progress import progress  # noqa: PLC0415
     from grader.report.terminal import summary_table  # noqa: PLC0415
+    from grader.report.writers import write_run  # noqa: PLC0415
+    from grader.runs import pipeline  # noqa: PLC0415  (what a command needs is loaded when it runs)
+    from grader.runs.progress import progress  # noqa: PLC0415
 
     names = tuple(name.strip() for name in only.split(",") if name.strip())
     plan = _plan(assignment, names, seed, data, isolation, device)
-    found = running.collect(submissions, plan)
-    with progress(len(found), quiet=quiet) as show, running.claimed(out):
+    found = pipeline.collect(submissions, plan)
+    with progress(len(found), quiet=quiet) as show, pipeline.claimed(out):
         try:
-            run = running.grade_and_store(
+            run = pipeline.grade_and_store(
                 plan, found, out, jobs=_jobs(jobs), fresh=fresh, show=show
             )
-            running.write(run, out)
+            write_run(run, out)
         except BaseException as error:
             if not isinstance(error, KeyboardInterrupt) and not was_asked():
                 raise
@@ -107,25 +109,26 @@ def check(
     device: DeviceOption = "auto",
 ) -> None:
     """Check one notebook and show, on the terminal, what is wrong and on which input."""
-    from grader import running  # noqa: PLC0415
     from grader.report.terminal import check_view  # noqa: PLC0415
+    from grader.runs import pipeline  # noqa: PLC0415
 
     plan = _plan(assignment, tuple(exercises or ()), seed, data, isolation, device)
-    result = running.check_one(notebook, plan)
+    result = pipeline.check_one(notebook, plan)
     Console().print(check_view(result, hints=hints))
     if result.status == "broken":
         raise typer.Exit(EXIT_BROKEN)
     if result.status == "unreadable":
         raise typer.Exit(EXIT_USAGE)
-    raise typer.Exit(EXIT_FAILED if running.failed(result) else EXIT_OK)
+    raise typer.Exit(EXIT_FAILED if pipeline.failed(result) else EXIT_OK)
 
 
 @app.command()
 def report(out: OutOption = DEFAULT_OUT) -> None:
     """Render the latest run of a gradebook again."""
-    from grader import running  # noqa: PLC0415
+    from grader.report.writers import write_run  # noqa: PLC0415
+    from grader.runs import pipeline  # noqa: PLC0415
 
-    for path in running.write(running.latest(out), out)[:3]:
+    for path in write_run(pipeline.latest(out), out)[:3]:
         print(path)
 
 
@@ -151,7 +154,7 @@ def list_command(
         for name in list_assignments():
             print(f"{name}\t{load_assignment(name).title}")
         return
-    from grader.running import points_of  # noqa: PLC0415
+    from grader.runs.pipeline import points_of  # noqa: PLC0415
 
     for exercise, points in points_of(load_assignment(assignment)):
         note = "optional" if exercise.optional else ""
@@ -195,14 +198,14 @@ def _plan(
         raise UsageError(
             f"{data} does not hold FashionMNIST/raw, or itself, with the four IDX files, whole."
         )
-    gpus = devices.choose(device, devices.look())
-    plan = Plan(assignment, only, seed, levels[isolation], find_data(data), gpus=gpus)
+    chosen = gpus.choose(device, gpus.look())
+    plan = Plan(assignment, only, seed, levels[isolation], find_data(data), gpus=chosen)
     assert plan.assignment  # a wrong name is told now, before anything is read
     return plan
 
 
 def _jobs(text: str) -> int:
-    from grader.scheduling import usable_cores  # noqa: PLC0415
+    from grader.runs.scheduling import usable_cores  # noqa: PLC0415
 
     if text == "auto":
         return usable_cores()
@@ -212,7 +215,7 @@ def _jobs(text: str) -> int:
 
 
 def _exit_code(run: object, *, strict: bool) -> int:
-    from grader.running import StoredRun, failed  # noqa: PLC0415
+    from grader.runs.pipeline import StoredRun, failed  # noqa: PLC0415
 
     assert isinstance(run, StoredRun)
     if any(result.status == "broken" for result in run.results):

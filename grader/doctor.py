@@ -13,8 +13,8 @@ from pathlib import Path
 
 from rich.text import Text
 
-from grader import devices
 from grader.errors import KernelLost, SandboxError, SandboxUnavailable
+from grader.kernel import gpus
 from grader.kernel.gpu_trial import try_out
 from grader.kernel.processes import WarmParent
 from grader.sandbox.policy import PROMISES, Wall
@@ -47,7 +47,7 @@ def examine(data: Path | None) -> Iterator[Finding]:
         yield Finding("data", f"Fashion-MNIST in {data}", good=True)
     else:
         yield Finding("data", "no Fashion-MNIST files here: the drawn stand-in is used")
-    yield from _devices(devices.look())
+    yield from _devices(gpus.look())
 
 
 def _walls() -> Iterator[Finding]:
@@ -73,17 +73,17 @@ def _walls() -> Iterator[Finding]:
     )
 
 
-def _devices(found: devices.Found) -> Iterator[Finding]:
-    yield Finding("device", devices.describe(found.gpus))
+def _devices(found: gpus.Found) -> Iterator[Finding]:
+    yield Finding("device", gpus.describe(found.gpus))
     if not found.gpus:
         yield Finding("GPU", f"none: {found.missing}")
     for gpu in found.gpus:
-        if not devices.is_free(gpu):
+        if not gpus.is_free(gpu):
             yield Finding(f"GPU, {gpu.node}", f"{gpu.name}, in use by another run")
             continue
         warm = WarmParent(gpus=[gpu])
         try:
-            with devices.leased([gpu]):
+            with gpus.leased([gpu]):
                 warm.wait()
                 try_out(warm, gpu)
             yield Finding(f"GPU, {gpu.node}", f"{gpu.name}, computes in a locked kernel", good=True)

@@ -1,4 +1,4 @@
-"""The frozen records that travel between rooms, from a file handed in to a stored result.
+"""Immutable records passed between modules, from a file handed in to a stored result.
 
 Here: plain data, no behaviour beyond sums over itself. Not here: how a record is made, stored or
 shown. Everything is JSON through msgspec; points are `Fraction`s and are rounded only in
@@ -12,6 +12,8 @@ from fractions import Fraction
 from typing import Literal
 
 from grader.verdict import Status, Verdict
+
+DEFAULT_SEED = 20_240
 
 
 @dataclass(frozen=True)

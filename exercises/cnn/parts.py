@@ -1,8 +1,8 @@
 """The course's parts of models: they stand in for a student's own while a model is asked again.
 
 One fault, one charge: a model that is right with these parts lost nothing by its own code
-(`grader.checks.parts`). This text is run in the sandbox, beside the student's code; what it holds
-is printed in the book. Both editions' signatures are taken, and other names of the options.
+(`grader.checks.right_parts`). This text is run in the sandbox, beside the student's code; it is
+printed in the book. Both editions' signatures are taken, and other names of the options.
 """
 
 import torch

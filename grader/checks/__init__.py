@@ -8,7 +8,7 @@ from grader.checks.compare import (
     expect_number,
     expect_tensor,
 )
-from grader.checks.marks import check
+from grader.checks.decorator import check
 from grader.checks.strategies import floats, sizes, whole_numbers
 
 __all__ = [

@@ -8,20 +8,16 @@ Here: comparing what came back with what was due. Not here: computing what was d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from grader.errors import BadAnswer
-from grader.kernel.values import is_transpose
+from grader.kernel.describe import describe, number, show
 from grader.records import Counterexample
 
 # float32 rounding of sums of up to some thousand terms of size 1 stays below 1e-5 (measured on the
 # book's layers); a wrong formula is off by far more than 1e-4. The course's own figure.
 TOLERANCE = 1e-4
-_MOST_NUMBERS_SHOWN = 49  # 7x7: what a person still reads; an 8x8 image is named by its shape
 
 
 class Mismatch(AssertionError):
@@ -104,52 +100,6 @@ def fail(message: str, *, call: str, got: object = "", expected: object = "") ->
     raise Mismatch(message, Counterexample(call, _text(got), _text(expected)))
 
 
-def describe(value: object) -> str:
-    """Name a value the way feedback does: `None`, `a list of 3`, `a float32 tensor (2, 3)`."""
-    if value is None:
-        return "None"
-    if isinstance(value, Tensor):
-        return f"a {str(value.dtype).removeprefix('torch.')} tensor {_shape(value)}"
-    if isinstance(value, tuple | list | dict):
-        return f"a {type(value).__name__} of {len(value)}"
-    if isinstance(value, bool | int | float | str):
-        text = repr(value)
-        return text if len(text) <= 60 else f"{text[:57]}..."
-    return getattr(value, "description", None) or f"a {type(value).__name__}"
-
-
-def show(value: object) -> str:
-    """Write a tensor out for a person: nested lists when small, its description when large."""
-    if isinstance(value, Tensor):
-        if value.numel() <= _MOST_NUMBERS_SHOWN:
-            return str(_tidy(value.detach().tolist()))
-        return describe(value)
-    if isinstance(value, tuple):
-        inner = ", ".join(show(item) for item in value)
-        return f"({inner},)" if len(value) == 1 else f"({inner})"
-    if isinstance(value, list):
-        return f"[{', '.join(show(item) for item in value)}]"
-    if isinstance(value, float):
-        return _number(value)
-    if value is None or isinstance(value, bool | int | str):
-        return repr(value)
-    return describe(value)
-
-
-def show_argument(value: object) -> str:
-    """Write an argument out, and say of a transposed view that it is one: some code trips on it."""
-    if isinstance(value, Tensor) and is_transpose(value):
-        return f"torch.tensor({show(value.t())}).t()"
-    return show(value)
-
-
-def call_text(name: str, args: Sequence[object], kwargs: dict[str, object]) -> str:
-    """Write a call the way a person would type it."""
-    shown = [show_argument(arg) for arg in args]
-    shown += [f"{key}={show_argument(arg)}" for key, arg in kwargs.items()]
-    return f"{name}({', '.join(shown)})"
-
-
 def _compare(got: object, expected: Tensor, call: str, *, tolerance: float) -> None:
     y = expect_tensor(got, call=call)
     if y.shape != expected.shape:
@@ -166,7 +116,7 @@ def _compare(got: object, expected: Tensor, call: str, *, tolerance: float) -> N
     wrong = int((~right).sum())
     first = tuple(int(i) for i in (~right).nonzero()[0])
     where = f"({', '.join(map(str, first))})" if first else "its value"
-    is_at, was_due = _number(float(a[first])), _number(float(b[first]))
+    is_at, was_due = number(float(a[first])), number(float(b[first]))
     others = f" ({wrong} of {right.numel()} numbers are wrong)" if wrong > 1 else ""
     raise Mismatch(
         f"{call} is wrong at {where}: got {is_at}, expected {was_due}{others}",
@@ -183,17 +133,6 @@ def _wrong_shape(y: Tensor, expected: tuple[int, ...], call: str) -> Mismatch:
 
 def _shape(value: Tensor) -> tuple[int, ...]:
     return tuple(value.shape)
-
-
-def _number(value: float) -> str:
-    return f"{value:.6g}"
-
-
-def _tidy(nested: Any) -> Any:
-    """Round the floats of nested lists to six significant digits."""
-    if isinstance(nested, list):
-        return [_tidy(item) for item in nested]
-    return float(f"{nested:.6g}") if isinstance(nested, float) else nested
 
 
 def _text(value: object) -> str:

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from grader.checks.compare import assert_close, assert_equal, describe, expect_tensor, fail
+from grader.checks.compare import assert_close, assert_equal, expect_tensor, fail
 from grader.checks.weights import (
     Shape,
     assert_parameters,
@@ -32,9 +32,10 @@ from grader.checks.weights import (
     transplant,
 )
 from grader.errors import BadAnswer, StudentError, StudentRaised
-from grader.kernel.facts import Outline
+from grader.guest.layers import NothingIsDrawn, run_layers
+from grader.kernel.describe import describe
 from grader.kernel.handle import Handle
-from grader.kernel.layers import NothingIsDrawn, run_layers
+from grader.kernel.observations import Outline
 from grader.kernel.student import Student
 
 __all__ = [

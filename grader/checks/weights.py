@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from grader.checks.compare import fail
+from grader.guest.layers import NothingIsDrawn, run_layers
 from grader.kernel.handle import Handle
-from grader.kernel.layers import NothingIsDrawn, run_layers
 
 Shape = tuple[int, ...]
 _SEED = 8

@@ -23,10 +23,11 @@ from grader.errors import (
     OutOfMemory,
     StudentRaised,
 )
-from grader.kernel import wire
-from grader.kernel.guest import Guest
+from grader.guest.server import Guest
 from grader.kernel.handle import handle_nodes
-from grader.kernel.values import Decoder, Encoder
+from grader.wire import messages
+from grader.wire.codec import Decoder, Encoder
+from grader.wire.messages import HandleNode
 
 _GPU_OUT_OF_MEMORY = "OutOfMemoryError"  # torch's name for it
 _OUT_OF_MEMORY = ("MemoryError", "_ArrayMemoryError")  # Python's, and NumPy's
@@ -35,7 +36,7 @@ _GRACE_S = 1.0  # from an interrupt until the kernel is killed
 
 
 def encode(
-    request: wire.Request, args: Sequence[object], kwargs: dict[str, object]
+    request: messages.Request, args: Sequence[object], kwargs: dict[str, object]
 ) -> list[memoryview]:
     """Write a request with its arguments as the parts of a frame.
 
@@ -48,14 +49,17 @@ def encode(
     if encoder.refused:
         raise TypeError(f"{encoder.refused[0]} cannot be sent to the student's code")
     try:
-        return wire.pack(request, encoder.payload)
-    except wire.WireError as error:
+        return messages.pack(request, encoder.payload)
+    except messages.WireError as error:
         raise TypeError(f"the arguments cannot be sent to the student's code: {error}") from None
 
 
 def read_answer(
-    reply: wire.Reply, payload: bytearray, call: str, decode: Callable[[wire.HandleNode], object]
-) -> wire.Answer:
+    reply: messages.Reply,
+    payload: bytearray,
+    call: str,
+    decode: Callable[[HandleNode], object],
+) -> messages.Answer:
     """Turn a reply into an answer.
 
     Raises:
@@ -73,7 +77,7 @@ def read_answer(
         kind = "" if failure.refused else failure.kind[:200]
         raise StudentRaised(call, kind, failure.message[:2_000], failure.where[:200])
     decoder = Decoder(payload, decode)
-    return wire.Answer(
+    return messages.Answer(
         decoder.value(reply.value),
         [decoder.value(node) for node in reply.arguments],
         reply.printed[:100_000],
@@ -91,23 +95,23 @@ class LocalConnection:
 
     def ask(
         self,
-        request: wire.Request,
+        request: messages.Request,
         args: Sequence[object],
         kwargs: dict[str, object],
         *,
         call: str,
-        decode: Callable[[wire.HandleNode], object],
+        decode: Callable[[HandleNode], object],
         limit_s: float | None = None,
-    ) -> wire.Answer:
+    ) -> messages.Answer:
         """Answer at once; there is no deadline here."""
         sent = _joined(encode(request, args, kwargs))
-        header, _ = wire.lengths(bytes(sent[: wire.HEAD_BYTES]))
-        body = sent[wire.HEAD_BYTES :]
-        parts = self._guest.answer(wire.read_request(body[:header]), body[header:])
+        header, _ = messages.lengths(bytes(sent[: messages.HEAD_BYTES]))
+        body = sent[messages.HEAD_BYTES :]
+        parts = self._guest.answer(messages.read_request(body[:header]), body[header:])
         received = _joined(parts)
-        header, _ = wire.lengths(bytes(received[: wire.HEAD_BYTES]))
-        body = received[wire.HEAD_BYTES :]
-        return read_answer(wire.read_reply(body[:header]), body[header:], call, decode)
+        header, _ = messages.lengths(bytes(received[: messages.HEAD_BYTES]))
+        body = received[messages.HEAD_BYTES :]
+        return read_answer(messages.read_reply(body[:header]), body[header:], call, decode)
 
 
 class Process(Protocol):
@@ -148,14 +152,14 @@ class SocketConnection:
 
     def ask(
         self,
-        request: wire.Request,
+        request: messages.Request,
         args: Sequence[object],
         kwargs: dict[str, object],
         *,
         call: str,
-        decode: Callable[[wire.HandleNode], object],
+        decode: Callable[[HandleNode], object],
         limit_s: float | None = None,
-    ) -> wire.Answer:
+    ) -> messages.Answer:
         """Send one request and wait for its answer, for `call_s` seconds or as long as is given.
 
         Raises:
@@ -175,19 +179,17 @@ class SocketConnection:
             if self.process.out_of_memory:  # the interrupt came while it was being ended for that
                 raise OutOfMemory(call, self.process.out_of_memory) from None
             raise CallTimedOut(call, limit_s) from None
-        except wire.WireError as error:
+        except messages.WireError as error:
             raise self._end(call, f"its answer cannot be read: {error}") from None
         except (EOFError, OSError):
             raise self._end(call, "the process exited") from None
 
-    def _interrupt(
-        self, number: int, call: str, decode: Callable[[wire.HandleNode], object]
-    ) -> None:
+    def _interrupt(self, number: int, call: str, decode: Callable[[HandleNode], object]) -> None:
         self.process.signal(signal.SIGINT)
         try:
             with suppress(StudentRaised, MemoryRefused):
                 self._receive(number, time.monotonic() + _GRACE_S, call, decode)
-        except (_Late, wire.WireError, EOFError, OSError):
+        except (_Late, messages.WireError, EOFError, OSError):
             self._end(call, "it did not stop when a call took too long")
         else:
             if not self.process.end_descendants():
@@ -212,13 +214,17 @@ class SocketConnection:
                 view = view[self.channel.send(view, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL) :]
 
     def _receive(
-        self, number: int, deadline: float, call: str, decode: Callable[[wire.HandleNode], object]
-    ) -> wire.Answer:
-        header, payload = wire.lengths(bytes(self._read(wire.HEAD_BYTES, deadline)))
-        reply = wire.read_reply(self._read(header, deadline))
+        self,
+        number: int,
+        deadline: float,
+        call: str,
+        decode: Callable[[HandleNode], object],
+    ) -> messages.Answer:
+        header, payload = messages.lengths(bytes(self._read(messages.HEAD_BYTES, deadline)))
+        reply = messages.read_reply(self._read(header, deadline))
         data = self._read(payload, deadline)
         if reply.number != number:
-            raise wire.WireError("it answers another question")
+            raise messages.WireError("it answers another question")
         return read_answer(reply, data, call, decode)
 
     def _read(self, size: int, deadline: float) -> bytearray:

@@ -24,10 +24,10 @@ from nbclient.exceptions import CellExecutionComplete, CellTimeoutError, DeadKer
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 
-from grader.devices import Gpu
 from grader.errors import KernelLost
 from grader.kernel.client import Garbled, SandboxClient, SandboxManager
 from grader.kernel.connection import SocketConnection
+from grader.kernel.gpus import Gpu
 from grader.kernel.processes import WarmParent
 from grader.kernel.provisioner import SandboxProvisioner
 from grader.records import Cell, CellRun, Limits

@@ -9,9 +9,9 @@ Here: one kernel, one cell. Not here: which GPU (`devices.py`), what is open to 
 
 from __future__ import annotations
 
-from grader.devices import Gpu
 from grader.errors import GpuUnavailable
 from grader.kernel.execution import run_notebook
+from grader.kernel.gpus import Gpu
 from grader.kernel.processes import WarmParent
 from grader.records import Cell, Limits
 

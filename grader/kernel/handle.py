@@ -13,14 +13,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from grader.kernel import facts, wire
-from grader.kernel.facts import Call, Layer
+from grader.kernel import observations
+from grader.kernel.observations import Call, Layer
+from grader.wire import messages
 
 
 class Handle:
     """An object that stays in the sandbox: a module, a class, an instance of one."""
 
-    def __init__(self, ask: Callable[..., Call], node: wire.HandleNode) -> None:
+    def __init__(self, ask: Callable[..., Call], node: messages.HandleNode) -> None:
         self._ask_student = ask
         self._node = node
 
@@ -56,16 +57,16 @@ class Handle:
 
     def parameters(self) -> dict[str, Tensor]:
         """Return copies of the parameters by name, in module order."""
-        return facts.tensors_of(self._ask("parameters", (), {}).value)
+        return observations.tensors_of(self._ask("parameters", (), {}).value)
 
     def buffers(self) -> dict[str, Tensor]:
         """Return copies of the buffers by name, in module order."""
-        return facts.tensors_of(self._ask("buffers", (), {}).value)
+        return observations.tensors_of(self._ask("buffers", (), {}).value)
 
     def sizes(self) -> dict[str, tuple[int, ...]]:
         """Return the shapes of the parameters by name, in module order."""
         found = self._ask("sizes", (), {}).value
-        with facts.believed(f"{self.type_name}.sizes", "shapes by name"):
+        with observations.believed(f"{self.type_name}.sizes", "shapes by name"):
             return {name: tuple(map(int, shape)) for name, shape in found.items()}
 
     def load(
@@ -78,7 +79,7 @@ class Handle:
         Raises:
             StudentRaised: their number or their shapes are not those of the module.
         """
-        self._ask("load", (facts.in_order(parameters), facts.in_order(buffers)), {})
+        self._ask("load", (observations.in_order(parameters), observations.in_order(buffers)), {})
 
     def gradients(self, *args: Any, upstream: Tensor | None = None) -> dict[str, Tensor | None]:
         """Send `upstream` (ones by default) back through the module; gradients by parameter name.
@@ -86,7 +87,7 @@ class Handle:
         None where no gradient reached a parameter.
         """
         found = self._ask("gradients", args, {"upstream": upstream}).value
-        with facts.believed(f"{self.type_name}.gradients", "tensors by name"):
+        with observations.believed(f"{self.type_name}.gradients", "tensors by name"):
             return {name: x if isinstance(x, Tensor) else None for name, x in found.items()}
 
     def fit(
@@ -103,7 +104,7 @@ class Handle:
     def reached(self, *args: Any) -> dict[str, bool]:
         """Say by parameter name whether a gradient of the result reaches it that is not 0."""
         found = self._ask("reached", args, {}).value
-        with facts.believed(f"{self.type_name}.reached", "yes or no by name"):
+        with observations.believed(f"{self.type_name}.reached", "yes or no by name"):
             return {name: value is True for name, value in found.items()}
 
     def layers(self, *args: Any, undrawn: bool = False) -> list[Layer]:
@@ -112,7 +113,7 @@ class Handle:
         `undrawn` saves the drawing of lazy weights, where others are loaded next.
         """
         rows = self._ask("layers", args, {"undrawn": True} if undrawn else {}).value
-        with facts.believed(f"{self.type_name}.layers", "layers"):
+        with observations.believed(f"{self.type_name}.layers", "layers"):
             return [Layer(str(path), str(kind), tuple(map(int, n))) for path, kind, n in rows]
 
     def train(self, mode: bool = True) -> Handle:
@@ -137,7 +138,7 @@ class Handle:
         )
 
 
-def handle_nodes(value: object) -> wire.HandleNode | wire.RefusalNode:
+def handle_nodes(value: object) -> messages.HandleNode | messages.RefusalNode:
     """Say how an argument that is no plain value is sent: a handle as its number."""
     if isinstance(value, Handle):
         return value._node

@@ -21,8 +21,8 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from grader.devices import Gpu
 from grader.errors import KernelLost, SandboxUnavailable
+from grader.kernel.gpus import Gpu
 from grader.records import Limits
 from grader.sandbox import messages, policy
 

@@ -19,8 +19,8 @@ from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 
-from grader.devices import Gpu
 from grader.errors import KernelLost
+from grader.kernel.gpus import Gpu
 from grader.kernel.process_tree import end_descendants
 from grader.kernel.processes import ColdProcess, KernelProcess, WarmParent, remove_folder
 from grader.kernel.watchdog import Watchdog

@@ -17,12 +17,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Protocol
 
-from grader.checks.compare import call_text, describe
 from grader.errors import BadAnswer, NameNotDefined, StudentRaised
-from grader.kernel import facts, wire
-from grader.kernel.facts import Call, Captured, Outline, RehearsalFacts
+from grader.kernel import observations
+from grader.kernel.describe import call_text, describe
 from grader.kernel.handle import Handle
-from grader.plan import DEFAULT_SEED
+from grader.kernel.observations import Call, Captured, Outline, RehearsalFacts
+from grader.records import DEFAULT_SEED
+from grader.wire import messages
 
 _VALUES = ("tensor", "module", "plain")
 
@@ -32,14 +33,14 @@ class Connection(Protocol):
 
     def ask(
         self,
-        request: wire.Request,
+        request: messages.Request,
         args: Sequence[object],
         kwargs: dict[str, object],
         *,
         call: str,
-        decode: Callable[[wire.HandleNode], object],
+        decode: Callable[[messages.HandleNode], object],
         limit_s: float | None = None,
-    ) -> wire.Answer:
+    ) -> messages.Answer:
         """Send one request and return its answer, within `limit_s` or the deadline of a call.
 
         Raises:
@@ -132,7 +133,7 @@ class Student:
         call = f"{call_text(name, args, kwargs)} on an input {shape}"
         number = found.number
         answer = self._ask("outline", name, (shape, *args), kwargs, definition=number, call=call)
-        return facts.read_outline(call, answer.value)
+        return observations.read_outline(call, answer.value)
 
     def values(self, name: str | None = None, *, kinds: Sequence[str] = _VALUES) -> list[Captured]:
         """Return the tensors, modules and plain values the cells bound, in order of time."""
@@ -141,11 +142,11 @@ class Student:
 
     def sources(self) -> dict[int, str]:
         """Return the Python of the cells that ran, magics translated, by number."""
-        return facts.read_sources(self._ask("sources", "sources", (), {}).value)
+        return observations.read_sources(self._ask("sources", "sources", (), {}).value)
 
     def curves(self) -> list[tuple[int, list[float]]]:
         """Return the losses that each cell's training went through, by cell."""
-        return facts.read_curves(self._ask("curves", "curves", (), {}).value)
+        return observations.read_curves(self._ask("curves", "curves", (), {}).value)
 
     def rehearse(
         self, cells: Sequence[int], patterns: Sequence[str], variables: Sequence[str], *,
@@ -166,7 +167,7 @@ class Student:
         answer = self._ask(
             "rehearse", call, args, {"steps": steps, "tail": tail}, call=call, limit_s=limit_s
         )
-        return facts.read_rehearsal(call, answer.value)
+        return observations.read_rehearsal(call, answer.value)
 
     def rerun(self, cell: int, replaced: dict[str, Any], name: str | None = None) -> list[Captured]:
         """Run one cell again in a copy of its world, with some names replaced.
@@ -174,12 +175,12 @@ class Student:
         Returns the values it bound, in order. What the first run left is not touched.
         """
         rows = self._ask("rerun", f"cell {cell}", (cell,), replaced).value
-        return self._fetch(facts.read_catalog(rows), name)
+        return self._fetch(observations.read_catalog(rows), name)
 
     def catalog(self, *, limit_s: float | None = None) -> list[Captured]:
         """Return every definition the cells made, in order of time, without values."""
         rows = self._ask("catalog", "catalog", (), {}, limit_s=limit_s).value
-        return facts.read_catalog(rows)
+        return observations.read_catalog(rows)
 
     def record(self) -> list[tuple[str, Any]]:
         """Return a list to which every operation and its answer are added from now on."""
@@ -238,7 +239,7 @@ class Student:
     ) -> Call:
         self._next += 1
         # what stays inside is numbered from here: a number the sandbox chose would be a claim
-        request = wire.Request(
+        request = messages.Request(
             self._next,
             op,
             definition,
@@ -268,5 +269,5 @@ class Student:
         if self._transcript is not None:
             self._transcript.append((op, answer))
 
-    def _handle(self, node: wire.HandleNode) -> Handle:
+    def _handle(self, node: messages.HandleNode) -> Handle:
         return Handle(self._ask, node)

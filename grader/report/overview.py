@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from statistics import median
 
-from grader.answers import section_order
 from grader.points import standing
+from grader.reading.written_answers import section_order
 from grader.records import CheckResult, ExerciseResult, SubmissionResult
-from grader.report import facts
+from grader.report import run_facts
 from grader.report.tables import total_of
 from grader.text import one_line
 from grader.verdict import Status, Verdict
@@ -122,7 +122,7 @@ def overview(
         answers=sum(answer.state == "written" for r in results for answer in r.answers),
         written=_written(results),
         facts=_facts(results),
-        drawn_images=any(facts.drawn_images(result.facts) for result in results),
+        drawn_images=any(run_facts.drawn_images(result.facts) for result in results),
     )
 
 
@@ -256,4 +256,4 @@ def _facts(results: Sequence[SubmissionResult]) -> tuple[tuple[str, str], ...]:
     for result in results:
         for fact, value in result.facts.items():
             found[fact][value] = None
-    return tuple(facts.named({fact: ", ".join(values) for fact, values in found.items()}))
+    return tuple(run_facts.named({fact: ", ".join(values) for fact, values in found.items()}))

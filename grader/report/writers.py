@@ -13,6 +13,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from grader.errors import NO_ROOM, CannotStore, UsageError
 from grader.records import SubmissionResult
 from grader.report.pages import feedback_page, report_page
 from grader.report.tables import checks_frame, grades_frame
+from grader.runs.pipeline import StoredRun
 from grader.text import clean, in_order
 
 _FORMULA = "=+-@\t＝＋－＠"
@@ -30,6 +32,19 @@ _UNSAFE = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f]')
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
 _LONGEST_NAME_BYTES = 180  # of the 255 a name may have; the rest is for the ending and a number
 _OURS = b'content="notebook-grader"'
+
+
+def write_run(run: StoredRun, out: Path) -> list[Path]:
+    """Write the reports of a stored run and return their paths, the class's first."""
+    return write_reports(
+        run.results,
+        out,
+        exercises=run.exercises,
+        max_points=run.max_points,
+        assignment=run.title,
+        started_at=run.started_at,
+        written_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
 
 
 def write_reports(

@@ -35,7 +35,7 @@ from ipykernel.kernelapp import IPKernelApp
 from tornado.ioloop import IOLoop
 from traitlets.config import Config
 
-from grader.kernel import guest, recorder
+from grader.guest import notebook_shell, recorder, server
 from grader.sandbox import linux, messages, output, policy, syscalls
 from grader.sandbox.policy import Wall
 
@@ -44,7 +44,7 @@ _PORTS = ("shell", "iopub", "stdin", "hb", "control")
 _DESCRIPTORS_KEPT_AT = 200
 _MOST_CAUSES = 20
 
-_guest: guest.Guest
+_guest: server.Guest
 
 
 def warm_up() -> None:
@@ -100,7 +100,7 @@ def run(
 
 def serve_questions() -> None:
     """Answer the grader's questions in the main thread; it asks for this after the last cell."""
-    guest.serve(_guest, _QUESTIONS)
+    server.serve(_guest, _QUESTIONS)
 
 
 def _arrange_descriptors(descriptors: list[int]) -> int:
@@ -323,7 +323,6 @@ def _kernel(order: messages.Fork, folder: str) -> Any:
 
 
 def _prepare_shell(shell: Any, order: messages.Fork) -> None:
-    import notebook_shell  # noqa: PLC0415  (the guest library)
     from d2l import _settings  # noqa: PLC0415
 
     global _guest  # noqa: PLW0603  (one kernel a process)
@@ -340,7 +339,7 @@ def _prepare_shell(shell: Any, order: messages.Fork) -> None:
     captured = recorder.Recorder(shell.user_ns)
     recorder.attach(shell, captured)
     shell.events.register("post_run_cell", _let_go_of_error)
-    _guest = guest.Guest(captured)
+    _guest = server.Guest(captured)
 
 
 def _let_go_of_error(result: Any) -> None:

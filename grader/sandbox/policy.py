@@ -92,7 +92,6 @@ PRELOADED = (
     "numpy", "torch", "torch.nn.functional", "torch.utils.data", "torch._dynamo", "torchvision",
     "torchvision.transforms", "matplotlib.pyplot", "matplotlib.backends.backend_agg",
     "matplotlib_inline.backend_inline", "PIL.Image", "d2l.torch", "google.colab.drive",
-    "notebook_shell",
 )  # fmt: skip
 """What notebooks of the course import: paid once, in the warm parent. `torch._dynamo` alone takes
 1.9 s on the first `torch.optim` object of a process."""

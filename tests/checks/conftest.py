@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from grader.checks.in_process import grade_in_process, student_of
-from grader.checks.session import CheckSession
+from grader.course import Exercise, load_assignment
+from grader.grading.check_session import CheckSession
+from grader.grading.in_process import grade_in_process, student_of
 from grader.kernel.student import Student
 from grader.records import CheckResult
-from grader.settings import Exercise, load_assignment
 
 
 @dataclass

@@ -13,8 +13,9 @@ from grader.checks import (
     floats,
     whole_numbers,
 )
-from grader.checks.compare import TOLERANCE, Mismatch, call_text, describe, fail, show
+from grader.checks.compare import TOLERANCE, Mismatch, fail
 from grader.errors import BadAnswer
+from grader.kernel.describe import call_text, describe, show
 
 CALL = "f(x)"
 

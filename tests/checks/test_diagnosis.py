@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from grader.checks.diagnosis import Diagnosis, same_answers
-from grader.checks.in_process import grade_in_process
 from grader.errors import CallTimedOut, CourseError
+from grader.grading.diagnosis import Diagnosis, same_answers
+from grader.grading.in_process import grade_in_process
 from grader.verdict import Verdict
 
 CHECKS = """

@@ -5,7 +5,7 @@ import torch
 
 from grader import errors
 from grader.checks.properties import Properties
-from grader.plan import DEFAULT_SEED
+from grader.records import DEFAULT_SEED
 from grader.verdict import Verdict
 
 NEGATES = """

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from grader.checks.in_process import grade_in_process, student_of, student_of_cells
-from grader.checks.session import CheckSession
+from grader.course import Exercise, load_assignment
+from grader.grading.check_session import CheckSession
+from grader.grading.in_process import grade_in_process, student_of, student_of_cells
 from grader.kernel.student import Student
 from grader.records import CheckResult
-from grader.settings import Exercise, load_assignment
 
 MODELS = ["LeNet", "vgg_block", "VGG", "Residual", "ResNet", "ResNet18", "layer_summary"]
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 import grader
-from grader.candidates import candidates_for, own_definitions
+from grader.course import load_assignment
+from grader.grading.candidates import candidates_for, own_definitions
+from grader.guest.recorder import HOOK, Recorder, StatementReporter
+from grader.guest.server import Guest
 from grader.kernel.connection import LocalConnection
-from grader.kernel.guest import Guest
-from grader.kernel.recorder import HOOK, Recorder, StatementReporter
 from grader.kernel.student import Student
 from grader.records import Cell
-from grader.settings import load_assignment
 
 INSIDE = str(Path(grader.__file__).parent / "inside")
 IMPORTS = "import torch\nfrom torch import nn\nfrom d2l import torch as d2l"

@@ -4,8 +4,8 @@ import pytest
 from torch import nn
 
 from grader.checks.bank import load_bank
-from grader.checks.diagnosis import Diagnosis
-from grader.checks.in_process import student_of
+from grader.grading.diagnosis import Diagnosis
+from grader.grading.in_process import student_of
 from reference import LeNet, Residual, vgg_block
 from reference.shapes import VGG11
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 from grader.checks.compare import Mismatch
-from grader.checks.in_process import student_of
 from grader.checks.models import assert_same_values, make, numbered, transplant
+from grader.course import Exercise
 from grader.errors import BadAnswer, StudentRaised
-from grader.settings import Exercise
+from grader.grading.in_process import student_of
 from reference import VGG, LeNet, Residual, ResNet
 
 SHAPE = (1, 2, 8, 8)

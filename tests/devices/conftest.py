@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from grader.devices import Gpu
 from grader.kernel.execution import RunNotebook, run_notebook
+from grader.kernel.gpus import Gpu
 from grader.kernel.processes import WarmParent
 
 INFORMATION = """Model: \t\t {name}

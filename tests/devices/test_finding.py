@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from grader.devices import Found, Gpu, choose, describe, look, torch_cuda_version
 from grader.errors import UsageError
+from grader.kernel.gpus import Found, Gpu, choose, describe, look, torch_cuda_version
 
 A, B = "GPU-aaaaaaaa-0000", "GPU-bbbbbbbb-1111"
 TWO = ((1, 3, "NVIDIA A100", A), (0, 9, "NVIDIA T4", B))

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from grader.devices import Gpu, leased, look
 from grader.errors import GpuOutOfMemory
-from grader.grading import Grader
+from grader.grading.grader import Grader
+from grader.grading.plan import Plan
 from grader.kernel.execution import run_notebook
 from grader.kernel.gpu_trial import try_out
+from grader.kernel.gpus import Gpu, leased, look
 from grader.kernel.processes import WarmParent
 from grader.kernel.student import Student
-from grader.plan import Plan
 from grader.records import Cell, Limits, Submission
 
 FOUND = look()

@@ -10,9 +10,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from grader import devices
-from grader.devices import Gpu, is_free, leased
 from grader.errors import GpuUnavailable
+from grader.kernel import gpus
+from grader.kernel.gpus import Gpu, is_free, leased
 
 ONE = (Gpu(0, "NVIDIA A100", "/dev/nvidia0"),)
 TWO = (*ONE, Gpu(1, "NVIDIA A100", "/dev/nvidia1"))
@@ -95,7 +95,7 @@ def test_who_waits_is_next_before_a_holder_that_comes_back(tmp_path):
 
 def _is_free(path):
     try:
-        with devices._locked(path, devices.fcntl.LOCK_NB):
+        with gpus._locked(path, gpus.fcntl.LOCK_NB):
             return True
     except BlockingIOError:
         return False
@@ -103,8 +103,8 @@ def _is_free(path):
 
 def test_the_folder_of_leases_is_this_users_and_the_same_every_time(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    folder = devices.lease_folder()
-    assert folder == devices.lease_folder()
+    folder = gpus.lease_folder()
+    assert folder == gpus.lease_folder()
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
@@ -112,4 +112,4 @@ def test_a_folder_that_somebody_else_put_there_is_not_used(tmp_path, monkeypatch
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     (tmp_path / f"notebook-grader-gpus-{os.getuid()}").symlink_to(tmp_path)
     with pytest.raises(GpuUnavailable, match="somebody else's"):
-        devices.lease_folder()
+        gpus.lease_folder()

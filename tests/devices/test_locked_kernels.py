@@ -11,7 +11,7 @@ import sys
 import pytest
 import torch
 
-from grader.devices import Gpu
+from grader.kernel.gpus import Gpu
 from grader.kernel.student import Student
 from grader.records import Limits
 from grader.sandbox import kernel_process, linux, policy

@@ -9,13 +9,15 @@ from dataclasses import replace
 
 import pytest
 
-from grader import devices, grading, scheduling
-from grader.devices import Gpu, is_free
 from grader.doctor import _devices
 from grader.errors import GpuOutOfMemory, GpuUnavailable
-from grader.grading import Grader
-from grader.plan import Plan
+from grader.grading import grader as grading
+from grader.grading.grader import Grader
+from grader.grading.plan import Plan
+from grader.kernel import gpus
+from grader.kernel.gpus import Gpu, is_free
 from grader.records import Cell, Limits, Submission, SubmissionResult
+from grader.runs import scheduling
 from grader.verdict import Status, Verdict, verdict_of
 
 STAND_IN = Gpu(0, "Stand-in", "/dev/full", "GPU-00000000-aaaa")
@@ -80,7 +82,7 @@ def grade(open_grader, plan) -> Iterator[Callable[..., SubmissionResult]]:
 
 @pytest.fixture
 def leases(tmp_path, monkeypatch):
-    monkeypatch.setattr(devices, "lease_folder", lambda: tmp_path)
+    monkeypatch.setattr(gpus, "lease_folder", lambda: tmp_path)
     return tmp_path
 
 
@@ -175,8 +177,8 @@ def test_there_are_no_more_workers_than_gpus(plan, monkeypatch):
     hired: list[int] = []
     monkeypatch.setattr(scheduling, "_Team", Team)
     three = [handed_in(RIGHT)] * 3
-    for gpus in ((), (STAND_IN,), (STAND_IN, STAND_IN)):
-        list(scheduling.grade_all(replace(plan, gpus=gpus), three, jobs=8))
+    for lent in ((), (STAND_IN,), (STAND_IN, STAND_IN)):
+        list(scheduling.grade_all(replace(plan, gpus=lent), three, jobs=8))
     assert hired == [3, 1, 2]
 
 
@@ -185,8 +187,8 @@ def test_the_doctor_tries_a_free_gpu_out_and_leaves_a_held_one_alone(
 ):
     monkeypatch.setattr("grader.doctor.WarmParent", lambda **_: warm_with_stand_ins)
     monkeypatch.setattr(type(warm_with_stand_ins), "close", lambda _: None)
-    found = devices.Found((STAND_IN,))
+    found = gpus.Found((STAND_IN,))
     assert [f.good for f in _devices(found)] == [None, False]
-    with devices.leased((STAND_IN,)):
+    with gpus.leased((STAND_IN,)):
         states = [finding.state for finding in _devices(found)]
     assert states == ["cuda: Stand-in", "Stand-in, in use by another run"]

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from grader.checks.in_process import grade_in_process as grade
-from grader.checks.session import CheckSession
+from grader.course import Assignment, load_assignment
+from grader.grading.check_session import CheckSession
+from grader.grading.in_process import grade_in_process as grade
 from grader.records import CheckResult
-from grader.settings import Assignment, load_assignment
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 import pytest
 
 from grader.checks.bank import Entry, load_bank
-from grader.settings import load_assignment
+from grader.course import load_assignment
 from grader.verdict import Verdict
 
 ASSIGNMENT = load_assignment("cnn")

@@ -2,11 +2,11 @@
 
 import pytest
 
-from grader.checks.session import CheckSession
+from grader.grading.check_session import CheckSession
+from grader.guest.recorder import HOOK, Recorder, StatementReporter
+from grader.guest.server import Guest
 from grader.kernel.connection import LocalConnection
-from grader.kernel.facts import Captured
-from grader.kernel.guest import Guest
-from grader.kernel.recorder import HOOK, Recorder, StatementReporter
+from grader.kernel.observations import Captured
 from grader.kernel.student import Student
 
 LEARNED = "test_learns_it_from_the_data"

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from grader.checks.diagnosis import Diagnosis
-from grader.checks.in_process import student_of
+from grader.grading.diagnosis import Diagnosis
+from grader.grading.in_process import student_of
 from grader.verdict import Verdict
 from reference import corr2d, corr2d_multi_in, edge_image, edge_kernel
 

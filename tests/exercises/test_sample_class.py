@@ -6,9 +6,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from grader.answers import collect_answers
-from grader.settings import load_assignment
-from grader.submissions import find_submissions
+from grader.course import load_assignment
+from grader.reading.submissions import find_submissions
+from grader.reading.written_answers import collect_answers
 
 ASSIGNMENT = load_assignment("cnn")
 CLASS = ASSIGNMENT.course / "submissions" / "cnn"

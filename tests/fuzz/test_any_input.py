@@ -19,14 +19,14 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from grader.archives import Archive, owners
+from grader.course import load_assignment
 from grader.errors import CourseError, SubmissionError, UsageError
-from grader.kernel import wire
-from grader.kernel.values import Decoder, Encoder
-from grader.notebooks import read_notebook
-from grader.settings import load_assignment
-from grader.submissions import find_submissions
+from grader.reading.archives import Archive, owners
+from grader.reading.notebook_file import read_notebook
+from grader.reading.submissions import find_submissions
 from grader.text import clean
+from grader.wire import messages
+from grader.wire.codec import Decoder, Encoder
 
 fuzzed = settings(max_examples=max(200, settings.default.max_examples))
 
@@ -163,19 +163,19 @@ def test_a_zip_of_any_names_gives_submissions_or_a_sentence(tmp_path_factory, me
 
 def frame(message: object, payload: bytes = b"") -> bytes:
     header = msgspec.msgpack.encode(message)
-    return wire._HEAD.pack(b"NGW1", len(header), len(payload)) + header + payload
+    return messages._HEAD.pack(b"NGW1", len(header), len(payload)) + header + payload
 
 
 def right_frame(value: object) -> bytes:
-    encoder = Encoder(lambda kept: wire.HandleNode(1, type(kept).__name__))
-    return b"".join(wire.pack(wire.Reply(1, encoder.node(value)), encoder.payload))
+    encoder = Encoder(lambda kept: messages.HandleNode(1, type(kept).__name__))
+    return b"".join(messages.pack(messages.Reply(1, encoder.node(value)), encoder.payload))
 
 
 FRAMES = [
     right_frame({"y": torch.ones(3, 2), "s": [1, (2.0, "three", None)], "m": [object()]}),
     right_frame([torch.zeros(2, dtype=torch.bool), torch.arange(5), float("nan"), 2**40]),
-    frame(wire.Reply(1, failure=wire.Failure("ValueError", "no", "cell 3"))),
-    frame(wire.Request(1, "call", args=[1, "x"], kwargs={"k": 2.0}, keep=3)),
+    frame(messages.Reply(1, failure=messages.Failure("ValueError", "no", "cell 3"))),
+    frame(messages.Request(1, "call", args=[1, "x"], kwargs={"k": 2.0}, keep=3)),
 ]
 PACKED_TOKENS = [
     *(b"\xc0", b"\xc1", b"\xdd\xff\xff\xff\xff", b"\xdf\xff\xff\xff\xff", b"\xdb\xff\xff\xff\xff"),
@@ -205,20 +205,20 @@ REPLIES = st.fixed_dictionaries({"number": st.just(1) | PLAIN}, optional={
 
 
 def read_any_frame(data: bytes) -> None:
-    for read in (wire.read_reply, wire.read_request):
+    for read in (messages.read_reply, messages.read_request):
         try:
-            header, payload = wire.lengths(data[: wire.HEAD_BYTES])
-            body = data[wire.HEAD_BYTES :]
+            header, payload = messages.lengths(data[: messages.HEAD_BYTES])
+            body = data[messages.HEAD_BYTES :]
             message = read(body[:header])
             bytes_of = bytearray(body[header : header + payload])
             decoder = Decoder(bytes_of, lambda node: node)
             nodes = (
                 [message.value, *message.arguments]
-                if isinstance(message, wire.Reply)
+                if isinstance(message, messages.Reply)
                 else [*message.args, *message.kwargs.values()]
             )
             values = [decoder.value(node) for node in nodes]
-        except wire.WireError:
+        except messages.WireError:
             continue
         assert sum(map(tensor_bytes, values)) <= len(bytes_of)
 

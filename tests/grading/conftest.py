@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from grader.grading import Grader
-from grader.plan import Plan
+from grader.grading.grader import Grader
+from grader.grading.plan import Plan
+from grader.reading.submissions import find_submissions
 from grader.records import SubmissionResult
-from grader.submissions import find_submissions
 
 DOUBLE = """
 @check(points=4)

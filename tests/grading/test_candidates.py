@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grader.candidates import (
+from grader.course import Exercise
+from grader.grading.candidates import (
     MOST_CANDIDATES,
     callables,
     candidates_for,
@@ -15,9 +16,8 @@ from grader.candidates import (
     own_definitions,
     read_source,
 )
-from grader.kernel.facts import Captured
+from grader.kernel.observations import Captured
 from grader.records import Cell
-from grader.settings import Exercise
 
 
 def exercise(kind="function", *names):

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from grader.errors import KernelLost
-from grader.grading import Grader
-from grader.plan import Plan
+from grader.grading.grader import Grader
+from grader.grading.plan import Plan
 from grader.points import standing_of
+from grader.reading.submissions import find_submissions
 from grader.records import LossCurve, Submission
-from grader.submissions import find_submissions
 from grader.verdict import Status, Verdict
 
 DOUBLE = "def double(x): return 2 * x"

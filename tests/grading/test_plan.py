@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from grader import plan as plan_module
-from grader.plan import Plan, find_data
+from grader.grading import plan as plan_module
+from grader.grading.plan import Plan, find_data
 from grader.records import Limits, Submission
 
 CHECK = "@check(points=2)\ndef test_it(student):\n    'It holds.'\n"

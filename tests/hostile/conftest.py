@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 import grader
-from grader.grading import Grader
+from grader.grading.grader import Grader
+from grader.grading.plan import Plan
 from grader.kernel.process_tree import tree_of
-from grader.plan import Plan
 from grader.records import Submission, SubmissionResult
 from grader.verdict import Status, Verdict
 
@@ -120,7 +120,7 @@ def grader_beside(warm, small_limits) -> Iterator[Grader]:
     """A grader of one exercise, over the warm parent that all tests share."""
     plan = Plan("cnn", only=("corr2d",), limits=small_limits)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("grader.grading.WarmParent", lambda **_: warm)
+        patch.setattr("grader.grading.grader.WarmParent", lambda **_: warm)
         patch.setattr(type(warm), "close", lambda _: None)
         with Grader(plan) as made:
             yield made

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 import torch
 
-from grader.checks.in_process import student_of
-from grader.checks.session import CheckSession
+from grader.course import load_assignment
 from grader.errors import CallTimedOut, KernelDied, StudentRaised
-from grader.kernel import wire
-from grader.kernel.facts import Captured
+from grader.grading.check_session import CheckSession
+from grader.grading.in_process import student_of
+from grader.kernel.observations import Captured
 from grader.kernel.student import Student
-from grader.settings import load_assignment
 from grader.verdict import Verdict
+from grader.wire import messages
 
 CNN = load_assignment("cnn")
 ASKED = [exercise for exercise in CNN.exercises if exercise.kind != "answers"]
@@ -25,7 +25,7 @@ PLAIN = (
     None, True, False, 0, -1, 3, 2**62, 0.5, float("nan"), float("inf"), "", "text", "0",
     torch.tensor(1.0), torch.zeros(0), torch.zeros(2, 2), torch.full((3, 3), float("nan")),
     torch.ones(1, 1, 28, 28), torch.zeros(0, 10), torch.arange(10), torch.tensor([True, False]),
-    torch.zeros(2, 3, 4, 5, dtype=torch.float16), wire.Refusal("a generator"),
+    torch.zeros(2, 3, 4, 5, dtype=torch.float16), messages.Refusal("a generator"),
 )  # fmt: skip
 
 
@@ -43,22 +43,22 @@ class Liar:
         self._random = random.Random(seed)
 
     def ask(
-        self, request: wire.Request, args: Any, kwargs: Any, *, call: str,
-        decode: Callable[[wire.HandleNode], object], **_: Any,
-    ) -> wire.Answer:  # fmt: skip
+        self, request: messages.Request, args: Any, kwargs: Any, *, call: str,
+        decode: Callable[[messages.HandleNode], object], **_: Any,
+    ) -> messages.Answer:  # fmt: skip
         chance = self._random.random()
         if chance < 0.02:
             raise self._random.choice(
                 [StudentRaised(call, "E", "m"), CallTimedOut(call, 1.0), KernelDied(call, "why")]
             )
         if request.op == "call" and chance < 0.5:
-            return wire.Answer(self._handle(decode), list(args))
-        return wire.Answer(self._any(decode, 0), [self._any(decode, 0) for _ in args])
+            return messages.Answer(self._handle(decode), list(args))
+        return messages.Answer(self._any(decode, 0), [self._any(decode, 0) for _ in args])
 
-    def _handle(self, decode: Callable[[wire.HandleNode], object]) -> object:
-        return decode(wire.HandleNode(1, "Sequential", self._random.random() < 0.9))
+    def _handle(self, decode: Callable[[messages.HandleNode], object]) -> object:
+        return decode(messages.HandleNode(1, "Sequential", self._random.random() < 0.9))
 
-    def _any(self, decode: Callable[[wire.HandleNode], object], depth: int) -> Any:
+    def _any(self, decode: Callable[[messages.HandleNode], object], depth: int) -> Any:
         if depth < 4 and self._random.random() < 0.6:
             items = [self._any(decode, depth + 1) for _ in range(self._random.randrange(5))]
             kind = self._random.randrange(3)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import getpass
 import os
 
-import notebook_shell
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from grader.guest import notebook_shell
 
 
 @pytest.mark.parametrize(

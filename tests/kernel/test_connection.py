@@ -15,10 +15,10 @@ import torch
 
 from grader.errors import CallTimedOut, KernelDied, MemoryRefused, OutOfMemory, StudentError
 from grader.kernel import connection as connecting
-from grader.kernel import wire
 from grader.kernel.connection import SocketConnection
 from grader.kernel.student import Student
 from grader.verdict import Verdict, verdict_of
+from grader.wire import messages
 
 
 class FakeProcess:
@@ -81,7 +81,7 @@ def asked(
 
 
 def reply(value: Any = None, number: int = 1, **more: Any) -> bytes:
-    parts = wire.pack(wire.Reply(number, value, **more), wire.Payload())
+    parts = messages.pack(messages.Reply(number, value, **more), messages.Payload())
     return b"".join(parts)
 
 
@@ -101,8 +101,8 @@ def test_an_answer_that_is_there_is_returned(asked):
         struct.pack("<4sIQ", b"NGW1", 4, 1 << 60),
         struct.pack("<4sIQ", b"NGW1", 4, 0) + b"\xc1\xc1\xc1\xc1",
         reply(number=2),
-        reply(wire.TensorNode("float32", [0, 1 << 39], 0)),
-        reply(wire.SequenceNode(False, [wire.TensorNode("int8", [1], 0)])),
+        reply(messages.TensorNode("float32", [0, 1 << 39], 0)),
+        reply(messages.SequenceNode(False, [messages.TensorNode("int8", [1], 0)])),
     ],
 )
 def test_an_answer_that_cannot_be_read_ends_the_kernel(asked, process, answer):
@@ -125,7 +125,7 @@ def test_silence_and_half_an_answer_are_late_and_end_the_kernel(asked, process, 
 
 def test_a_call_that_can_be_interrupted_costs_itself_only(asked, pair, process):
     connection = asked()
-    interrupted = reply(failure=wire.Failure("KeyboardInterrupt", ""))
+    interrupted = reply(failure=messages.Failure("KeyboardInterrupt", ""))
     process.on_interrupt = lambda: pair[1].sendall(interrupted)
     with pytest.raises(CallTimedOut):
         ask(connection)
@@ -136,7 +136,7 @@ def test_a_call_that_can_be_interrupted_costs_itself_only(asked, pair, process):
 
 def test_a_call_that_was_interrupted_and_left_a_bomb_costs_the_kernel(asked, pair, process):
     connection = asked()
-    interrupted = reply(failure=wire.Failure("KeyboardInterrupt", ""))
+    interrupted = reply(failure=messages.Failure("KeyboardInterrupt", ""))
     process.on_interrupt = lambda: pair[1].sendall(interrupted)
     process.leaves_a_bomb = True
     with pytest.raises(CallTimedOut):
@@ -198,7 +198,7 @@ def test_a_kernel_ended_for_its_memory_says_so(asked, process):
     ],
 )
 def test_a_call_that_is_told_there_is_no_memory_needed_too_much(asked, kind, message):
-    connection = asked(reply(failure=wire.Failure(kind, message)), reply(5))
+    connection = asked(reply(failure=messages.Failure(kind, message)), reply(5))
     with pytest.raises(MemoryRefused, match="needed more memory than it may use") as raised:
         ask(connection)
     assert verdict_of(raised.value) is Verdict.OUT_OF_MEMORY
@@ -213,6 +213,6 @@ def test_a_peer_that_reads_nothing_is_late(asked, process):
 
 
 def test_a_catalog_that_is_none_lists_nothing(asked):
-    row = wire.SequenceNode(True, [1, "f", 0, "function", "yes"])
-    odd = wire.SequenceNode(False, [None, "f", row, wire.SequenceNode(True, [1])])
+    row = messages.SequenceNode(True, [1, "f", 0, "function", "yes"])
+    odd = messages.SequenceNode(False, [None, "f", row, messages.SequenceNode(True, [1])])
     assert Student(asked(reply(odd)), {}).catalog() == []

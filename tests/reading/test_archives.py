@@ -8,9 +8,9 @@ import zipfile
 
 import pytest
 
-from grader import archives
-from grader.archives import Archive, Budget
 from grader.errors import SubmissionError
+from grader.reading import archives
+from grader.reading.archives import Archive, Budget
 
 
 def zipped(**members: bytes) -> bytes:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from grader.archives import MOST_MEMBER_BYTES
 from grader.errors import UsageError
-from grader.submissions import find_submissions
+from grader.reading.archives import MOST_MEMBER_BYTES
+from grader.reading.submissions import find_submissions
 
 CELL = {"cell_type": "code", "id": "a", "metadata": {}, "outputs": [], "source": "x = 1"}
 BYTES = json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [CELL]}).encode()

@@ -12,7 +12,7 @@ import pytest
 from grader.cli import main
 from grader.errors import CannotStore
 from grader.records import SubmissionResult
-from grader.store import Gradebook
+from grader.runs.gradebook import Gradebook
 from grader.verdict import Status
 
 

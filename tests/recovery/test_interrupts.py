@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from grader.stopping import not_now, raise_if_asked, stoppable, was_asked
+from grader.runs.deferred_signals import not_now, raise_if_asked, stoppable, was_asked
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ import pytest
 import zmq
 
 from grader.errors import KernelLost
-from grader.grading import Grader
+from grader.grading.grader import Grader
+from grader.grading.open_notebook import OpenNotebook
+from grader.grading.plan import Plan
 from grader.kernel import processes
 from grader.kernel.client import SandboxClient
-from grader.notebook import OpenNotebook
-from grader.plan import Plan
 from grader.records import Submission
 from grader.verdict import Status
 

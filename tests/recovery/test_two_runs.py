@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from grader.errors import UsageError
-from grader.running import claimed
+from grader.runs.pipeline import claimed
 
 
 def test_the_second_run_is_told_who_has_the_folder(students, waiting, everybody):

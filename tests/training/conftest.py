@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from exercises.cnn import training_notebooks as known
-from grader.checks.in_process import student_of
-from grader.checks.training import Evidence, ModelKind, evidence_of
+from grader.checks.training.claims import Evidence, ModelKind, evidence_of
+from grader.course import load_assignment
+from grader.grading.in_process import student_of
 from grader.kernel.student import Student
-from grader.settings import load_assignment
 
 LENET = """
 class LeNet(d2l.Classifier):

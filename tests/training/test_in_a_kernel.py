@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from exercises.cnn.training_notebooks import changed
-from grader.checks.training import ModelKind, complaint_of, evidence_of
+from grader.checks.training.claims import ModelKind, complaint_of, evidence_of
 from grader.kernel.execution import run_notebook
 from grader.kernel.student import Student
-from grader.plan import DEFAULT_SEED
+from grader.records import DEFAULT_SEED
 
 IMPORTS = """
 import copy, torch, torchvision

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grader.checks.training_cells import NotebookText, is_model_name
+from grader.checks.training.cells import NotebookText, is_model_name
 
 LENET = "class LeNet(nn.Module):\n    def forward(self, x):\n        return x"
 FIT = "trainer.fit(model, data)"

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grader.checks.training_images import HELD_OUT, TEST, TRAIN, clothes, recognise
+from grader.checks.training.images import HELD_OUT, TEST, TRAIN, clothes, recognise
 
 SEED = 20_240
 

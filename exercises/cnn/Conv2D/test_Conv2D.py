@@ -18,10 +18,11 @@ from grader.checks import (
     sizes,
     whole_numbers,
 )
-from grader.checks.blame import assert_close_unless
-from grader.checks.compare import Mismatch, fail, show
+from grader.checks.compare import Mismatch, fail
+from grader.checks.excuses import assert_close_unless
 from grader.checks.models import expect_module
 from grader.errors import BadAnswer, StudentRaised
+from grader.kernel.describe import show
 from reference import corr2d
 
 SIZE = (2, 2)  # other sizes are asked for in test_forward, and only there

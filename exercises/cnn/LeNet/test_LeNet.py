@@ -20,7 +20,7 @@ from grader.checks.models import (
     numbered,
     outline_of,
 )
-from grader.checks.parts import parts_charged_elsewhere
+from grader.checks.right_parts import parts_charged_elsewhere
 from reference import LeNet
 
 of_right_parts = parts_charged_elsewhere(Path(__file__).parents[1] / "parts.py", "init_cnn")

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from grader.checks import assert_shape, check, expect_tensor
 from grader.checks.compare import fail
 from grader.checks.models import assert_gradients, make
-from grader.checks.training_images import HELD_OUT, TRAIN, clothes
+from grader.checks.training.images import HELD_OUT, TRAIN, clothes
 from grader.errors import StudentRaised
 
 SIDES = (28, 32, 224)

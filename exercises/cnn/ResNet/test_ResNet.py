@@ -27,7 +27,7 @@ from grader.checks.models import (
     outline_of,
     transplant,
 )
-from grader.checks.parts import parts_charged_elsewhere
+from grader.checks.right_parts import parts_charged_elsewhere
 from reference import RESNET18, ResNet
 
 of_right_parts = parts_charged_elsewhere(

@@ -29,7 +29,7 @@ from grader.checks.models import (
     numbered,
     outline_of,
 )
-from grader.checks.parts import parts_charged_elsewhere
+from grader.checks.right_parts import parts_charged_elsewhere
 from grader.errors import StudentError
 from reference import RESNET18, ResNet18
 

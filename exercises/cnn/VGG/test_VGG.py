@@ -29,7 +29,7 @@ from grader.checks.models import (
     outline_of,
     transplant,
 )
-from grader.checks.parts import parts_charged_elsewhere
+from grader.checks.right_parts import parts_charged_elsewhere
 from grader.errors import StudentRaised
 from reference import VGG, VGG11, VGG16, VGG19, VGG_SMALL
 

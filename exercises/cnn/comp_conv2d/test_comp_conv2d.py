@@ -17,8 +17,9 @@ from grader.checks import (
     sizes,
     whole_numbers,
 )
-from grader.checks.compare import fail, show
+from grader.checks.compare import fail
 from grader.errors import StudentRaised
+from grader.kernel.describe import show
 
 IMAGE = torch.arange(64.0).reshape(8, 8)
 BOOK = (  # arguments of the layer, and the shape of its result on an 8x8 image

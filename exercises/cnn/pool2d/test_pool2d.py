@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader.checks import assert_close, assert_equal, check, sizes, whole_numbers
-from grader.checks.compare import show, show_argument
+from grader.kernel.describe import show, show_argument
 from reference import pool2d
 
 IMAGE = torch.arange(9.0).reshape(3, 3)

@@ -1,0 +1,238 @@
+"""What running a training cell again showed: gradients, labels and answers, computed outside.
+
+Here: our own numbers for what was noted inside. Not here: what is wrong with them (`training.py`),
+which cells run again (`training_cells.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from statistics import median
+
+import torch
+from torch import Tensor
+
+from grader.checks.training.images import HELD_OUT, LABELS, TRAIN, Recognised, clothes, recognise
+from grader.guest.probe_network import gradient, logits_of
+from grader.kernel.handle import Handle
+from grader.kernel.observations import NotedStep, RehearsalFacts, Trained
+from grader.kernel.student import Student
+
+STEPS = 100
+LEAST_COS = 0.98
+LENGTHS = (0.7, 1.3)
+SUMMED = 0.05
+LEAST_ACCURACY = 0.4  # of wrong ones that only this tells, none left more than 0.33
+ACCURACY_SPREAD = 0.2  # what plain descent reaches differs by as much from seed to seed
+KNOWN = 0.9  # so many of the images must be known, or gradients are not compared
+_MOST_RATE = 1.0  # of plain descent: the learner runs away above 1.5
+_COMPARED = 6  # steps whose gradients are compared; a later one only shows other images
+_MANY = 5  # steps, or models, from which on it is no chance that they are alike
+HARDLY_ANY = 2
+_FEW = 30  # steps, below which the accuracy of one seed says little of another's
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How a student's gradient at a step compares with that of plain cross-entropy."""
+
+    step: int
+    cos: float
+    ratio: float
+    """Of the lengths, the student's to ours."""
+    batch: int
+    shared: int = 1
+    """How many batches one step is made of, as far as can be seen."""
+
+    @property
+    def has_length(self) -> bool:
+        """Whether it is as long as that of the mean, or of the sum, of the batch's losses.
+
+        Where one step is made of several batches, their mean is as right as their sum.
+        """
+        low, high = LENGTHS
+        return (
+            low <= self.ratio <= high
+            or abs(self.ratio / self.batch - 1) <= SUMMED
+            or low <= self.ratio * self.shared <= high
+        )
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is the gradient of a cross-entropy."""
+        return self.cos >= LEAST_COS and self.has_length
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What running one training cell again showed, in our own numbers."""
+
+    cell: int
+    raised: str
+    """How the cell ended, where it did not run through."""
+    steps: int = 0
+    """How often gradients reached the model that is judged."""
+    moved: float = 0.0
+    """Share of its parameters that are other numbers than at the start."""
+    descends: bool = False
+    """Whether they moved against the gradient."""
+    validation: float = 0.0
+    """Share of the steps that are made with images for validation."""
+    gradients: tuple[Agreement, ...] = ()
+    """Of the noted steps; empty where the images are not known."""
+    repeats: bool = False
+    """Whether all noted steps are made with the same images."""
+    remade: bool = False
+    """Whether there is a new model for every step."""
+    keeps: bool = False
+    """Whether a name of the notebook holds the model that was trained."""
+    accuracy: float = 0.0
+    """On images that the notebook never saw."""
+    due: float = LEAST_ACCURACY
+    """What its accuracy should be at least."""
+
+
+def judge(student: Student, cell: int, facts: RehearsalFacts) -> Evidence:
+    """Return what running a cell again showed, in our own numbers.
+
+    Args:
+        student: the notebook.
+        cell: the one that trains.
+        facts: what was noted inside.
+    """
+    named = [m for m in facts.models if m.names and _has_changed(m)]
+    trained = [m for m in facts.models if m.steps]
+    judged = max(named or trained, key=lambda m: m.steps, default=None)
+    if judged is None or not judged.start:
+        return Evidence(cell, facts.raised)
+    watched = judged if judged.noted else max(trained, key=lambda m: m.steps, default=judged)
+    noted = [step for step in watched.noted if step.number <= _COMPARED]
+    labels = [recognise(step.x, student.seed) for step in noted]
+    known = all(bool((label.of_train | label.of_test).float().mean() >= KNOWN) for label in labels)
+    pairs = list(zip(noted, labels, strict=True))
+    ours = [gradient(step.before, step.x, label.labels) for step, label in pairs]
+    rates = _rates(noted)
+    accuracy = _accuracy(student, judged, pairs)
+    return Evidence(
+        cell,
+        facts.raised,
+        judged.steps or watched.steps,
+        moved=sum(not torch.equal(a, b) for a, b in zip(judged.start, judged.end, strict=True))
+        / len(judged.start),
+        descends=not rates or median(rates) > 0,
+        validation=_of_validation(watched, student.seed),
+        gradients=tuple(_agreements(noted, ours)) if known else (),
+        repeats=_repeats(watched.noted),
+        remade=len(trained) >= _MANY and max(m.steps for m in trained) <= HARDLY_ANY,
+        keeps=bool(named) or not any(m.names for m in facts.models),
+        accuracy=accuracy,
+        due=_due(student, judged, accuracy, median(rates) if rates else 0.1),
+    )
+
+
+def _rates(steps: Sequence[NotedStep]) -> list[float]:
+    """Return how far each step went along the student's own gradient, per unit of it."""
+    found = []
+    for step, after in pairwise(steps):
+        move = [a - b for a, b in zip(step.before, after.before, strict=True)]
+        if _dot(move, move) > 0:
+            found.append(
+                _dot(move, step.gradients) / max(_dot(step.gradients, step.gradients), 1e-12)
+            )
+    return found
+
+
+def _has_changed(model: Trained) -> bool:
+    return bool(model.steps) or any(
+        not torch.equal(a, b) for a, b in zip(model.start, model.end, strict=False)
+    )
+
+
+def _agreements(steps: Sequence[NotedStep], ours: Sequence[list[Tensor]]) -> list[Agreement]:
+    found = []
+    due: list[Tensor] = []
+    last: NotedStep | None = None
+    for step, mine in zip(steps, ours, strict=True):
+        same = last is not None and _equal(last.before, step.before)
+        # several batches before one step: their gradients add up, and should
+        due = [a + b for a, b in zip(due, mine, strict=True)] if same else mine
+        due_length, length = _dot(due, due) ** 0.5, _dot(step.gradients, step.gradients) ** 0.5
+        cos = _dot(due, step.gradients) / max(due_length * length, 1e-12)
+        ratio = length / max(due_length, 1e-12)
+        found.append(Agreement(step.number, cos, ratio, len(step.x)))
+        last = step
+    shared = _batches_of_a_step(steps)
+    return [replace(one, shared=shared) for one in found]
+
+
+def _batches_of_a_step(steps: Sequence[NotedStep]) -> int:
+    """Return how many batches in a row meet the same parameters, at most."""
+    most = run = 1
+    for step, after in pairwise(steps):
+        run = run + 1 if _equal(step.before, after.before) else 1
+        most = max(most, run)
+    return most
+
+
+def _repeats(steps: Sequence[NotedStep]) -> bool:
+    """Say whether all of some steps are made with the same images, in any order."""
+    sums = [step.x.flatten(1).double().sum(dim=1).sort().values for step in steps]
+    return len(sums) >= _MANY and all(torch.equal(sums[0], other) for other in sums[1:])
+
+
+def _accuracy(
+    student: Student, model: Trained, batches: Sequence[tuple[NotedStep, Recognised]]
+) -> float:
+    """Return the share of held-out images that a model tells apart.
+
+    They are given as the notebook gives its own: normalised, where it does that.
+    """
+    images, labels = clothes(student.seed, HELD_OUT)
+    if batches:
+        scale, shift = batches[0][1].contrast(batches[0][0].x, student.seed)
+        images = images * scale + shift
+    y = model.module(images) if isinstance(model.module, Handle) else None
+    if not isinstance(y, Tensor) or tuple(y.shape) != (len(labels), LABELS):
+        return 0.0
+    right = (y.argmax(dim=1) == labels) & ~y.isnan().any(dim=1)
+    return float(right.double().mean())
+
+
+def _due(student: Student, model: Trained, accuracy: float, rate: float) -> float:
+    """Return the accuracy to demand: less, where the rate is low or the steps are few."""
+    if accuracy >= LEAST_ACCURACY or not model.noted:
+        return LEAST_ACCURACY
+    images, labels = clothes(student.seed, TRAIN)
+    batch = len(model.noted[0].x)
+    held = [p.clone() for p in model.start]
+    generator = torch.Generator().manual_seed(student.seed)
+    for _ in range(min(model.steps, STEPS)):
+        chosen = torch.randint(len(images), (batch,), generator=generator)
+        grads = gradient(held, images[chosen], labels[chosen])
+        held = [p - min(max(rate, 0.0), _MOST_RATE) * g for p, g in zip(held, grads, strict=True)]
+    unseen, answers = clothes(student.seed, HELD_OUT)
+    reached = float((logits_of(held, unseen).argmax(dim=1) == answers).double().mean())
+    spread = ACCURACY_SPREAD * (2 if model.steps < _FEW else 1)
+    return min(LEAST_ACCURACY, reached - spread)
+
+
+def _dot(one: Sequence[Tensor], other: Sequence[Tensor]) -> float:
+    return sum(float((a.double() * b.double()).sum()) for a, b in zip(one, other, strict=True))
+
+
+def _equal(one: Sequence[Tensor], other: Sequence[Tensor]) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def _of_validation(model: Trained, seed: int) -> float:
+    """Return the share of steps whose first image is one for validation.
+
+    A single one of many counts where every image is known; changed images may resemble others.
+    """
+    if not len(model.seen):
+        return 0.0
+    found = recognise(model.seen, seed)
+    share = float(found.of_test.float().mean())
+    return share if share > 1 - KNOWN or bool((found.of_train | found.of_test).all()) else 0.0

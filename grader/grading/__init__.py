@@ -1,0 +1,1 @@
+"""One submission: its notebook run, its candidates judged, its mistakes named."""

@@ -1,0 +1,203 @@
+"""Which definitions of a notebook answer an exercise: found by name, the student's own.
+
+A name counts only if the student's cells define it: a function, a class, or an assignment, not an
+import. A notebook may define a name several times, the later one an experiment; every one is a
+candidate, and the best one counts.
+
+Here: what the source says and the names say. Not here: judging a candidate (`grader.py`).
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import lru_cache
+
+from IPython.core.inputtransformer2 import TransformerManager
+
+from grader.course import Exercise
+from grader.kernel.observations import Captured
+from grader.records import Cell
+
+MOST_CANDIDATES = 6
+# leading blank lines, indents and prompts; each takes one pass
+_PROMPTS: list[Callable[[list[str]], list[str]]] = TransformerManager().cleanup_transforms  # type: ignore[no-untyped-call, assignment]
+_HELP = re.compile(r"[\w.*%]+\?{1,2}")
+_KINDS = {
+    "function": ("function",),
+    "class": ("class", "function"),  # a factory function is accepted where a class is asked for
+    "method": ("method", "function"),  # or a plain function of the object
+    "values": ("tensor", "module", "plain"),
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """What one cell's text says about names."""
+
+    imports: Mapping[str, str] = field(default_factory=dict)
+    """What imports bind, and of what: `F` of `torch.nn.functional`."""
+    binds: frozenset[str] = frozenset()
+    star: bool = False
+    mentions: frozenset[str] = frozenset()
+    """Names that are used, as they are written: `F.conv2d`."""
+
+
+def read_source(source: str) -> Source:
+    """Read what a cell binds; a cell that is no Python, even without its magics, binds nothing."""
+    tree = _parsed(source) or _parsed(without_magics(source))
+    if tree is None:
+        return Source()
+    imports: dict[str, str] = {}
+    binds: set[str] = set()
+    mentions: set[str] = set()
+    star = False
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                for name in names:
+                    first = name.name.split(".")[0]
+                    imports[name.asname or first] = name.name if name.asname else first
+            case ast.ImportFrom(names=names, module=module):
+                for name in names:
+                    imports[name.asname or name.name] = f"{module}.{name.name}"
+                star = star or any(name.name == "*" for name in names)
+            case ast.FunctionDef(name=bound) | ast.ClassDef(name=bound):
+                binds.add(bound)
+            case ast.Name(id=bound, ctx=ast.Store()):
+                binds.add(bound)
+            case ast.Name() | ast.Attribute():
+                mentions.add(_dotted(node))
+    return Source(imports, frozenset(binds), star, frozenset(mentions))
+
+
+def _parsed(source: str) -> ast.Module | None:
+    try:
+        with warnings.catch_warnings():  # "\d" in a student's string is no matter of ours
+            warnings.simplefilter("ignore")
+            return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def without_magics(source: str) -> str:
+    """Return a cell with `pass` in place of magics, shell commands and questions.
+
+    In one pass, where IPython tokenizes the whole cell once more for every magic of it: 400 lines
+    of `!ls` take it ten seconds, and nobody interrupts this side.
+    """
+    lines = source.splitlines(keepends=True)
+    for strip in _PROMPTS:
+        lines = strip(lines)
+    kept = []
+    goes_on = False
+    for line in lines:
+        text = line.strip()
+        name, sign, value = line.partition("=")
+        # what a cell magic stands above may be Python, and is read as such
+        if goes_on or text.startswith("%%"):
+            kept.append("\n")
+        elif text.startswith(("%", "!", "?")) or _HELP.fullmatch(text):
+            kept.append(line[: len(line) - len(line.lstrip())] + "pass\n")
+        elif sign and value.lstrip().startswith(("!", "%")):
+            kept.append(f"{name}= None\n")
+        else:
+            kept.append(line)
+            continue
+        goes_on = text.endswith("\\")
+    return "".join(kept)
+
+
+@lru_cache(maxsize=2)  # asked for once more for every exercise where names are forbidden
+def _read_cells(cells: tuple[Cell, ...]) -> dict[int, Source]:
+    return {cell.index: read_source(cell.source) for cell in cells if cell.kind == "code"}
+
+
+def own_definitions(catalog: Sequence[Captured], cells: Sequence[Cell]) -> list[Captured]:
+    """Leave out of a catalog what only an import bound."""
+    sources = _read_cells(tuple(cells))
+
+    def is_own(entry: Captured) -> bool:
+        source = sources.get(entry.cell)
+        if source is None:  # the list comes from the sandbox, and may name any cell
+            return False
+        if entry.name in source.binds:
+            return True
+        return entry.name not in source.imports and not (source.star and entry.imported)
+
+    return [entry for entry in catalog if is_own(entry)]
+
+
+def candidates_for(exercise: Exercise, own: Sequence[Captured]) -> list[Captured]:
+    """Return the definitions that may answer an exercise, in order of time.
+
+    A name spelled as in the book comes before names that only fit a pattern; `!*pattern*` takes
+    names out again.
+    """
+    exact = [entry for entry in own if entry.name in exercise.names and _fits(entry, exercise)]
+    found = exact or [
+        entry
+        for entry in own
+        if entry.kind in _KINDS[exercise.kind] and _is_named(entry.name, exercise.names)
+    ]
+    if len(found) > MOST_CANDIDATES:
+        half = MOST_CANDIDATES // 2
+        return [*found[:half], *found[-half:]]
+    return found
+
+
+def _is_named(name: str, patterns: Sequence[str]) -> bool:
+    def one_of(wanted: Iterable[str]) -> bool:
+        return any(fnmatchcase(name.lower(), pattern.lower()) for pattern in wanted)
+
+    out = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
+    return one_of(patterns) and not one_of(out)
+
+
+def _fits(entry: Captured, exercise: Exercise) -> bool:
+    """Say whether a definition with the very name of an exercise may answer it.
+
+    A call may be answered by a class (`class vgg_block(nn.Sequential)`), or by a module whose class
+    the student wrote; `pool2d = nn.MaxPool2d(3)`, with which the book goes on, is the library's.
+    """
+    if exercise.kind == "function" and entry.kind in ("class", "module"):
+        return not entry.imported
+    return entry.kind in _KINDS[exercise.kind]
+
+
+def callables(own: Sequence[Captured]) -> dict[str, Captured]:
+    """Return the functions and classes by name; the last definition of a name wins."""
+    return {entry.name: entry for entry in own if entry.kind in ("function", "class")}
+
+
+def forbidden_names(cell: Cell, forbid: Sequence[str], cells: Sequence[Cell] = ()) -> list[str]:
+    """Return those of the forbidden dotted names that a cell uses.
+
+    `torch.nn.functional.conv2d` is found as `F.conv2d` too, whichever of `cells` holds the import;
+    `self.conv2d` and a function `conv2d` of the student's own are something else. Not found: a
+    name that is put together while the code runs.
+    """
+    if not forbid:
+        return []
+    judged = read_source(cell.source)
+    aliases: dict[str, str] = {}
+    for source in (*_read_cells(tuple(cells)).values(), judged):
+        aliases.update(source.imports)
+    used = set()
+    for name in judged.mentions:
+        first, dot, rest = name.partition(".")
+        used.add(f"{aliases.get(first, first)}{dot}{rest}")
+    return [name for name in forbid if name in used]
+
+
+def _dotted(node: ast.expr) -> str:
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    parts.append(node.id if isinstance(node, ast.Name) else "")
+    return ".".join(reversed(parts))

@@ -1,0 +1,254 @@
+"""Checks collected once and run many times: exercise and student in, results out.
+
+pytest collects the checks of an assignment when a worker starts. After that, running an exercise
+on a student is a loop over its items, through pytest's own protocol (fixtures, reports), without
+any collection.
+
+Here: order, dependencies, verdicts and points of checks. Not here: which of a student's
+definitions is asked (`candidates.py`), what a check asks (`exercises/`).
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pytest
+from _pytest.config import _prepareconfig
+from _pytest.runner import runtestprotocol
+
+from grader import errors
+from grader.checks.compare import Mismatch
+from grader.checks.decorator import Check, check_of
+from grader.checks.properties import is_property
+from grader.course import Exercise
+from grader.grading.check_plugin import ERROR, CheckPlugin
+from grader.records import DEFAULT_SEED, CheckResult, Counterexample
+from grader.verdict import Verdict, verdict_of
+
+COLLECTED = "collected"
+COLLECTED_CLAIM = "What is written is collected by section, for a person to grade."
+_MOST_MESSAGE = 2_000
+_QUIET = ["--disable-plugin-autoload", "--import-mode=importlib", "--capture=no"]
+_QUIET += [
+    f"-pno:{plugin}"
+    for plugin in (
+        # `exercises/conftest.py` asks for it, for people; here the session brings its own
+        "grader.pytest_plugin",
+        *("cacheprovider", "warnings", "terminal", "faulthandler", "junitxml", "doctest"),
+        *("unittest", "pastebin", "setuponly", "stepwise", "debugging", "logging"),
+        *("threadexception", "unraisableexception"),
+    )
+]
+
+
+class CheckSession:
+    """The checks of some exercises, ready to be run on one student after another.
+
+    Raises:
+        CourseError: a file of checks cannot be imported, or an exercise has none.
+    """
+
+    def __init__(
+        self,
+        exercises: Sequence[Exercise],
+        *,
+        course: Path,
+        seed: int = DEFAULT_SEED,
+        shrink_s: float = 10.0,
+    ) -> None:
+        self._plugin = CheckPlugin(seed, shrink_s)
+        # what a person grades has a row in every report, and no checks
+        self.exercises = tuple(e for e in exercises if e.kind != "answers")
+        self._course = course
+
+    def __enter__(self) -> Self:
+        # checks import `reference`, which lies beside `exercises`
+        if str(self._course) not in sys.path:
+            sys.path.insert(0, str(self._course))
+        folders = [str(exercise.folder) for exercise in self.exercises]
+        args = [*folders, *_QUIET, "-c", os.devnull]
+        # a conftest.py of the course may hold fixtures; one above it is somebody else's
+        args += [f"--rootdir={self._course}", f"--confcutdir={self._course}"]
+        # pytest.main() would collect for every student anew; xdist builds its sessions this way too
+        self._config = _prepareconfig(args, [self._plugin, _CollectionErrors()])
+        self._config._do_configure()
+        try:
+            self._session = pytest.Session.from_config(self._config)
+            self._config.hook.pytest_sessionstart(session=self._session)
+            # without a folder pytest would collect whatever lies in the working directory
+            self._items = self._sorted(self._session.perform_collect() if folders else ())
+        except BaseException:
+            self._config._ensure_unconfigure()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._config.hook.pytest_sessionfinish(session=self._session, exitstatus=0)
+        self._config._ensure_unconfigure()
+
+    def rubric(self, exercise: Exercise) -> list[tuple[str, str, Check, Fraction]]:
+        """Return name, claim, mark and points of every check of an exercise, in order."""
+        if exercise.kind == "answers":
+            return [(COLLECTED, COLLECTED_CLAIM, Check(0), Fraction(0))]
+        marks = [(item, _mark(item)) for item in self._items[exercise.name]]
+        total = sum(mark.points for _, mark in marks)
+        scale = Fraction(1)
+        if exercise.total is not None:
+            scale = exercise.total / total if total else Fraction(0)
+        return [(item.name, _claim(item), mark, mark.points * scale) for item, mark in marks]
+
+    def run(self, exercise: Exercise, student: object) -> list[CheckResult]:
+        """Run the checks of an exercise on a student, in order.
+
+        A check that needs another which did not pass is skipped.
+        """
+        results: dict[str, CheckResult] = {}
+        self._plugin.current = student
+        for item, (name, claim, mark, points) in zip(
+            self._items[exercise.name], self.rubric(exercise), strict=True
+        ):
+            asked = CheckResult(exercise.name, name, claim, Verdict.SKIPPED, Fraction(0), points)
+            missed = [n for n in mark.needs if results[n].verdict is not Verdict.PASSED]
+            if missed:
+                claims = " and ".join(f"“{results[n].claim}”" for n in missed)
+                message = f"Not asked: it builds on {claims}, which did not pass."
+                results[name] = replace(asked, message=message)
+                continue
+            started = time.perf_counter()
+            error = self._run_item(item)
+            results[name] = _result(asked, mark, error, time.perf_counter() - started)
+        return list(results.values())
+
+    def probe(self, exercise: Exercise, student: object) -> None:
+        """Ask a student everything the checks of an exercise ask, whatever the answers are.
+
+        Raises:
+            CallTimedOut, KernelDied, OutOfMemory: there is no point in going on.
+        """
+        for item in self._items[exercise.name]:
+            check, fixtures = item.obj, {"student": student}
+            body: Callable[..., Any] = check
+            examples: list[dict[str, Any]] = [{}]
+            if is_property(check):
+                body = check.hypothesis.inner_test
+                examples = self._plugin.properties.examples(check, fixtures)
+            for example in examples:
+                try:
+                    body(**fixtures, **copy.deepcopy(example))
+                except (errors.CallTimedOut, errors.KernelDied, errors.OutOfMemory):
+                    raise
+                except Exception:  # a check that breaks on an answer has a verdict that says so
+                    continue
+
+    def not_asked(self, exercise: Exercise, verdict: Verdict, message: str) -> list[CheckResult]:
+        """Return a result for every check of an exercise that could not be asked at all."""
+        return [
+            CheckResult(exercise.name, name, claim, verdict, Fraction(0), points, message=message)
+            for name, claim, _, points in self.rubric(exercise)
+        ]
+
+    def _run_item(self, item: pytest.Function) -> BaseException | None:
+        if ERROR in item.stash:
+            del item.stash[ERROR]
+        item._initrequest()  # the fixtures of the run before are gone
+        runtestprotocol(item, nextitem=None, log=False)
+        return item.stash.get(ERROR, None)
+
+    def _sorted(self, items: Sequence[Any]) -> dict[str, list[pytest.Function]]:
+        found: dict[str, list[pytest.Function]] = {e.name: [] for e in self.exercises}
+        by_folder = {exercise.folder: exercise.name for exercise in self.exercises}
+        for item in items:
+            if check_of(item.obj) is None:
+                raise errors.CourseError(f"{item.nodeid} is no check: put @check above it.")
+            folder = next(parent for parent in item.path.parents if parent in by_folder)
+            found[by_folder[folder]].append(item)
+        for name, checks in found.items():
+            if not checks:
+                raise errors.CourseError(f"the exercise {name} has no checks.")
+            seen: set[str] = set()
+            for item in checks:
+                unknown = set(_mark(item).needs) - seen
+                if unknown:
+                    raise errors.CourseError(
+                        f"{name}: {item.name} needs {', '.join(sorted(unknown))}, "
+                        "which is no check before it."
+                    )
+                seen.add(item.name)
+        return found
+
+
+class _CollectionErrors:
+    """Turns the first error of the collection into one that names the file."""
+
+    def pytest_exception_interact(
+        self, node: pytest.Item | pytest.Collector, call: pytest.CallInfo[Any]
+    ) -> None:
+        """Raise what went wrong with a file of checks; errors of a check are its verdict."""
+        if isinstance(node, pytest.Item) or call.excinfo is None:
+            return
+        error = call.excinfo.value
+        if isinstance(error, errors.CourseError):
+            raise errors.CourseError(f"{node.path}: {error}") from error
+        # pytest wraps what an import raised in a text with a traceback
+        cause = error.__cause__ or error
+        raise errors.CourseError(
+            f"{node.path} cannot be imported: {type(cause).__name__}: {cause}"
+        ) from error
+
+
+def _result(
+    asked: CheckResult, mark: Check, error: BaseException | None, seconds: float
+) -> CheckResult:
+    """Fill in how a check ended that was asked."""
+    verdict = verdict_of(error)
+    passed = verdict is Verdict.PASSED
+    message = "" if error is None else str(error)
+    if verdict is Verdict.BROKEN:
+        message = f"The check itself failed: {type(error).__name__}: {error}"
+    return replace(
+        asked,
+        verdict=verdict,
+        points=asked.max_points if passed else Fraction(0),
+        seconds=seconds,
+        message=message[:_MOST_MESSAGE],
+        hint="" if passed else mark.feedback,
+        counterexample=_counterexample(error),
+    )
+
+
+def _counterexample(error: BaseException | None) -> Counterexample | None:
+    match error:
+        case Mismatch():
+            return error.counterexample
+        case errors.BadAnswer():
+            return Counterexample(error.call, error.got, error.expected)
+        case errors.StudentRaised():
+            raised = ": ".join(part for part in (error.kind, error.message) if part)
+            return Counterexample(error.call, raised, "", error.where)
+        case errors.CallTimedOut():
+            return Counterexample(error.call, f"no answer in {error.limit_s:g} s", "")
+    return None
+
+
+def _mark(item: pytest.Function) -> Check:
+    mark = check_of(item.obj)
+    assert mark is not None, "only checks are kept"
+    return mark
+
+
+def _claim(item: pytest.Function) -> str:
+    return " ".join((item.obj.__doc__ or "").split())

@@ -1,0 +1,162 @@
+"""Names a mistake: which known wrong implementation a student's function agrees with.
+
+A mistake of the bank is named only if the same checks did not pass and every answer to everything
+the checks ask is the same; where all that did not pass was an error, its words must be the same
+too. So a name is never a guess.
+
+Here: transcripts and their comparison. Not here: the bank (`bank.py`), the checks' verdicts.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from grader.checks.bank import Entry, load_bank
+from grader.course import Exercise
+from grader.errors import GraderError
+from grader.grading.check_session import CheckSession
+from grader.grading.in_process import student_of
+from grader.kernel.handle import Handle
+from grader.kernel.student import Student
+from grader.records import CheckResult, Counterexample, NamedMistake
+from grader.verdict import Verdict
+from grader.wire.messages import Refusal
+
+Transcript = list[tuple[str, Any]]
+# what a module was made with at random differs between two right constructors, and so do the names
+# and the order of its parts
+_NOT_COMPARED = (
+    *("parameters", "buffers", "catalog", "select", "attribute", "mode", "load"),
+    "layers",
+)
+
+
+class Diagnosis:
+    """The banks of some exercises, and what their mistakes answer.
+
+    Raises:
+        CourseError: a bank cannot be imported.
+    """
+
+    def __init__(self, session: CheckSession) -> None:
+        self._session = session
+        self._banks = {e.name: load_bank(e.folder / "bank.py") for e in session.exercises}
+        self._known: dict[tuple[str, str], Transcript] = {}
+        self._results: dict[tuple[str, str], list[CheckResult]] = {}
+
+    def name_mistake(
+        self,
+        exercise: Exercise,
+        results: Sequence[CheckResult],
+        student: Callable[[], Student],
+    ) -> NamedMistake | None:
+        """Return the mistake whose every answer is the student's; None where there is none.
+
+        Args:
+            exercise: what was asked.
+            results: of the student's candidate.
+            student: makes the student of that candidate anew.
+        """
+        caught = frozenset(r.check for r in results if r.verdict is not Verdict.PASSED)
+        mistakes = self._banks[exercise.name].mistakes
+        alike = [e for e in mistakes if caught and e.named and e.caught_by == caught]
+        if not any(r.verdict is Verdict.FAILED for r in results):
+            # nothing came back to compare; that an error has the same type says little
+            raised = _raised(results)
+            alike = [e for e in alike if self._raised_by(exercise, e) == raised]
+        if not alike:
+            return None
+        if exercise.kind == "values":
+            said = _said(results)
+            found = [e for e in alike if _said(self._results_of(exercise, e)) == said]
+        else:
+            try:
+                given = self._answers(exercise, student())
+            except GraderError:  # it hangs or dies: its answers are not all known
+                return None
+            found = [e for e in alike if same_answers(given, self._answers_of(exercise, e))]
+        return NamedMistake(found[0].title, found[0].hint) if found else None
+
+    def _answers(self, exercise: Exercise, student: Student) -> Transcript:
+        transcript = student.record()
+        self._session.probe(exercise, student)
+        return transcript
+
+    def _answers_of(self, exercise: Exercise, entry: Entry) -> Transcript:
+        key = (exercise.name, entry.name)
+        if key not in self._known:
+            with _silence():
+                self._known[key] = self._answers(exercise, student_of(exercise, entry.answer))
+        return self._known[key]
+
+    def _results_of(self, exercise: Exercise, entry: Entry) -> list[CheckResult]:
+        key = (exercise.name, entry.name)
+        if key not in self._results:
+            with _silence():
+                self._results[key] = self._session.run(exercise, student_of(exercise, entry.answer))
+        return self._results[key]
+
+    def _raised_by(self, exercise: Exercise, entry: Entry) -> list[tuple[str, ...]]:
+        """Return the errors of a known mistake, as if it had the name that students give it."""
+        name = re.compile(rf"\b{re.escape(entry.name)}\b")
+        found = _raised(self._results_of(exercise, entry))
+        return [tuple(name.sub(exercise.name, text) for text in row) for row in found]
+
+
+def _said(results: Sequence[CheckResult]) -> list[tuple[str, Verdict, str]]:
+    return [(r.check, r.verdict, r.message) for r in results]
+
+
+def _raised(results: Sequence[CheckResult]) -> list[tuple[str, ...]]:
+    """Return how each check ended, with which call and which error, wherever in the code it was."""
+    shown = [(r, r.counterexample or Counterexample("", "", "")) for r in results]
+    return [(r.check, str(r.verdict), example.call, example.got) for r, example in shown]
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Let a known mistake warn nobody: what it does wrong is wanted."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def same_answers(one: Transcript, other: Transcript) -> bool:
+    """Say whether two transcripts hold the same operations with the same answers."""
+    return len(one) == len(other) and all(
+        a == b and (a in _NOT_COMPARED or _same(_unnamed(a, x), _unnamed(b, y)))
+        for (a, x), (b, y) in zip(one, other, strict=True)
+    )
+
+
+def _unnamed(op: str, answer: Any) -> Any:
+    """Leave the names and the order of parameters out of their shapes."""
+    if op == "sizes" and isinstance(answer, dict):
+        return sorted(map(str, answer.values()))
+    return answer
+
+
+def _same(one: Any, other: Any) -> bool:
+    match one, other:
+        case Tensor(), Tensor():
+            return one.shape == other.shape and torch.allclose(
+                one.double(), other.double(), rtol=1e-4, atol=1e-4, equal_nan=True
+            )
+        case (Handle(), Handle()):
+            return one.is_module == other.is_module
+        case (Refusal(), Refusal()):
+            return one.what == other.what
+        case (list() | tuple(), list() | tuple()):
+            return len(one) == len(other) and all(map(_same, one, other))
+        case (dict(), dict()):
+            return len(one) == len(other) and all(map(_same, one.values(), other.values()))
+        case (float() | int(), float() | int()):
+            return abs(one - other) <= 1e-4 * (1 + abs(one)) or one == other
+    return type(one) is type(other) and bool(one == other)

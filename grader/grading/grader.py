@@ -1,0 +1,292 @@
+"""One submission, from what was handed in to its result.
+
+Here: running a notebook, judging each exercise on the best of its candidates, what became of it.
+Not here: many submissions (`scheduling.py`), how a check is run (`checks/session.py`).
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import torch
+
+from grader.course import Assignment, Exercise
+from grader.errors import KernelLost, SandboxError
+from grader.grading.candidates import forbidden_names
+from grader.grading.check_session import CheckSession
+from grader.grading.diagnosis import Diagnosis
+from grader.grading.open_notebook import OpenNotebook
+from grader.grading.plan import Plan
+from grader.kernel.gpu_trial import try_out
+from grader.kernel.gpus import Gpu, leased
+from grader.kernel.observations import Captured
+from grader.kernel.processes import WarmParent
+from grader.kernel.student import Student
+from grader.reading.submissions import find_submissions
+from grader.reading.written_answers import collect_answers, in_short
+from grader.records import (
+    Cell,
+    CheckResult,
+    ExerciseResult,
+    NamedMistake,
+    Submission,
+    SubmissionResult,
+    WrittenAnswer,
+)
+from grader.verdict import Status, Verdict
+
+
+class Grader:
+    """Grades one submission after another: a warm process, and checks collected once."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        torch.set_num_threads(1)  # the other cores grade other submissions
+        plan = self.plan
+        self._warm: WarmParent | None = None
+        if plan.can_fork:
+            self._warm = self._new_warm()
+            self._stack.callback(self._close_warm)
+        try:
+            assignment = plan.assignment
+            session = CheckSession(assignment.exercises, course=assignment.course, seed=plan.seed)
+            self._session = self._stack.enter_context(session)
+            self._diagnosis = Diagnosis(self._session)
+            self._handed_out = handed_out(assignment)
+            self._asked = collect_answers(self._handed_out)
+            if self._warm is not None:
+                self._warm.wait()
+            with leased(plan.gpus) as gpu:
+                if gpu is not None:
+                    try_out(self._warm, gpu)
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def grade(self, submission: Submission) -> SubmissionResult:
+        """Grade one submission. Whatever happens, there is a result."""
+        started = time.perf_counter()
+        result = SubmissionResult(
+            key=self.plan.key(submission),
+            student=submission.student,
+            submission=submission.path,
+            assignment=self.plan.assignment.name,
+            status=Status.UNREADABLE,
+            notes=submission.notes,
+            problem=submission.problem,
+            facts={**self.plan.facts(), **self._walls()},
+        )
+        if not submission.problem:
+            result = self._grade_readable(submission, result)
+        seconds = time.perf_counter() - started
+        finished = datetime.now(UTC).isoformat(timespec="seconds")
+        return replace(result, seconds=seconds, finished_at=finished)
+
+    def open(self, submission: Submission, gpu: Gpu | None = None) -> OpenNotebook:
+        """Run a notebook, on a GPU the caller holds or without, and keep it open for questions.
+
+        Raises:
+            SandboxError: no kernel could be had.
+        """
+        self._ensure_warm()
+        plan = self.plan
+        asked = frozenset(exercise.name for exercise in plan.assignment.exercises)
+        return OpenNotebook(submission, self._warm, plan.spending, plan.seed, gpu, asked)
+
+    def _grade_readable(self, submission: Submission, result: SubmissionResult) -> SubmissionResult:
+        try:
+            return self._judged(submission, result)
+        except Exception:  # our side: once more, from a new warm process where that one is gone
+            pass
+        try:
+            return self._judged(submission, result)
+        except Exception as error:  # a person is asked, and the class goes on
+            reason = _in_words(error)
+        exercises = tuple(self._broken(e, reason) for e in self.plan.assignment.exercises)
+        problem = f"Our side failed, no points are lost: {reason}"
+        return replace(result, status=Status.BROKEN, exercises=exercises, problem=problem)
+
+    def _judged(self, submission: Submission, result: SubmissionResult) -> SubmissionResult:
+        answers = collect_answers(submission.cells, handed_out=self._handed_out)
+        with leased(self.plan.gpus) as gpu, self.open(submission, gpu) as notebook:
+            curves = notebook.curves()  # of the cells' own training, before anything is asked
+            exercises = tuple(
+                self._written(exercise, answers)
+                if exercise.kind == "answers"
+                else self._exercise(submission, notebook, exercise)
+                for exercise in self.plan.assignment.exercises
+            )
+            cells = notebook.cells
+            # it takes its kernels with it, and what that looked like is not the student's doing
+            if self._warm is not None and not self._warm.is_alive():
+                raise KernelLost("the warm process ended while a notebook ran")
+        done = replace(result, answers=answers, exercises=exercises, cells=cells, curves=curves)
+        return replace(done, status=_status(done))
+
+    def _written(self, exercise: Exercise, answers: tuple[WrittenAnswer, ...]) -> ExerciseResult:
+        """Say what a person finds to grade: no verdict on it, so it passes and is worth 0."""
+        message = in_short(answers, handed_out=self._asked)
+        checks = self._session.not_asked(exercise, Verdict.PASSED, message)
+        return replace(self._result(exercise, checks), by_hand=True)
+
+    def _exercise(
+        self, submission: Submission, notebook: OpenNotebook, exercise: Exercise
+    ) -> ExerciseResult:
+        """Judge every candidate for an exercise, and keep the best."""
+        found = notebook.candidates(exercise)
+        if not found and exercise.kind != "values":
+            message = f"{exercise.names[0]} is not defined in this notebook."
+            if notebook.silent:
+                message = f"The notebook answers nothing after its last cell: {notebook.silent}."
+            return self._result(
+                exercise, self._session.not_asked(exercise, Verdict.MISSING, message)
+            )
+        judged: list[tuple[Captured | None, list[CheckResult]]] = []
+        for candidate in found if exercise.kind != "values" else [None]:
+            checks = self._session.run(exercise, notebook.student(exercise, candidate))
+            judged.append((candidate, checks))
+            if all(check.verdict is Verdict.PASSED for check in checks):
+                break
+        candidate, checks = max(judged, key=lambda pair: _merit(pair[1]))
+        mistake = None
+        if any(check.verdict in (Verdict.FAILED, Verdict.RAISED) for check in checks):
+            mistake = self._mistake(exercise, notebook, candidate, checks)
+        if candidate is None:
+            return self._result(exercise, checks, mistake)
+        notebook.known[exercise.name] = notebook.known[candidate.name] = candidate
+        source = {cell.index: cell for cell in submission.cells}[candidate.cell]
+        others = tuple(dict.fromkeys(c.cell for c in found if c.cell != candidate.cell))
+        made = self._result(exercise, checks, mistake)
+        made = replace(
+            made, name=candidate.name, cell=candidate.cell, source=source.source,
+            other_cells=others,
+        )  # fmt: skip
+        return self._without_forbidden(made, source, submission.cells)
+
+    def _mistake(
+        self,
+        exercise: Exercise,
+        notebook: OpenNotebook,
+        candidate: Captured | None,
+        checks: list[CheckResult],
+    ) -> NamedMistake | None:
+        def again() -> Student:
+            return notebook.student(exercise, candidate)
+
+        return self._diagnosis.name_mistake(exercise, checks, again)
+
+    def _without_forbidden(
+        self, result: ExerciseResult, cell: Cell, cells: tuple[Cell, ...]
+    ) -> ExerciseResult:
+        used = forbidden_names(cell, self.plan.assignment.forbid, cells)
+        if not used:
+            return result
+        message = f"This assignment asks you not to use {', '.join(used)}."
+        checks = tuple(
+            replace(check, verdict=Verdict.FAILED, points=Fraction(0), message=message)
+            for check in result.checks
+        )
+        return replace(result, checks=checks, notes=(*result.notes, message))
+
+    def _broken(self, exercise: Exercise, message: str) -> ExerciseResult:
+        made = self._result(exercise, self._session.not_asked(exercise, Verdict.BROKEN, message))
+        return replace(made, by_hand=exercise.kind == "answers")
+
+    def _result(
+        self,
+        exercise: Exercise,
+        checks: list[CheckResult],
+        mistake: NamedMistake | None = None,
+    ) -> ExerciseResult:
+        return ExerciseResult(
+            exercise.name, exercise.title, exercise.section, exercise.optional, tuple(checks),
+            mistake=mistake,
+        )  # fmt: skip
+
+    def _walls(self) -> dict[str, str]:
+        """Say which walls stand on this machine, for the reports."""
+        if self._warm is None or self.plan.isolation != "sandbox" or self._warm.ready is None:
+            return {}
+        missing = sorted(self._warm.ready.missing)
+        return {"walls": f"all but {', '.join(missing)}" if missing else "all"}
+
+    def _close_warm(self) -> None:
+        if self._warm is not None:
+            self._warm.close()
+
+    def _ensure_warm(self) -> None:
+        """Replace a warm process that has died."""
+        if self._warm is not None and not self._warm.is_alive():
+            self._warm.close()
+            self._warm = self._new_warm()
+            self._warm.wait()
+
+    def _new_warm(self) -> WarmParent:
+        plan = self.plan
+        return WarmParent(isolate=plan.isolation == "sandbox", data=plan.data, gpus=plan.gpus)
+
+
+def handed_out(assignment: Assignment) -> tuple[Cell, ...]:
+    """Return the cells of the notebook the assignment hands out, if there is one."""
+    path = assignment.folder / f"{assignment.name}.ipynb"
+    if not path.is_file():
+        return ()
+    (found,) = find_submissions([path], assignment=assignment.name)
+    return found.cells
+
+
+def rubric_points(assignment: Assignment) -> list[tuple[Exercise, Fraction]]:
+    """Return every exercise of an assignment with what it is worth."""
+    with CheckSession(assignment.exercises, course=assignment.course) as session:
+        return [
+            (exercise, sum((points for *_, points in session.rubric(exercise)), Fraction(0)))
+            for exercise in assignment.exercises
+        ]
+
+
+def _in_words(error: Exception) -> str:
+    """Describe a fault of ours: on purpose a sentence, otherwise with the place to look at."""
+    if isinstance(error, SandboxError):
+        return str(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(place.filename).name}, line {place.lineno}"
+    return f"{type(error).__name__}: {error} ({where})"
+
+
+def _merit(checks: list[CheckResult]) -> tuple[bool, Fraction, int]:
+    broken = any(check.verdict is Verdict.BROKEN for check in checks)
+    passed = sum(check.verdict is Verdict.PASSED for check in checks)
+    return not broken, sum((check.points for check in checks), Fraction(0)), passed
+
+
+def _status(result: SubmissionResult) -> Status:
+    checks = [check for exercise in result.exercises for check in exercise.checks]
+    if any(check.verdict is Verdict.BROKEN for check in checks):
+        return Status.BROKEN
+    required = [exercise for exercise in result.exercises if not exercise.optional]
+    missing = any(
+        check.verdict is Verdict.MISSING for exercise in required for check in exercise.checks
+    )
+    if missing or any(run.status != "ok" for run in result.cells):
+        return Status.PARTIAL
+    return Status.GRADED

@@ -1,0 +1,178 @@
+"""One notebook that has been run, open for questions, whatever happens to its kernel meanwhile.
+
+Student code may end its own process in the middle of a check. That check pays; the next question
+is asked of a fresh kernel that has run the notebook again, a bounded number of times for each
+exercise, and for a bounded time in all.
+
+Here: the catalog, candidates' students, revival. Not here: running cells (`kernel/execution.py`).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Collection, Sequence
+from types import TracebackType
+from typing import Self
+
+from grader.course import Exercise
+from grader.errors import CallTimedOut, KernelDied, OutOfMemory, StudentError
+from grader.grading.candidates import callables, candidates_for, own_definitions
+from grader.kernel.execution import RunNotebook, run_notebook
+from grader.kernel.gpus import Gpu
+from grader.kernel.observations import Captured
+from grader.kernel.processes import WarmParent
+from grader.kernel.student import Student
+from grader.records import CellRun, Limits, LossCurve, Submission
+from grader.wire import messages
+
+MOST_CURVES = 64  # what comes from the sandbox is stored for good, so it is not believed endlessly
+MOST_LOSSES = 2_000
+
+
+class OpenNotebook:
+    """A notebook whose cells have run; also the connection its students ask through.
+
+    `asked` names the exercises of the run; None stands for all there are.
+
+    Raises:
+        SandboxError: no kernel could be had; the fault is ours.
+    """
+
+    def __init__(
+        self, submission: Submission, warm: WarmParent | None, limits: Limits, seed: int,
+        gpu: Gpu | None = None, asked: Collection[str] | None = None,
+    ) -> None:  # fmt: skip
+        self._submission = submission
+        self._asked = asked
+        self._warm = warm
+        self._limits = limits
+        self._seed = seed
+        self._gpu = gpu
+        self._ends_at = time.monotonic() + limits.submission_s
+        self._revivals: dict[str, int] = {}
+        self._reviving_s = 0.0
+        self._exercise = ""
+        self._world = -1
+        self._exercise_deadline = float("inf")
+        self.silent = ""
+        """Why the notebook answers no question, where it does not."""
+        self._run = self._fresh(frozenset())
+        self.catalog = self._catalog()
+        self.own = own_definitions(self.catalog, submission.cells)
+        self.known = callables(self.own)
+        """The functions and classes by name; of a judged exercise, the best candidate."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._run.close()
+
+    @property
+    def cells(self) -> tuple[CellRun, ...]:
+        """How the cells ran."""
+        return self._run.cells
+
+    def curves(self) -> tuple[LossCurve, ...]:
+        """Return the losses that the cells' training went through; none where nobody can tell."""
+        try:
+            found = Student(self._run.connection, {}).curves()
+        except StudentError:  # curves are no reason to run a notebook again
+            return ()
+        cells = {cell.index for cell in self._submission.cells if cell.kind == "code"}
+        return tuple(
+            LossCurve(cell, tuple(x if math.isfinite(x) else None for x in losses[:MOST_LOSSES]))
+            for cell, losses in found[:MOST_CURVES]
+            if cell in cells and losses
+        )
+
+    def candidates(self, exercise: Exercise) -> list[Captured]:
+        """Return the definitions that may answer an exercise."""
+        return candidates_for(exercise, self.own)
+
+    def student(self, exercise: Exercise, candidate: Captured | None) -> Student:
+        """Return the student for one candidate: its helpers stand as they did at its cell."""
+        definitions = dict(self.known)
+        self._exercise = exercise.name
+        if candidate is not None:
+            definitions[exercise.name] = candidate
+            definitions[candidate.name] = candidate
+            self._world = candidate.cell
+        else:
+            self._world = max((cell.index for cell in self._submission.cells), default=0)
+        self._exercise_deadline = time.monotonic() + self._limits.exercise_s
+        if not self._run.connection.lost:
+            self._select()
+        return Student(self, definitions, answer=exercise.name, seed=self._seed, asked=self._asked)
+
+    def ask(
+        self, request: messages.Request, args: Sequence[object], kwargs: dict[str, object],
+        *, call: str, decode: Callable[[messages.HandleNode], object], limit_s: float | None = None,
+    ) -> messages.Answer:  # fmt: skip
+        """Ask the kernel, or a fresh one where the last question ended it.
+
+        Raises:
+            StudentError: what the student's code did instead of answering.
+            SandboxError: the fault is ours.
+        """
+        if time.monotonic() > self._ends_at:
+            raise CallTimedOut(f"{call}: the whole notebook", self._limits.submission_s)
+        if time.monotonic() > self._exercise_deadline:
+            raise CallTimedOut(f"{call}: the exercise", self._limits.exercise_s)
+        if self._run.connection.lost:
+            self._revive(call)
+        return self._run.connection.ask(
+            request, args, kwargs, call=call, decode=decode, limit_s=limit_s
+        )
+
+    def _revive(self, call: str) -> None:
+        lost = self._run.connection.lost
+        before = self._revivals.get(self._exercise, 0)
+        if before >= self._limits.kernel_restarts or self._reviving_s > self._limits.reviving_s:
+            if limit := self._run.connection.process.out_of_memory:
+                raise OutOfMemory(call, limit)
+            raise KernelDied(call, f"{lost}; it was not started again after {before} times")
+        self._revivals[self._exercise] = before + 1
+        started = time.monotonic()
+        try:
+            self._start_again(call, lost)
+        finally:
+            self._reviving_s += time.monotonic() - started
+        # the notebook ran again; that time is not the exercise's
+        self._exercise_deadline += time.monotonic() - started
+
+    def _start_again(self, call: str, lost: str) -> None:
+        skip = self._run.ended_by
+        self._run.close()
+        self._run = self._fresh(skip)
+        again = self._catalog()
+        if [(e.name, e.cell) for e in again] != [(e.name, e.cell) for e in self.catalog]:
+            self._run.connection.lost = f"{lost}, and the notebook ran differently the second time"
+            raise KernelDied(call, self._run.connection.lost)
+        self._select()
+
+    def _fresh(self, skip: frozenset[int]) -> RunNotebook:
+        cells = self._submission.cells
+        return run_notebook(
+            cells, self._warm, self._limits, seed=self._seed, skip=skip, gpu=self._gpu
+        )
+
+    def _catalog(self) -> list[Captured]:
+        try:
+            # nothing of the student's is asked here, and everything hangs on it
+            return Student(self._run.connection, {}).catalog(limit_s=self._limits.exercise_s / 2)
+        except StudentError as error:  # it hangs after its last cell: by a thread, by a patch
+            self.silent = str(error)
+            return []
+
+    def _select(self) -> None:
+        try:
+            Student(self._run.connection, {}).select(self._world)
+        except StudentError:
+            return  # the next question says so

@@ -1,0 +1,1 @@
+"""All code of ours that runs beside student code, and nothing else."""

@@ -1,0 +1,399 @@
+"""Inside the sandbox: answers questions about the notebook's functions, values and modules.
+
+Our one file beside student code. It lives on `wire`, `recorder`, the standard library and torch,
+holds no expected value and decides nothing; the trusted side believes none of its answers.
+
+Here: one method per operation (`op_...`), and the loop that serves them over a socket.
+Not here: deadlines and verdicts (`student.py`), capturing definitions (`recorder.py`).
+Not covered: student code shares this process and can change whatever is here.
+"""
+
+from __future__ import annotations
+
+import io
+import random
+import signal
+import socket
+import sys
+import traceback
+import types
+from collections.abc import Callable
+from contextlib import nullcontext, redirect_stdout, suppress
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.parameter import is_lazy
+
+from grader.guest.layers import NothingIsDrawn, layer_size, repeats_to, run_layers
+from grader.guest.recorder import Recorder
+from grader.guest.short_training import fit, tail_of
+from grader.guest.training_replay import Rehearsal
+from grader.wire import messages
+from grader.wire.codec import Decoder, Encoder, plain_text
+from grader.wire.messages import Request
+
+_MOST_PRINTED = 64_000
+_ITS_OWN = type.__dict__["__dict__"].__get__  # `vars` asks the class, which may answer anything
+_METHODS = 1_000_000  # numbers of methods begin here, past those of all other definitions
+
+
+class Refused(Exception):
+    """The guest cannot do what was asked; the message says why."""
+
+
+class _Printed(io.StringIO):
+    """Keeps the first characters of what is printed and drops the rest."""
+
+    def write(self, text: str) -> int:
+        room = _MOST_PRINTED - self.tell()
+        if room > 0:
+            super().write(str(text)[:room])
+        return len(text)
+
+
+class Guest:
+    """Answers requests about one notebook."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
+        self.kept: dict[int, Any] = {}
+        self.methods: list[types.FunctionType] = []
+
+    def answer(self, request: Request, payload: bytearray) -> list[memoryview]:
+        """Carry out one request and return its reply as the parts of a frame."""
+        numbers = iter(range(request.keep, request.keep + 64)) if request.keep >= 0 else iter(())
+
+        def keep(value: object) -> messages.HandleNode | messages.RefusalNode:
+            number = next(numbers, None)
+            if number is None or not _is_worth_keeping(value):
+                return messages.RefusalNode(_describe(value))
+            self.kept[number] = value
+            name = plain_text(_type_name(value), 200)
+            return messages.HandleNode(number, name, isinstance(value, nn.Module))
+
+        encoder = Encoder(keep)
+        printed = _Printed()
+        reply = messages.Reply(request.number)
+        try:
+            operation: Callable[[Request, list[Any], dict[str, Any]], Any]
+            operation = getattr(self, f"op_{request.op}")
+            # a cell may have turned gradients off for the rest of the notebook
+            with redirect_stdout(printed), torch.inference_mode(False), torch.enable_grad():
+                decoder = Decoder(payload, self._object)
+                args = [decoder.value(node) for node in request.args]
+                kwargs = {key: decoder.value(node) for key, node in request.kwargs.items()}
+                _seed(request.seed)
+                value = operation(request, args, kwargs)
+            reply.value = encoder.node(value)
+            if request.back:
+                reply.arguments = [encoder.node(arg) for arg in args]
+        except BaseException as error:  # SystemExit and KeyboardInterrupt are answers too
+            encoder = Encoder(keep)
+            reply = messages.Reply(request.number, failure=self._failure(error))
+        if request.printed:
+            reply.printed = plain_text(printed.getvalue(), _MOST_PRINTED)
+        try:
+            return messages.pack(reply, encoder.payload)
+        except messages.WireError:
+            return failed(request.number, Refused("more came back than one answer may hold"))
+
+    # ------------------------------------------------------------------ operations
+
+    def op_catalog(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """List every captured definition, methods last: number, name, cell, kind, imported."""
+        made = [(d.number, d.name, d.cell, d.kind, d.imported) for d in self.recorder.definitions]
+        return made + [
+            (_METHODS + number, name, cell, "method", False)
+            for number, (name, cell) in enumerate(self._find_methods())
+        ]
+
+    def op_select(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> None:
+        """Begin anew, with functions' helpers as they stood when cell `args[0]` had run."""
+        self.kept.clear()
+        self.recorder.namespace.update(self.recorder.functions_at(int(args[0])))
+
+    def op_stand_in(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> None:
+        """Let what `kwargs` defines, name and Python, stand in for the notebook's own names."""
+        self.recorder.stand_in(kwargs)
+
+    def op_value(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Return what a definition was bound to."""
+        return self._target(request)
+
+    def op_call(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Call a definition, a kept object, or a method of one."""
+        target = self._target(request)
+        if request.method:
+            target = getattr(target, request.method)
+        return target(*args, **kwargs)
+
+    def op_build(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Make a layer of `torch.nn`, to be passed to the student's code."""
+        return getattr(nn, request.method)(*args, **kwargs)
+
+    def op_attribute(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Return an attribute of a kept object."""
+        return getattr(self._target(request), request.method)
+
+    def op_mode(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> None:
+        """Put a module in training or evaluation mode."""
+        self._module(request).train(bool(args[0]))
+
+    def op_parameters(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Return the parameters by name, in module order."""
+        return dict(self._module(request).named_parameters())
+
+    def op_buffers(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Return the buffers by name, in module order."""
+        return dict(self._module(request).named_buffers())
+
+    def op_sizes(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Return the shapes of parameters by name, in module order, without their values."""
+        return {k: layer_size(p) for k, p in self._module(request).named_parameters()}
+
+    def op_load(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> None:
+        """Write values into the parameters (`args[0]`) and buffers (`args[1]`), in module order.
+
+        A value may have axes of length 1 where the same numbers repeat. A lazy parameter that no
+        forward has filled stays as it is.
+        """
+        module = self._module(request)
+        for what, values, places in (
+            ("parameters", args[0], list(module.parameters())),
+            ("buffers", args[1], list(module.buffers())),
+        ):
+            if values is None:
+                continue
+            if len(values) != len(places):
+                raise Refused(f"it has {len(places)} {what}, not {len(values)}")
+            for number, (place, value) in enumerate(zip(places, values, strict=True)):
+                if is_lazy(place):
+                    continue
+                if not repeats_to(value, place):
+                    shapes = f"shape {tuple(place.shape)}, not {tuple(value.shape)}"
+                    raise Refused(f"number {number} of its {what} has {shapes}")
+                with torch.no_grad():
+                    place.copy_(value)
+
+    def op_gradients(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Send `kwargs['upstream']` back through `module(*args)`; gradients by parameter name."""
+        module = self._module(request)
+        module.zero_grad(set_to_none=True)
+        upstream = kwargs["upstream"]
+        y = module(*args)
+        (y.sum() if upstream is None else (y * upstream).sum()).backward()
+        return {name: parameter.grad for name, parameter in module.named_parameters()}
+
+    def op_reached(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Say by parameter name whether a gradient reaches it that is not 0.
+
+        The numbers of the result count differently, lest a softmax sum to a constant.
+        """
+        module = self._module(request)
+        module.zero_grad(set_to_none=True)
+        y = module(*args)
+        (y.flatten() * torch.arange(1.0, y.numel() + 1)).sum().backward()
+        grads = {name: parameter.grad for name, parameter in module.named_parameters()}
+        return {name: grad is not None and bool(grad.any()) for name, grad in grads.items()}
+
+    def op_layers(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Run a module and list its innermost modules in the order in which they are called.
+
+        With `kwargs['undrawn']` lazy weights hold whatever is in memory: they are written next.
+        """
+        module = self._module(request)
+        names = {id(part): name for name, part in module.named_modules()}
+        with NothingIsDrawn() if kwargs.get("undrawn") else nullcontext():
+            calls, _ = run_layers(module, args)
+        return [(names.get(id(part), ""), type(part).__name__, shape) for part, shape in calls]
+
+    def op_outline(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Make a module and run it on an input of shape `args[0]`, at next to no cost.
+
+        The batch is empty and weights are not drawn, so that all shapes are there and nothing is
+        computed. (The meta device does the same, but its first use imports for 1.6 s.) Code that
+        cannot run on an empty batch gets one image. Returns the innermost modules with parameters
+        in the order of calls (shapes of parameters, shape of output), the shapes of all
+        parameters, and the shape of the result.
+        """
+        for batch in (0, 1):
+            with torch.no_grad(), NothingIsDrawn():
+                try:
+                    module = self._target(request)(*args[1:], **kwargs)
+                    if not isinstance(module, nn.Module):
+                        return _describe(module)
+                    calls, y = run_layers(module.eval(), [torch.zeros(batch, *args[0][1:])])
+                    break
+                except Exception:
+                    if batch == 1:
+                        raise
+        rows = [([layer_size(p) for p in part.parameters()], shape) for part, shape in calls]
+        return (
+            [row for row in rows if row[0]],
+            [layer_size(p) for p in module.parameters()],
+            tuple(y.shape) if isinstance(y, torch.Tensor) else _describe(y),
+        )
+
+    def op_rerun(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Run cell `args[0]` again in a copy of its world, with `kwargs` in place of its names.
+
+        Returns what it bound, as the catalog does; the values are asked for by their numbers,
+        which begin where the recorder's end.
+        """
+        found = self.recorder.rerun(int(args[0]), kwargs)
+        return [(d.number, d.name, d.cell, d.kind, d.imported) for d in found]
+
+    def op_sources(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Return the cells that ran, number and Python."""
+        return list(self.recorder.sources.items())
+
+    def op_curves(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Return the losses that cells sent back through a model, by cell."""
+        losses = sys.modules.get("d2l._losses")
+        return [] if losses is None else [(c, list(values)) for c, values in losses.curves.items()]
+
+    def op_rehearse(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Run cells `args[0]` again with a small network in the place of models (`rehearsal.py`).
+
+        `args[1]` are patterns of names that make such a model, `args[2]` names that hold one.
+        """
+        cells, patterns, variables = args
+        steps, tail = int(kwargs["steps"]), str(kwargs["tail"])
+        return Rehearsal(self.recorder, patterns, variables, steps=steps, tail=tail).run(cells)
+
+    def op_tail(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Say what a model's forward ends with: logits, softmax or log_softmax."""
+        return tail_of(self._module(request), args[0])
+
+    def op_fit(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Train a module for a short while on images and labels `args`; return the losses."""
+        return fit(self._module(request), *args, **kwargs)
+
+    # ------------------------------------------------------------------ helpers
+
+    def _target(self, request: Request) -> Any:
+        if request.handle >= 0:
+            return self.kept[request.handle]
+        if request.definition >= _METHODS:
+            return self.methods[request.definition - _METHODS]
+        return self.recorder.definitions[request.definition].value
+
+    def _find_methods(self) -> list[tuple[str, int]]:
+        """Name the methods that cells gave to classes; `@add_to_class` leaves no name behind."""
+        made = self.recorder.definitions
+        classes = [d.value for d in made if d.kind == "class"]
+        classes += [
+            c for c in vars(sys.modules.get("d2l.torch", object)).values() if isinstance(c, type)
+        ]
+        known = {(d.name, id(d.value)) for d in made}
+        found: dict[tuple[str, int], tuple[types.FunctionType, int]] = {}
+        for name, value in (pair for c in classes for pair in _ITS_OWN(c).items()):
+            if isinstance(value, types.FunctionType) and (name, id(value)) not in known:
+                cell = self.recorder.files.get(value.__code__.co_filename)
+                if cell is not None and not name.startswith("_"):
+                    found.setdefault((name, id(value)), (value, cell))
+        self.methods = [value for value, _ in found.values()]
+        return [(name, cell) for (name, _), (_, cell) in found.items()]
+
+    def _module(self, request: Request) -> nn.Module:
+        target = self._target(request)
+        if not isinstance(target, nn.Module):
+            raise Refused(f"{_describe(target)} is no nn.Module")
+        return target
+
+    def _object(self, node: messages.HandleNode) -> Any:
+        return self.kept[node.number]
+
+    def _failure(self, error: BaseException) -> messages.Failure:
+        where = ""
+        for frame in reversed(traceback.extract_tb(error.__traceback__)):
+            cell = self.recorder.files.get(frame.filename)
+            if cell is not None:
+                where = f"cell {cell}, line {frame.lineno}, in {frame.name}"
+                break
+        return _in_words(error, where)
+
+
+def failed(number: int, error: BaseException) -> list[memoryview]:
+    """Return the reply to a request that could not be answered, as the parts of a frame."""
+    return messages.pack(messages.Reply(number, failure=_in_words(error)), messages.Payload())
+
+
+def serve(guest: Guest, descriptor: int) -> None:
+    """Answer requests from a socket until it is closed. Runs in the kernel's main thread."""
+    working = False
+
+    def interrupt(_signal: int, _frame: object) -> None:
+        # between two calls an interrupt is late: it was meant for the call that has just ended
+        if working:
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
+    channel = socket.socket(fileno=descriptor)  # no copy: cells may have left no descriptor free
+    with suppress(EOFError, OSError):
+        while True:
+            header, payload = messages.lengths(bytes(_read(channel, messages.HEAD_BYTES)))
+            request = messages.read_request(_read(channel, header))
+            data = _read(channel, payload)
+            working = True
+            try:
+                parts = guest.answer(request, data)
+            except BaseException as error:  # an interrupt while the answer was written
+                parts = failed(request.number, error)
+            finally:
+                working = False
+            for part in parts:
+                channel.sendall(part)
+    channel.detach()
+
+
+def _read(channel: socket.socket, size: int) -> bytearray:
+    data = bytearray(size)
+    view = memoryview(data)
+    while view:
+        got = channel.recv_into(view)
+        if not got:
+            raise EOFError
+        view = view[got:]
+    return data
+
+
+def _seed(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    # torch.manual_seed formats the stack three times, for devices that are not there: 0.7 ms a call
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        torch.cuda.manual_seed_all(seed)
+
+
+def _is_worth_keeping(value: object) -> bool:
+    """Say whether an object can be of use by its handle: modules, classes and their instances."""
+    if isinstance(value, nn.Module | type):
+        return True
+    module = type(value).__module__
+    return module == "__main__" or callable(value)
+
+
+def _describe(value: object) -> str:
+    name = _type_name(value)
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+
+
+def _type_name(value: object) -> str:
+    return str(type(value).__name__)[:200]
+
+
+def _in_words(error: BaseException, where: str = "") -> messages.Failure:
+    try:
+        message = str(error)
+    except BaseException:
+        message = "(its message cannot be read)"
+    return messages.Failure(
+        plain_text(_type_name(error), 200),
+        plain_text(message, 2_000),
+        plain_text(where, 200),
+        refused=isinstance(error, Refused),
+    )

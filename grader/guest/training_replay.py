@@ -1,0 +1,363 @@
+"""Inside the sandbox: runs training cells again, with a small network in the model's place.
+
+The student's loop, data and optimiser stay; the model becomes a `FastLearner`, whose gradients and
+parameters are noted at the first steps. What was noted is a claim like every other answer. Two
+things decide, both outside: gradients computed anew on the images it was trained with, and what it
+makes of held-out images whose labels were never here.
+
+Here: taking the model's place, noting, an end to endless loops. Not here: which cells run again
+(`checks/training_cells.py`), what is right (`checks/training.py`), shorter passes over data
+(`inside/d2l/_rehearsal.py`).
+Not covered: student code shares this process and can change whatever is here.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from grader.guest.model_shell import dress, passes_on
+from grader.guest.placeholder_models import complete, stand_ins
+from grader.guest.probe_network import OTHER_MODELS, FastLearner, small
+from grader.guest.recorder import HOOK, Recorder, StatementReporter
+
+# steps whose batch, parameters and gradients are noted; the last shows whether batches change
+_NOTED = (1, 2, 3, 4, 5, 6, 40)
+_MOST_MODELS = 6
+_MOST_SEEN = 200
+_ENOUGH_CPU_S = 8.0
+
+
+class _Enough(BaseException):
+    """The loop that is watched has no end of its own."""
+
+
+@dataclass
+class _Step:
+    number: int
+    x: Tensor
+    before: list[Tensor]
+    grads: list[Tensor]
+
+
+@dataclass
+class _Log:
+    """What one learner went through."""
+
+    steps: int = 0
+    noted: list[_Step] = field(default_factory=list)
+    seen: list[Tensor] = field(default_factory=list)
+    """The first image of each step."""
+    start: list[Tensor] = field(default_factory=list)
+    waiting: tuple[Tensor, list[Tensor]] | None = None
+    current: _Step | None = None
+
+    def forward(self, learner: nn.Module, x: Tensor) -> None:
+        if torch.is_grad_enabled():
+            before = [p.detach().clone() for p in learner.parameters()]
+            self.start = self.start or before
+            self.waiting = (x.clone(), before)
+
+    def gradient_arrived(self, place: int, parameter: Tensor) -> None:
+        if self.waiting is not None:
+            self.steps += 1
+            x, before = self.waiting
+            self.waiting, self.current = None, None
+            if self.steps == 1:  # `apply_init` draws the parameters anew after a first forward
+                self.start = before
+            if len(x) and len(self.seen) < _MOST_SEEN:
+                self.seen.append(x[0])
+            if self.steps in _NOTED:
+                self.current = _Step(self.steps, x, before, [torch.zeros_like(p) for p in before])
+                self.noted.append(self.current)
+        if self.current is not None and parameter.grad is not None:
+            self.current.grads[place] = parameter.grad.detach().clone()
+
+
+class _Understudy:
+    """Goes before a model's own class: its forward is the learner's."""
+
+    def forward(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        learner = _learner_of(self)
+        if learner is None:  # some layers of it alone, `net[1:]`
+            return super().forward(x, *args, **kwargs)  # type: ignore[misc]
+        return learner.watched(x)
+
+
+class _Watched(FastLearner):
+    """A learner that notes its steps and ends a loop that goes on for too long."""
+
+    def __init__(
+        self, rehearsal: Rehearsal, tail: str, *, layers: nn.Sequential | None = None
+    ) -> None:
+        super().__init__(tail)
+        self.layers = layers or self.layers
+        self.log = _Log()
+        self._rehearsal = (rehearsal,)  # in a tuple, since it is no part of the module
+        rehearsal.learners.append(self)
+        for place, parameter in enumerate(self.parameters()):
+            parameter.register_post_accumulate_grad_hook(  # type: ignore[no-untyped-call]
+                self._note(place)
+            )
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Watched:
+        # the copied model holds copies of the same layers: `memo` has them, or will
+        layers = copy.deepcopy(self.layers, memo)
+        copied = _Watched(self._rehearsal[0], self.tail, layers=layers)
+        memo[id(self)] = copied
+        copied.log = _Log(start=self.log.start)  # a copy of a model has a life of its own
+        return copied
+
+    def parts(self) -> list[nn.Module]:
+        """Return the layers that models show as their own: each with the norm that follows it."""
+        first, norm, _, second, other, *_, last = self.layers
+        first.add_module("norm", norm)
+        second.add_module("norm", other)
+        for part in (first, second, last):
+            vars(part)["forward"] = passes_on
+        return [first, second, last]
+
+    def through(self, images: Tensor) -> Tensor:
+        """Apply the layers, whatever their own forward says."""
+        for layer in self.layers:
+            images = type(layer).forward(layer, images)
+        return images
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Answer a question about what was learned."""
+        return self.ends_with(self.through(small(x)))
+
+    def watched(self, x: Tensor) -> Tensor:
+        """Answer the notebook, and note the step."""
+        self._rehearsal[0].check_end()
+        images = small(x)
+        self.log.forward(self, images)
+        return self.ends_with(self.through(images))
+
+    def _note(self, place: int) -> Callable[[Tensor], None]:
+        return lambda parameter: self.log.gradient_arrived(place, parameter)
+
+
+class Rehearsal:
+    """One run of some cells with learners in the place of models.
+
+    Args:
+        recorder: of the notebook.
+        patterns: names of the classes and factories whose models are replaced, `*lenet*`.
+        variables: names that hold such a model, whatever made it.
+        steps: after so many, passes over data become short; after four times as many, and then
+            some seconds, the cell is ended.
+        tail: what the model's own forward ends with, one of `learner.TAILS`.
+    """
+
+    def __init__(
+        self, recorder: Recorder, patterns: Sequence[str], variables: Sequence[str], *,
+        steps: int, tail: str,
+    ) -> None:  # fmt: skip
+        self._recorder = recorder
+        self._patterns = tuple(pattern.lower() for pattern in patterns)
+        self._variables = frozenset(variables)
+        self._steps = steps
+        self._tail = tail
+        self.learners: list[_Watched] = []
+        self._stands: list[nn.Module] = []
+        self._depth = 0
+        self._goes_on = False
+        self._ends_at = float("inf")
+        self._patched: dict[type, Any] = {}
+
+    def run(self, cells: Sequence[int]) -> dict[str, Any]:
+        """Run cells, in order, in the namespace as it was; it is put back afterwards.
+
+        Returns:
+            `raised`: how the last cell ended, in words; empty where it ran through.
+            `models`: of each model that was trained or is still named: its names, how many
+            gradients reached it, its first and last parameters, the steps that were noted, and the
+            module itself.
+        """
+        namespace = self._recorder.namespace
+        before = dict(namespace)
+        world = self._recorder.world_before(cells[0])
+        raised = ""
+        self._ends_at = time.process_time() + _ENOUGH_CPU_S
+        self._goes_on = True
+        try:
+            namespace.clear()
+            namespace.update(world)
+            namespace.update(stand_ins(self._recorder.sources, cells, world, self._fits))
+            namespace[HOOK] = self._bound
+            with self._replaced(), self._short_passes():
+                for cell in cells:
+                    raised = self._run_cell(cell)
+            return {"raised": raised, "models": self._found(namespace)}
+        finally:
+            self._goes_on = False
+            namespace.clear()
+            namespace.update(before)
+
+    def check_end(self) -> None:
+        """End the cell where the loop takes far more steps than are looked at."""
+        if not self._goes_on:  # a question about what was learned
+            return
+        over = sum(learner.log.steps for learner in self.learners) > 4 * self._steps
+        if over or time.process_time() > self._ends_at:
+            raise _Enough
+
+    def _run_cell(self, cell: int) -> str:
+        tree = ast.parse(self._recorder.sources[cell])
+        StatementReporter().visit(tree)
+        try:
+            exec(compile(tree, f"<cell {cell}>", "exec"), self._recorder.namespace)
+        except _Enough:
+            return ""
+        except Exception as error:
+            return f"{type(error).__name__}: {str(error)[:300]}"
+        return ""
+
+    def _spent(self) -> bool:
+        steps = sum(learner.log.steps for learner in self.learners)
+        return steps >= self._steps or time.process_time() > self._ends_at - _ENOUGH_CPU_S / 2
+
+    @contextmanager
+    def _short_passes(self) -> Iterator[None]:
+        library = sys.modules.get("d2l._rehearsal")
+        if library is None:  # a course without the library
+            yield
+            return
+        with library.short_passes(self._spent, steps=self._steps, seconds=_ENOUGH_CPU_S / 2):
+            yield
+
+    # ------------------------------------------------------------------ taking the model's place
+
+    @contextmanager
+    def _replaced(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            stack.callback(self._restore)
+            library = vars(sys.modules.get("d2l.torch", object))
+            for name, value in [*library.items(), *self._recorder.namespace.items()]:
+                self._replace(name, value)
+            yield
+
+    def _restore(self) -> None:
+        for made, init in self._patched.items():
+            made.__init__ = init  # type: ignore[misc]
+        self._patched.clear()
+
+    def _bound(self, names: tuple[str, ...]) -> None:
+        """Look at what a statement has just bound."""
+        for name in names:
+            value = self._recorder.namespace.get(name)
+            if (
+                name in self._variables
+                and isinstance(value, nn.Module)
+                and any(True for _ in value.parameters())  # a loss is a module too
+            ):
+                self._stand_in(value)
+            self._replace(name, value)
+
+    def _replace(self, name: str, value: Any) -> None:
+        if not isinstance(name, str) or not self._fits(name):
+            return
+        if isinstance(value, type):
+            if issubclass(value, nn.Module) and value not in self._patched:
+                self._patch(value)
+        elif callable(value) and not isinstance(value, nn.Module) and not hasattr(value, "_made"):
+            self._recorder.namespace[name] = self._factory(value)
+
+    def _fits(self, name: str) -> bool:
+        low = name.lower()
+        if any(other in low for other in OTHER_MODELS) or name.startswith("_"):
+            return False
+        return any(fnmatchcase(low, pattern) for pattern in self._patterns)
+
+    def _patch(self, made: type) -> None:
+        original = made.__init__  # type: ignore[misc]
+        self._patched[made] = original
+
+        def init(module: nn.Module, *args: Any, **kwargs: Any) -> None:
+            self._depth += 1
+            try:
+                original(module, *args, **kwargs)
+            except Exception:  # a wrong model is charged where it is asked for, and not here
+                complete(module, kwargs)
+            finally:
+                self._depth -= 1
+            if self._depth == 0:  # a constructor may call that of its parent
+                self._stand_in(module)
+
+        made.__init__ = init  # type: ignore[misc]
+
+    def _factory(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def make(*args: Any, **kwargs: Any) -> Any:
+            made = function(*args, **kwargs)
+            if isinstance(made, nn.Module):
+                self._stand_in(made)
+            return made
+
+        make._made = True  # type: ignore[attr-defined]
+        return make
+
+    def _stand_in(self, module: nn.Module) -> None:
+        parts = (part for learner in self.learners for part in learner.modules())
+        if isinstance(module, _Understudy) or any(module is part for part in parts):
+            return
+        learner = _Watched(self, self._tail)
+        for whole in dress(module, learner.parts()):
+            vars(whole)["_learner"] = (learner,)  # in a tuple, since it is no part of the module
+            kind = type(whole)
+            if not issubclass(kind, _Understudy):
+                # it keeps its own loss, training step and optimiser; its forward is the learner's
+                forward = {"forward": _Understudy.forward}
+                whole.__class__ = type(kind.__name__, (_Understudy, kind), forward)
+        module.train()
+        self._stands.append(module)
+
+    # ------------------------------------------------------------------ what became of them
+
+    def _found(self, namespace: dict[str, Any]) -> list[dict[str, Any]]:
+        holders: dict[int, tuple[nn.Module, _Watched, list[str]]] = {}
+        for name, value in list(namespace.items()):
+            if isinstance(value, nn.Module) and not name.startswith("_"):
+                self._hold(holders, value, name)
+        for stand in self._stands:
+            self._hold(holders, stand.cpu(), "")  # questions come from the CPU
+        for learner in self.learners:  # those of copies that no name holds any more
+            holders.setdefault(id(learner), (learner.cpu(), learner, []))
+        rows: list[dict[str, Any]] = [
+            {
+                "names": sorted(filter(None, names)),
+                "steps": learner.log.steps,
+                "start": learner.log.start,
+                "end": [p.detach().clone() for p in learner.parameters()],
+                "noted": [(s.number, s.x, s.before, s.grads) for s in learner.log.noted],
+                "seen": [torch.stack(learner.log.seen)] if learner.log.seen else [],
+                "module": holder,
+            }
+            for holder, learner, names in holders.values()
+        ]
+        rows = [row for row in rows if row["names"] or row["steps"]]
+        return sorted(rows, key=lambda row: int(row["steps"]), reverse=True)[:_MOST_MODELS]
+
+    @staticmethod
+    def _hold(
+        holders: dict[int, tuple[nn.Module, _Watched, list[str]]], module: nn.Module, name: str
+    ) -> None:
+        found = next(filter(None, map(_learner_of, module.modules())), None)
+        if found is not None:
+            holders.setdefault(id(found), (module, found, []))[2].append(name)
+
+
+def _learner_of(module: object) -> _Watched | None:
+    """Return the learner whose answers are a module's."""
+    found: tuple[_Watched | None] = vars(module).get("_learner", (None,))
+    return found[0]

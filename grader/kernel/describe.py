@@ -1,0 +1,73 @@
+"""Values in words, for messages: `a float32 tensor (2, 3)`, `corr2d([[0.0, 1.0]], [[1.0]])`.
+
+Here: text about values. Not here: comparing them (`checks/compare.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+
+from grader.wire.codec import is_transpose
+
+_MOST_NUMBERS_SHOWN = 49  # 7x7: what a person still reads; an 8x8 image is named by its shape
+
+
+def describe(value: object) -> str:
+    """Name a value the way feedback does: `None`, `a list of 3`, `a float32 tensor (2, 3)`."""
+    if value is None:
+        return "None"
+    if isinstance(value, Tensor):
+        return f"a {str(value.dtype).removeprefix('torch.')} tensor {tuple(value.shape)}"
+    if isinstance(value, tuple | list | dict):
+        return f"a {type(value).__name__} of {len(value)}"
+    if isinstance(value, bool | int | float | str):
+        text = repr(value)
+        return text if len(text) <= 60 else f"{text[:57]}..."
+    return getattr(value, "description", None) or f"a {type(value).__name__}"
+
+
+def show(value: object) -> str:
+    """Write a tensor out for a person: nested lists when small, its description when large."""
+    if isinstance(value, Tensor):
+        if value.numel() <= _MOST_NUMBERS_SHOWN:
+            return str(_tidy(value.detach().tolist()))
+        return describe(value)
+    if isinstance(value, tuple):
+        inner = ", ".join(show(item) for item in value)
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    if isinstance(value, list):
+        return f"[{', '.join(show(item) for item in value)}]"
+    if isinstance(value, float):
+        return number(value)
+    if value is None or isinstance(value, bool | int | str):
+        return repr(value)
+    return describe(value)
+
+
+def show_argument(value: object) -> str:
+    """Write an argument out, and say of a transposed view that it is one: some code trips on it."""
+    if isinstance(value, Tensor) and is_transpose(value):
+        return f"torch.tensor({show(value.t())}).t()"
+    return show(value)
+
+
+def call_text(name: str, args: Sequence[object], kwargs: dict[str, object]) -> str:
+    """Write a call the way a person would type it."""
+    shown = [show_argument(arg) for arg in args]
+    shown += [f"{key}={show_argument(arg)}" for key, arg in kwargs.items()]
+    return f"{name}({', '.join(shown)})"
+
+
+def number(value: float) -> str:
+    """Write a number with six significant digits."""
+    return f"{value:.6g}"
+
+
+def _tidy(nested: Any) -> Any:
+    """Round the floats of nested lists to six significant digits."""
+    if isinstance(nested, list):
+        return [_tidy(item) for item in nested]
+    return float(f"{nested:.6g}") if isinstance(nested, float) else nested

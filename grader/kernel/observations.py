@@ -1,0 +1,221 @@
+"""What the sandbox tells of a notebook, as records: definitions, calls, layers, shapes.
+
+Here: the records, and how an answer is read that claims to be one; nothing in it is believed
+beyond its form. Not here: who asks (`student.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from grader.errors import BadAnswer
+from grader.guest import probe_network
+from grader.guest.probe_network import SIDE
+
+
+@dataclass(frozen=True)
+class Captured:
+    """A definition as the catalog of the sandbox lists it."""
+
+    number: int
+    name: str
+    cell: int
+    kind: str
+    """function, class, method, module, tensor or plain."""
+    imported: bool
+    value: Any = None
+    """Its value, where values were asked for: a tensor, a number, or a `Handle`."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a call left behind."""
+
+    value: Any
+    arguments: tuple[Any, ...] = ()
+    """The positional arguments as they were after the call."""
+    printed: str = ""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One innermost module of a model, as it was called."""
+
+    path: str
+    kind: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Outline:
+    """The shapes of a model: what can be known of it without computing."""
+
+    layers: tuple[tuple[tuple[tuple[int, ...], ...], tuple[int, ...]], ...]
+    """Of each innermost module with parameters, as called: shapes of parameters, and of output."""
+    parameters: tuple[tuple[int, ...], ...]
+    """Of all parameters, those of layers that were not called included."""
+    output: tuple[int, ...] | None
+    """Of the result; None where it is no tensor."""
+
+
+@dataclass(frozen=True)
+class NotedStep:
+    """One step of a learner's training, before and after `backward`."""
+
+    number: int
+    x: Tensor
+    """Images (N, 1, 28, 28)."""
+    before: list[Tensor]
+    """The parameters when the images went in."""
+    gradients: list[Tensor]
+    """What the parameters held after `backward`."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One model of a rehearsal."""
+
+    names: tuple[str, ...]
+    """Names of the notebook that hold it at the end."""
+    steps: int
+    """How often gradients reached it."""
+    start: list[Tensor]
+    end: list[Tensor]
+    noted: tuple[NotedStep, ...]
+    seen: Tensor
+    """The first image of each step, (N, 1, 28, 28)."""
+    module: Any
+    """A handle, to ask it about held-out images."""
+
+
+@dataclass(frozen=True)
+class RehearsalFacts:
+    """What running a training cell again showed, as the sandbox tells it."""
+
+    raised: str
+    models: tuple[Trained, ...]
+
+
+@contextmanager
+def believed(call: str, expected: str) -> Iterator[None]:
+    """Take what goes wrong while an answer is read for the fault of whoever gave it.
+
+    Raises:
+        BadAnswer: it is not what it should be.
+    """
+    try:
+        yield
+    except (TypeError, ValueError, AttributeError, LookupError, OverflowError) as error:
+        raise BadAnswer(call, "something else", expected) from error
+
+
+def read_catalog(rows: object) -> list[Captured]:
+    """Read what the guest lists, leaving out whatever is not an entry of a catalog."""
+    found = []
+    for row in rows if isinstance(rows, list) else []:
+        match row:
+            case (int(number), str(name), int(cell), str(kind), bool(imported)):
+                found.append(Captured(number, name[:200], cell, kind, imported))
+    return found
+
+
+def read_outline(call: str, value: Any) -> Outline:
+    """Read what the guest says of a model's shapes.
+
+    Raises:
+        BadAnswer: it is no outline.
+    """
+    if isinstance(value, str):
+        raise BadAnswer(call, value, "a module")
+    try:
+        layers, parameters, output = value
+        return Outline(
+            tuple((tuple(_shape(p) for p in shapes), _shape(out)) for shapes, out in layers),
+            tuple(_shape(p) for p in parameters),
+            None if isinstance(output, str) else _shape(output),
+        )
+    except (TypeError, ValueError) as error:
+        raise BadAnswer(call, "no shapes", "a model") from error
+
+
+def read_sources(rows: object) -> dict[int, str]:
+    """Read the cells a guest lists, leaving out whatever is none."""
+    pairs = rows if isinstance(rows, list) else []
+    return {
+        row[0]: row[1]
+        for row in pairs
+        if isinstance(row, tuple | list) and [type(part) for part in row] == [int, str]
+    }
+
+
+def read_curves(rows: object) -> list[tuple[int, list[float]]]:
+    """Read the losses a guest lists by cell, leaving out whatever is none."""
+    found = []
+    for row in rows if isinstance(rows, list) else []:
+        match row:
+            case (int(cell), [*values]) if all(type(value) is float for value in values):
+                found.append((cell, list(values)))
+    return found
+
+
+def read_rehearsal(call: str, value: Any) -> RehearsalFacts:
+    """Read what a guest says of a rehearsal: tensors of the learner's shapes, or it is no answer.
+
+    Raises:
+        BadAnswer: it is none.
+    """
+    sizes = probe_network.shapes()
+
+    def numbers(values: Any) -> list[Tensor]:
+        read = [v.detach().float() for v in values]
+        if [tuple(v.shape) for v in read] not in (sizes, []):
+            raise ValueError
+        return read
+
+    def images(x: Tensor) -> Tensor:
+        if x.ndim != 4 or tuple(x.shape[1:]) != (1, SIDE, SIDE):
+            raise ValueError
+        return x.detach().float()
+
+    try:
+        models = tuple(
+            Trained(
+                tuple(str(name) for name in row["names"]),
+                int(row["steps"]),
+                numbers(row["start"]),
+                numbers(row["end"]),
+                tuple(
+                    NotedStep(int(n), images(x), numbers(before), numbers(gradients))
+                    for n, x, before, gradients in row["noted"]
+                ),
+                images(torch.cat([torch.zeros(0, 1, SIDE, SIDE), *row["seen"]])),
+                row["module"],
+            )
+            for row in value["models"]
+        )
+        return RehearsalFacts(str(value["raised"]), models)
+    except (TypeError, ValueError, KeyError, AttributeError, IndexError, RuntimeError) as error:
+        raise BadAnswer(call, "something else", "the steps of a training") from error
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    return tuple(int(n) for n in value)
+
+
+def in_order(values: Sequence[Tensor] | dict[str, Tensor] | None) -> list[Tensor] | None:
+    """Return values by name as a list, in the order of the module."""
+    if values is None:
+        return None
+    return list(values.values()) if isinstance(values, dict) else list(values)
+
+
+def tensors_of(value: object) -> dict[str, Tensor]:
+    """Read tensors by name, leaving out whatever is none."""
+    pairs = value.items() if isinstance(value, dict) else ()
+    return {str(name): tensor for name, tensor in pairs if isinstance(tensor, Tensor)}

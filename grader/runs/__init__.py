@@ -1,0 +1,1 @@
+"""Many submissions: what to grade, workers, the gradebook, progress and signals."""

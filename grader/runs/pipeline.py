@@ -1,0 +1,212 @@
+"""A run from its submissions to its reports: collect, grade what is not stored, store, write.
+
+Here: what the commands have in common. Not here: options and printing (`cli.py`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+
+from grader.course import Assignment, Exercise
+from grader.errors import UsageError
+from grader.grading.plan import Plan
+from grader.reading.submissions import find_submissions
+from grader.records import Submission, SubmissionResult
+from grader.runs.deferred_signals import raise_if_asked
+from grader.runs.gradebook import Gradebook
+from grader.runs.scheduling import Event, Finished, grade_all
+from grader.verdict import Status, Verdict
+
+GRADEBOOK = "gradebook.sqlite"
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run as the gradebook has it, with what the reports say about the assignment."""
+
+    results: tuple[SubmissionResult, ...]
+    title: str
+    exercises: tuple[str, ...]
+    max_points: Fraction
+    started_at: str
+    """UTC, ISO 8601."""
+
+
+def collect(paths: Sequence[Path], plan: Plan) -> list[Submission]:
+    """Find what was handed in.
+
+    Raises:
+        UsageError: a path does not exist, or there is no submission at all.
+    """
+    found = find_submissions(paths, assignment=plan.assignment.name)
+    if not found:
+        places = ", ".join(str(path) for path in paths)
+        raise UsageError(f"there is no notebook in {places}. Give notebooks, folders or a zip.")
+    return found
+
+
+def grade_and_store(
+    plan: Plan,
+    submissions: Sequence[Submission],
+    out: Path,
+    *,
+    jobs: int,
+    fresh: bool = False,
+    show: Callable[[Event], None] = lambda event: None,
+) -> StoredRun:
+    """Grade what the gradebook does not have yet; each result is stored as soon as it is there.
+
+    Args:
+        plan: what and how.
+        submissions: what was handed in.
+        out: the folder of the gradebook.
+        jobs: how many workers.
+        fresh: grade again what is stored.
+        show: is told of every event.
+    """
+    keys = [plan.key(submission) for submission in submissions]
+    with Gradebook.open(out / GRADEBOOK) as gradebook:
+        options = _options(plan, gradebook)
+        run_id = gradebook.start_run(plan.assignment.name, keys=keys, options=options)
+        due = []
+        for position, key in enumerate(keys):
+            stored = None if fresh else gradebook.find(key)
+            if stored is not None:
+                gradebook.reuse(key, run_id)
+                show(Finished(position, stored))
+            elif submissions[position].problem:  # nothing to run, and no worker to wait for
+                unreadable = _unreadable(submissions[position], plan)
+                gradebook.save(unreadable, run_id)
+                show(Finished(position, unreadable))
+            else:
+                due.append(position)
+        raise_if_asked()  # torch or pytest may have swallowed a Ctrl-C
+        with closing(grade_all(plan, [submissions[i] for i in due], jobs=jobs)) as events:
+            for event in events:
+                if isinstance(event, Finished):
+                    gradebook.save(event.result, run_id)
+                show(replace(event, position=due[event.position]))
+                raise_if_asked()
+        return _stored(gradebook, run_id)
+
+
+@contextmanager
+def claimed(out: Path) -> Iterator[None]:
+    """Keep other runs out of an out folder for as long as this one works in it.
+
+    Two runs would not harm the gradebook, but grade everything twice and mix their reports. Where
+    the file system cannot lock a folder, nobody is kept out.
+
+    Raises:
+        UsageError: another run has it.
+    """
+    with ExitStack() as stack:
+        with suppress(ImportError, OSError):  # a folder that cannot be: the gradebook tells
+            import fcntl  # noqa: PLC0415  (not on Windows)
+
+            out.mkdir(parents=True, exist_ok=True)
+            folder = os.open(out, os.O_RDONLY)
+            stack.callback(os.close, folder)  # which unlocks it, as the end of a process does
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UsageError(
+                    f"another `grader grade` is at work in {out}; wait for its end, or choose "
+                    "another --out."
+                ) from None
+        yield
+
+
+def latest(out: Path) -> StoredRun:
+    """Return the latest run of a gradebook.
+
+    Raises:
+        UsageError: there is no gradebook, or it is empty.
+    """
+    path = out / GRADEBOOK
+    if not path.is_file():
+        raise UsageError(f"{path} does not exist. Run `grader grade` first, or give --out.")
+    with Gradebook.open(path) as gradebook:
+        run_id = gradebook.latest_run()
+        if run_id is None:
+            raise UsageError(f"{path} holds no run yet. Run `grader grade` first.")
+        return _stored(gradebook, run_id)
+
+
+def check_one(path: Path, plan: Plan) -> SubmissionResult:
+    """Grade one notebook in this process; nothing is stored.
+
+    Raises:
+        UsageError: the path holds no notebook, or several.
+    """
+    found = collect([path], plan)
+    if len(found) != 1:
+        raise UsageError(f"{path} holds {len(found)} submissions; give the notebook to check.")
+    if found[0].problem:
+        return _unreadable(found[0], plan)
+    from grader.grading.grader import Grader  # noqa: PLC0415  (loads torch)
+
+    with Grader(plan) as grader:
+        return grader.grade(found[0])
+
+
+def _unreadable(submission: Submission, plan: Plan) -> SubmissionResult:
+    """Say at once why a file cannot be graded: no kernel, no checks, no torch."""
+    return SubmissionResult(
+        key=plan.key(submission),
+        student=submission.student,
+        submission=submission.path,
+        assignment=plan.assignment.name,
+        status=Status.UNREADABLE,
+        notes=submission.notes,
+        problem=submission.problem,
+        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        facts=plan.facts(),
+    )
+
+
+def points_of(assignment: Assignment) -> list[tuple[Exercise, Fraction]]:
+    """Return every exercise with what it is worth."""
+    from grader.grading.grader import rubric_points  # noqa: PLC0415  (loads torch)
+
+    return rubric_points(assignment)
+
+
+def failed(result: SubmissionResult) -> bool:
+    """Say whether a check that carries points did not pass."""
+    return bool(result.problem) or any(
+        check.verdict is not Verdict.PASSED and check.max_points > 0
+        for exercise in result.exercises
+        for check in exercise.checks
+    )
+
+
+def _options(plan: Plan, gradebook: Gradebook) -> dict[str, str]:
+    names = ",".join(exercise.name for exercise in plan.assignment.exercises)
+    about = {"checks": plan.assignment.digest, "exercises": names, **plan.facts()}
+    # the points are those of an earlier run of the same checks: to collect them loads torch
+    if (known := gradebook.options_of(**about)) is not None:
+        return known
+    rubric = points_of(plan.assignment)
+    return {
+        **about,
+        "title": plan.assignment.title,
+        "max_points": str(sum((points for _, points in rubric), Fraction(0))),
+    }
+
+
+def _stored(gradebook: Gradebook, run_id: int) -> StoredRun:
+    run = gradebook.run(run_id)
+    return StoredRun(
+        tuple(gradebook.results_of(run_id)),
+        run.options.get("title", run.assignment),
+        tuple(run.options.get("exercises", "").split(",")),
+        Fraction(run.options.get("max_points", "0")),
+        run.started_at,
+    )

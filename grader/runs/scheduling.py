@@ -1,0 +1,244 @@
+"""Many submissions at a time: workers, and what happens as a stream of events.
+
+A worker is a process of ours that grades one submission after another. One that dies is replaced,
+and its submission is graded once more; if that ends a worker too, it is our side that broke, and
+a person is asked. Each worker has a pipe of its own: what several share, one that is killed can
+leave locked. A worker ends with the main process, however that ends. Nothing here stores or shows
+anything.
+
+Here: workers and their lives. Not here: the grading of one submission (`grading/grader.py`).
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+
+from grader.errors import GraderError, KernelLost, SandboxUnavailable
+from grader.grading.plan import Plan
+from grader.kernel.processes import remove_abandoned
+from grader.records import Submission, SubmissionResult
+from grader.runs.deferred_signals import leave_to_parent, not_now, raise_if_asked
+from grader.verdict import Status
+
+_MOST_STARTS_IN_A_ROW = 3
+_MOST_START_S = 300.0  # far beyond what a start takes on a busy machine
+
+
+@dataclass(frozen=True)
+class Started:
+    """A worker has begun with a submission."""
+
+    position: int
+    submission: Submission
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A submission has its result."""
+
+    position: int
+    result: SubmissionResult
+
+
+Event = Started | Finished
+
+
+@dataclass
+class _Worker:
+    process: BaseProcess
+    pipe: Connection
+    position: int = -1
+    """Which submission it has; -1 while it has none."""
+    ready: bool = False
+    deadline: float = float("inf")
+
+
+def usable_cores() -> int:
+    """Return how many workers fit this machine: one a core that we may use."""
+    with suppress(AttributeError):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def grade_all(
+    plan: Plan, submissions: Sequence[Submission], *, jobs: int
+) -> Generator[Event, None, None]:
+    """Grade submissions in local workers; events come as they happen.
+
+    Raises:
+        SandboxError: no worker can be had; what is finished has been told already.
+        CourseError: the assignment's checks cannot be used.
+    """
+    # a GPU serves one notebook at a time: more workers than GPUs would only wait
+    most = min(len(submissions), len(plan.gpus) or jobs)
+    with closing(_Team(plan, submissions, jobs=min(jobs, most))) as team:
+        yield from team.work()
+
+
+class _Team:
+    def __init__(self, plan: Plan, submissions: Sequence[Submission], *, jobs: int) -> None:
+        self._plan = plan
+        self._submissions = submissions
+        self._due = deque(range(len(submissions)))
+        self._tried: dict[int, int] = {}
+        self._failed_starts = 0
+        # spawned, not forked: whatever threads this process has would not survive a fork
+        self._context = multiprocessing.get_context("spawn")
+        self._workers: list[_Worker] = []
+        self._jobs = jobs
+        limits = plan.spending
+        # far beyond what a submission can take: only a worker that hangs gets there
+        runs = limits.kernel_restarts + 2
+        exercises = len(plan.assignment.exercises)
+        self._most_s = 60 + 2 * runs * limits.notebook_s + 6 * exercises * limits.exercise_s
+
+    def work(self) -> Iterator[Event]:
+        """Hand out submissions until every one has its result."""
+        for _ in range(self._jobs):
+            self._hire()
+        finished = 0
+        while finished < len(self._submissions):
+            for worker in self._workers:
+                if worker.ready and worker.position < 0 and self._due:
+                    position = self._due.popleft()
+                    self._tried[position] = self._tried.get(position, 0) + 1
+                    worker.position = position
+                    worker.deadline = time.monotonic() + self._most_s
+                    with suppress(OSError):  # it has just died; seen below
+                        worker.pipe.send(self._submissions[position])
+                    yield Started(position, self._submissions[position])
+            ready = wait([worker.pipe for worker in self._workers], timeout=1.0)
+            raise_if_asked()
+            for worker in list(self._workers):
+                late = time.monotonic() > worker.deadline
+                if worker.pipe not in ready and not late:
+                    continue
+                answer = None if late else _receive(worker.pipe)
+                if isinstance(answer, SubmissionResult):
+                    position, worker.position = worker.position, -1
+                    worker.deadline = float("inf")
+                    finished += 1
+                    yield Finished(position, answer)
+                elif answer == "ready":
+                    worker.ready, self._failed_starts = True, 0
+                    worker.deadline = float("inf")
+                elif isinstance(answer, GraderError) and not isinstance(answer, KernelLost):
+                    raise answer
+                else:
+                    lost = self._replace(worker, answer)
+                    if lost is not None:
+                        finished += 1
+                        yield Finished(worker.position, lost)
+
+    def close(self) -> None:
+        """End every worker at once; each ends its own kernels with it."""
+        for worker in self._workers:
+            worker.pipe.close()
+            worker.process.kill()
+        for worker in self._workers:
+            worker.process.join()
+        if self._workers:
+            remove_abandoned()
+
+    def _hire(self) -> None:
+        if sys.platform != "win32":
+            resource_tracker.ensure_running()  # its start would let signals through
+        with not_now():
+            ours, theirs = self._context.Pipe()
+            process = self._context.Process(target=_work, args=(self._plan, theirs), daemon=True)
+            process.start()
+            theirs.close()
+            self._workers.append(_Worker(process, ours, deadline=time.monotonic() + _MOST_START_S))
+
+    def _replace(self, worker: _Worker, why: object) -> SubmissionResult | None:
+        """Replace a worker that is gone; return the result of what it could not grade, twice."""
+        worker.process.kill()
+        worker.process.join()
+        worker.pipe.close()
+        self._workers.remove(worker)
+        if not worker.ready:
+            self._failed_starts += 1
+            if self._failed_starts >= _MOST_STARTS_IN_A_ROW:
+                told = f": {why}" if isinstance(why, KernelLost) else ""
+                raise KernelLost(f"the workers end while they start{told}; see `grader doctor`")
+        self._hire()
+        if worker.position < 0:
+            return None
+        if self._tried[worker.position] < 2:
+            self._due.appendleft(worker.position)
+            return None
+        submission = self._submissions[worker.position]
+        return SubmissionResult(
+            key=self._plan.key(submission),
+            student=submission.student,
+            submission=submission.path,
+            assignment=self._plan.assignment.name,
+            status=Status.BROKEN,
+            problem="Our side failed, no points are lost: the worker that graded it ended, twice.",
+            finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            facts=self._plan.facts(),
+        )
+
+
+def _receive(pipe: Connection) -> object:
+    try:
+        return pipe.recv()
+    except (EOFError, OSError):
+        return None
+
+
+def _work(plan: Plan, pipe: Connection) -> None:
+    """Be a worker: grade what comes until the pipe is closed."""
+    leave_to_parent()
+    _end_with_parent()
+    from grader.grading.grader import Grader  # noqa: PLC0415  (torch is loaded in workers alone)
+
+    try:
+        with Grader(plan) as grader:
+            pipe.send("ready")
+            while isinstance(submission := _receive(pipe), Submission):
+                pipe.send(grader.grade(submission))
+    except ConnectionError:
+        return  # the main process is gone, and with it whoever would store the result
+    except GraderError as error:
+        with suppress(OSError):
+            pipe.send(_crossing(error))
+    except OSError as error:  # a scratch folder that cannot be made, a limit on processes
+        with suppress(OSError):
+            pipe.send(KernelLost(f"{error.strerror} ({error.filename or 'no file'})"))
+
+
+def _end_with_parent() -> None:
+    """Be ended when the main process is, even by SIGKILL and in the middle of a submission."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    if sys.platform == "linux":
+        from grader.sandbox.linux import die_with_parent  # noqa: PLC0415  (no other system has it)
+
+        die_with_parent()
+        if os.getppid() != parent.pid:  # it ended before we asked
+            os._exit(1)
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _crossing(error: GraderError) -> GraderError:
+    """Return an error as it can be sent: those with arguments of their own know how."""
+    return error if isinstance(error, SandboxUnavailable) else type(error)(str(error))

@@ -1,0 +1,255 @@
+"""Values as nodes of a message, and nodes as values: what can cross the wall, and what is believed.
+
+What the other side sends is a stranger's data: every length, rank, dtype and depth is bounded
+before it is believed, and what cannot cross (a generator, a sparse or complex tensor, ten
+gigabytes) becomes a `Refusal` that says what it was.
+
+Here: plain values and tensors, and the bounds of one message as a whole. Not here: the nodes
+themselves and the frames around them (`wire.py`), what is kept by handle (`guest.py`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, cast
+
+import numpy as np
+import torch
+
+from grader.wire.messages import (
+    ALIGN,
+    BOUNDS,
+    Bounds,
+    HandleNode,
+    MappingNode,
+    Node,
+    Payload,
+    Refusal,
+    RefusalNode,
+    SequenceNode,
+    TensorNode,
+    WireError,
+)
+
+_MOST_DESCRIPTION = 300
+_DTYPES: dict[str, torch.dtype] = {
+    str(dtype).removeprefix("torch."): dtype
+    for dtype in (
+        torch.float32,
+        torch.float64,
+        torch.float16,
+        torch.bfloat16,
+        torch.bool,
+        torch.uint8,
+        torch.int8,
+        torch.int16,
+        torch.int32,
+        torch.int64,
+    )
+}
+
+
+class Encoder:
+    """Turns values into nodes. One encoder writes one message.
+
+    Args:
+        keep: what to do with an object that is no plain value: return its handle, or a refusal.
+    """
+
+    def __init__(
+        self, keep: Callable[[object], HandleNode | RefusalNode], bounds: Bounds = BOUNDS
+    ) -> None:
+        self.payload = Payload()
+        self.refused: list[str] = []
+        """What could not be written, in words."""
+        self._keep = keep
+        self._bounds = bounds
+        self._items_left = bounds.items - 1
+        self._text_left = bounds.header_bytes // 2
+
+    def node(self, value: object) -> Node:
+        """Return the node of a value."""
+        self._items_left -= 1
+        return self._node(value, 0)
+
+    def _node(self, value: object, depth: int) -> Node:
+        # exact types: a subclass of int or str may answer to anything it likes
+        kind = type(value)
+        if value is None or kind is bool or kind is float:
+            return value  # type: ignore[return-value]
+        if kind is int:
+            fits = -(2**63) <= value < 2**63  # type: ignore[operator]
+            return value if fits else self._refuse("an integer of more than 64 bits")  # type: ignore[return-value]
+        if kind is str:
+            return self._text(value)  # type: ignore[arg-type]
+        if isinstance(value, torch.Tensor):
+            return self._tensor(value)
+        if isinstance(value, np.ndarray):
+            return self._refuse(f"a NumPy array {value.shape}")
+        if isinstance(value, np.generic):
+            item = value.item()
+            if isinstance(item, np.generic):
+                return self._refuse(f"a NumPy {kind.__name__}")
+            return self._node(item, depth + 1)
+        if kind in (list, tuple, torch.Size):
+            items: list[object] = [*value]  # type: ignore[misc]
+            refusal = self._reserve(kind.__name__, len(items), depth)
+            return refusal or SequenceNode(
+                kind is not list, [self._node(item, depth + 1) for item in items]
+            )
+        if isinstance(value, dict) and all(type(key) is str for key in dict.keys(value)):
+            refusal = self._reserve("dictionary", dict.__len__(value), depth)
+            pairs = [] if refusal else list(dict.items(value))
+            # the keys first: a text that is refused must not stand for a key
+            keys = [self._text(key) for key, _ in pairs]
+            if refusal is None and not all(isinstance(key, str) for key in keys):
+                refusal = self._refuse("a dictionary with too much text in its keys")
+            return refusal or MappingNode(
+                cast(list[str], keys), [self._node(item, depth + 1) for _, item in pairs]
+            )
+        kept = self._keep(value)
+        return self._refuse(kept.what) if isinstance(kept, RefusalNode) else kept
+
+    def _refuse(self, what: str) -> RefusalNode:
+        self.refused.append(what)
+        return RefusalNode(plain_text(what, _MOST_DESCRIPTION))
+
+    def _reserve(self, kind: str, items: int, depth: int) -> RefusalNode | None:
+        if depth > self._bounds.depth:
+            return self._refuse(f"a {kind} that is nested too deep")
+        if items > self._items_left:
+            return self._refuse(f"a {kind} of {items} items, too many to send")
+        self._items_left -= items
+        return None
+
+    def _text(self, value: str) -> str | RefusalNode:
+        text = plain_text(value, self._bounds.text)
+        self._text_left -= len(text.encode())
+        return text if self._text_left >= 0 else self._refuse("more text than may be sent")
+
+    def _tensor(self, value: torch.Tensor) -> Node:
+        # a subclass may overload everything: only its plain tensor is looked at
+        with torch._C.DisableTorchFunctionSubclass():
+            plain = torch.Tensor.detach(value)
+            with suppress(NotImplementedError):  # a sparse one has no bytes, and is refused below
+                plain = torch.Tensor.as_subclass(plain, torch.Tensor)
+        if plain.is_nested:
+            return self._refuse("a nested tensor")
+        name = str(plain.dtype).removeprefix("torch.")
+        shape = tuple(plain.shape)
+        if plain.layout != torch.strided or name not in _DTYPES or plain.is_quantized:
+            layout = str(plain.layout).removeprefix("torch.").replace("strided", "").strip()
+            return self._refuse(f"a {layout} {name} tensor {shape}".replace("  ", " "))
+        size = plain.numel() * plain.element_size()
+        # an axis of length 0 must not hide axes of any length beside it
+        hidden = math.prod(max(side, 1) for side in shape) * plain.element_size()
+        if plain.is_meta or max(size, hidden) > self._bounds.payload_bytes // 2:
+            return self._refuse(f"a {name} tensor {shape}, too large to send")
+        if len(shape) > self._bounds.rank:
+            return self._refuse(f"a {name} tensor of {len(shape)} axes")
+        if self.payload.size + ALIGN + size > self._bounds.payload_bytes:
+            return self._refuse("more tensors than may be sent at once")
+        plain = plain.resolve_conj().resolve_neg().cpu()
+        transposed = is_transpose(plain)
+        plain = (plain.t() if transposed else plain).contiguous()
+        raw = memoryview(b"")
+        if plain.numel():
+            # a copy only where it is needed; a single number may have any stride and be contiguous
+            flat = plain.reshape(-1).as_strided((plain.numel(),), (1,))
+            raw = memoryview(flat.view(torch.uint8).numpy().data)
+        return TensorNode(name, list(shape), self.payload.add(raw), transposed)
+
+
+class Decoder:
+    """Turns the nodes of one message back into values, believing nothing.
+
+    Args:
+        payload: the tensor bytes of the message.
+        handle: what stands here for an object that stayed on the other side.
+        bounds: how much is believed, of the message as a whole.
+    """
+
+    def __init__(
+        self,
+        payload: bytearray,
+        handle: Callable[[HandleNode], object],
+        bounds: Bounds = BOUNDS,
+    ) -> None:
+        self._payload = payload
+        self._handle = handle
+        self._bounds = bounds
+        self._items_left = bounds.items
+        # no two tensors share bytes: one payload named a thousand times would fill our memory
+        self._bytes_left = len(payload)
+
+    def value(self, node: Node) -> Any:
+        """Return the value of a node.
+
+        Raises:
+            WireError: a shape that does not match its bytes, an unknown dtype, too much of it.
+        """
+        return self._read(node, 0)
+
+    def _read(self, node: Node, depth: int) -> Any:
+        self._items_left -= 1
+        if self._items_left < 0 or depth > self._bounds.depth + 1:
+            raise WireError("a value is nested too deep or holds too many items")
+        if node is None or isinstance(node, bool | int | float):
+            return node
+        if isinstance(node, str):
+            return node[: self._bounds.text]
+        if isinstance(node, TensorNode):
+            return self._tensor(node)
+        if isinstance(node, SequenceNode):
+            items = [self._read(item, depth + 1) for item in node.items]
+            return tuple(items) if node.is_tuple else items
+        if isinstance(node, MappingNode):
+            if len(node.keys) != len(node.items):
+                raise WireError("a mapping has more keys than values, or fewer")
+            pairs = zip(node.keys, node.items, strict=True)
+            return {key: self._read(item, depth + 1) for key, item in pairs}
+        if isinstance(node, HandleNode):
+            return self._handle(node)
+        return Refusal(node.what[:_MOST_DESCRIPTION])
+
+    def _tensor(self, node: TensorNode) -> torch.Tensor:
+        dtype = _DTYPES.get(node.dtype)
+        if dtype is None:
+            raise WireError("a tensor has an unknown dtype")
+        if len(node.shape) > self._bounds.rank or any(size < 0 for size in node.shape):
+            raise WireError("a tensor has an impossible shape")
+        # an axis of length 0 must not hide axes of any length beside it
+        hidden = math.prod(max(size, 1) for size in node.shape) * dtype.itemsize
+        if hidden > self._bounds.payload_bytes:
+            raise WireError("a tensor is larger than a message may be")
+        size = math.prod(node.shape) * dtype.itemsize
+        if node.start < 0 or node.start % ALIGN or node.start + size > len(self._payload):
+            raise WireError("a tensor's shape does not match its bytes")
+        if size == 0:
+            return torch.empty(node.shape, dtype=dtype)
+        self._bytes_left -= size
+        if self._bytes_left < 0:
+            raise WireError("several tensors claim the same bytes")
+        raw = torch.frombuffer(self._payload, dtype=torch.uint8, count=size, offset=node.start)
+        if dtype == torch.bool:
+            raw = raw.ne(0).view(torch.uint8)  # any other byte would be undefined behaviour
+        # a copy: the memory of a message is not kept alive, nor shared, by what came in it
+        whole = raw.clone().view(dtype)
+        if node.transposed and len(node.shape) == 2:
+            return whole.reshape(node.shape[::-1]).t()
+        return whole.reshape(node.shape)
+
+
+def is_transpose(value: torch.Tensor) -> bool:
+    """Say whether a matrix lies in memory as its transpose does."""
+    return value.ndim == 2 and not value.is_contiguous() and value.t().is_contiguous()
+
+
+def plain_text(text: str, most: int) -> str:
+    """Return the first characters of a text, exactly a `str`, in which everything can be sent.
+
+    Half a surrogate pair cannot, and a subclass of `str` may do anything it likes.
+    """
+    return str.encode(str.__getitem__(text, slice(most)), errors="replace").decode()

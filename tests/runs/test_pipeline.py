@@ -1,0 +1,150 @@
+"""A run stores each result as it comes, and goes on where it was broken off."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+
+from grader.errors import UsageError
+from grader.grading import grader as grading
+from grader.grading.plan import Plan
+from grader.reading.submissions import find_submissions
+from grader.records import CheckResult, ExerciseResult, SubmissionResult
+from grader.runs import pipeline
+from grader.runs.scheduling import Finished, Started
+from grader.verdict import Status, Verdict
+
+CHECK = "@check(points=2)\ndef test_it(student):\n    'It holds.'\n"
+times = itertools.count(1)
+
+
+def made_up(plan, submission) -> SubmissionResult:
+    status = Status.BROKEN if submission.student == "broken" else Status.GRADED
+    return SubmissionResult(
+        plan.key(submission), submission.student, submission.path, "small", status,
+        finished_at=str(next(times)),
+    )  # fmt: skip
+
+
+def grade_all(plan, submissions, *, jobs):
+    """Finish in the other order than they came, as workers may."""
+    for position, submission in reversed(list(enumerate(submissions))):
+        yield Started(position, submission)
+        yield Finished(position, made_up(plan, submission))
+
+
+@pytest.fixture
+def run(tmp_path, write_course, write_notebook, monkeypatch):
+    """Grade a class of three with made-up results; returns what was shown and the run."""
+    monkeypatch.setattr(pipeline, "grade_all", grade_all)
+    folder = write_course(tmp_path, {"add": (CHECK, "optional = true"), "double": CHECK})
+    whole = Plan(str(folder))
+    for student in ("ann", "bob", "broken"):
+        write_notebook(tmp_path / "class" / student / "hw.ipynb", "x = 1")
+    found = find_submissions([tmp_path / "class"], assignment="small")
+
+    def again(count=3, plan=whole, show=lambda event: None, **options):
+        shown = []
+
+        def note(event):
+            shown.append(event)
+            show(event)
+
+        out = tmp_path / "new" / "out"
+        return shown, pipeline.grade_and_store(plan, found[:count], out, jobs=1, show=note, **options)
+
+    again.plan, again.out = whole, tmp_path / "new" / "out"
+    return again
+
+
+def test_results_are_stored_in_the_order_of_what_was_handed_in(run):
+    _, stored = run()
+    assert [result.student for result in stored.results] == ["ann", "bob", "broken"]
+    assert (stored.title, stored.exercises) == ("Small", ("add", "double"))
+    assert stored.max_points == 2  # the optional one carries none
+
+
+def test_the_same_run_again_grades_only_what_was_broken(run):
+    _, before = run()
+    shown, again = run()
+    assert again.results[:2] == before.results[:2]  # `finished_at` too
+    assert again.results[2].finished_at > before.results[2].finished_at
+    assert Counter(type(event) for event in shown) == {Finished: 3, Started: 1}
+    assert sorted(e.position for e in shown if isinstance(e, Finished)) == [0, 1, 2]
+
+
+def test_a_run_that_was_broken_off_goes_on_where_it_stopped(run):
+    class BrokenOffError(Exception):
+        pass
+
+    def break_off(event):
+        if isinstance(event, Finished):
+            raise BrokenOffError
+
+    with pytest.raises(BrokenOffError):
+        run(2, show=break_off)
+    (stored,) = pipeline.latest(run.out).results
+    shown, whole = run(2)
+    assert stored in whole.results
+    assert [result.student for result in whole.results] == ["ann", "bob"]
+    assert Counter(type(event) for event in shown) == {Finished: 2, Started: 1}
+
+
+def test_fresh_grades_everything_again(run):
+    _, before = run(2)
+    shown, again = run(2, fresh=True)
+    assert sum(isinstance(event, Started) for event in shown) == 2
+    assert not {r.finished_at for r in before.results} & {r.finished_at for r in again.results}
+
+
+def test_another_seed_is_another_result_and_the_old_one_is_kept(run):
+    _, before = run(1)
+    _, other = run(1, plan=replace(run.plan, seed=1))
+    assert other.results[0].key != before.results[0].key
+    shown, again = run(1)
+    assert again.results == before.results
+    assert not any(isinstance(event, Started) for event in shown)
+
+
+def test_with_only_some_exercises_the_run_is_worth_less(run):
+    _, stored = run(1, plan=replace(run.plan, only=("add",)))
+    assert (stored.exercises, stored.max_points) == (("add",), 0)
+
+
+def test_reports_without_a_run_are_refused_with_the_remedy(tmp_path):
+    with pytest.raises(UsageError, match=r"does not exist. Run `grader grade` first"):
+        pipeline.latest(tmp_path)
+
+
+def test_a_file_that_cannot_be_read_is_told_without_a_grader(run, tmp_path, monkeypatch):
+    def started(plan):
+        raise AssertionError("nothing is to be started")
+
+    monkeypatch.setattr(grading, "Grader", started)
+    (tmp_path / "kim.ipynb").write_text("{}")
+    result = pipeline.check_one(tmp_path / "kim.ipynb", run.plan)
+    assert (result.status, result.student, result.exercises) == (Status.UNREADABLE, "kim", ())
+    assert "has no cells" in result.problem
+    assert result.facts == run.plan.facts()
+
+
+def test_an_out_folder_that_cannot_be_is_refused(run, tmp_path):
+    (tmp_path / "new").write_text("a file")
+    with pytest.raises(UsageError, match="cannot open the gradebook"):
+        run()
+
+
+@pytest.mark.parametrize(
+    ("verdict", "points", "fails"),
+    [("passed", 2, False), ("failed", 2, True), ("failed", 0, False), ("missing", 2, True)],
+)
+def test_a_check_without_points_fails_nobody(verdict, points, fails):
+    one = CheckResult("add", "test_it", "", Verdict(verdict), Fraction(0), Fraction(points))
+    exercise = ExerciseResult("add", "", "", False, (one,))
+    result = SubmissionResult("", "kim", "", "small", Status.GRADED, (exercise,))
+    assert pipeline.failed(result) is fails
+    assert pipeline.failed(replace(result, exercises=(), problem="not a notebook"))

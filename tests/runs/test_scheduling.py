@@ -1,0 +1,135 @@
+"""Workers that are killed. Most workers here are light: they answer without running a notebook."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections import Counter
+from contextlib import suppress
+
+import pytest
+
+from grader.errors import CourseError, KernelLost
+from grader.grading.plan import Plan
+from grader.reading.submissions import find_submissions
+from grader.records import Submission, SubmissionResult
+from grader.runs import scheduling
+from grader.runs.scheduling import Started, grade_all
+from grader.verdict import Status
+
+CHECK = """
+@check(points=2)
+def test_values(student):
+    "Every number is doubled."
+    assert_equal(student.double(torch.ones(1)), 2 * torch.ones(1), call="double([1])")
+"""
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory, write_course) -> Plan:
+    return Plan(str(write_course(tmp_path_factory.mktemp("course"), {"double": CHECK})))
+
+
+@pytest.fixture(scope="module")
+def submissions(tmp_path_factory, write_notebook, plan) -> list[Submission]:
+    folder = tmp_path_factory.mktemp("class")
+    for student in ("ann", "bob", "cleo"):
+        write_notebook(folder / student / "hw.ipynb", "def double(x): return 2 * x")
+    return find_submissions([folder], assignment=plan.assignment.name)
+
+
+def kill_workers() -> None:
+    for process in multiprocessing.active_children():
+        process.kill()
+        process.join()
+
+
+def light_worker(plan, pipe):
+    """Grade without a kernel: whatever comes is right, but bob's takes too long."""
+    pipe.send("ready")
+    with suppress(EOFError):
+        while True:
+            one = pipe.recv()
+            if one.student == "bob":
+                time.sleep(600)
+            pipe.send(
+                SubmissionResult(plan.key(one), one.student, one.path, "small", Status.GRADED)
+            )
+
+
+def ends_at_once(plan, pipe):
+    """End before anything is graded."""
+
+
+def says_the_course_is_wrong(plan, pipe):
+    pipe.send(CourseError("test_double.py cannot be imported"))
+
+
+def grade_and_kill(plan, submissions, *, jobs, kill_at):
+    """Grade, killing every worker when a student is started for the n-th time."""
+    started: Counter[str] = Counter()
+    results: dict[str, SubmissionResult] = {}
+    for event in grade_all(plan, submissions, jobs=jobs):
+        if isinstance(event, Started):
+            started[event.submission.student] += 1
+            if (event.submission.student, started[event.submission.student]) in kill_at:
+                kill_workers()
+        else:
+            results[event.result.student] = event.result
+    return started, results
+
+
+def test_a_submission_whose_worker_was_killed_is_graded_by_another(plan, submissions):
+    kill_at = {("ann", 1)}
+    started, results = grade_and_kill(plan, submissions[:1], jobs=1, kill_at=kill_at)
+    assert started["ann"] == 2
+    assert (results["ann"].status, results["ann"].points) == (Status.GRADED, 2)
+
+
+def test_one_that_ended_two_workers_is_broken_and_the_others_are_fine(
+    plan, submissions, monkeypatch
+):
+    monkeypatch.setattr(scheduling, "_work", light_worker)
+    kill_at = {("bob", 1), ("bob", 2)}
+    started, results = grade_and_kill(plan, submissions, jobs=1, kill_at=kill_at)
+    assert started == {"ann": 1, "bob": 2, "cleo": 1}
+    assert results["ann"].status is results["cleo"].status is Status.GRADED
+    bob = results["bob"]
+    assert bob.status is Status.BROKEN
+    assert bob.problem.startswith("Our side failed, no points are lost")
+    assert (bob.key, bool(bob.finished_at)) == (plan.key(submissions[1]), True)
+    assert multiprocessing.active_children() == []
+
+
+def test_every_submission_has_one_result_whatever_the_number_of_workers(
+    plan, submissions, monkeypatch
+):
+    monkeypatch.setattr(scheduling, "_work", light_worker)
+    others = [one for one in submissions if one.student != "bob"]
+    for jobs in (1, 9):
+        _, results = grade_and_kill(plan, others, jobs=jobs, kill_at=set())
+        assert sorted(results) == ["ann", "cleo"]
+
+
+def test_workers_that_cannot_start_end_the_run_with_a_sentence(plan, submissions, monkeypatch):
+    monkeypatch.setattr(scheduling, "_work", ends_at_once)
+    with pytest.raises(KernelLost, match="the workers end while they start"):
+        list(grade_all(plan, submissions, jobs=1))
+
+
+def test_an_error_of_the_course_ends_the_run(plan, submissions, monkeypatch):
+    monkeypatch.setattr(scheduling, "_work", says_the_course_is_wrong)
+    with pytest.raises(CourseError, match=r"test_double\.py cannot be imported"):
+        list(grade_all(plan, submissions, jobs=1))
+
+
+def test_a_run_that_is_left_leaves_no_worker(plan, submissions, monkeypatch):
+    monkeypatch.setattr(scheduling, "_work", light_worker)
+    events = grade_all(plan, submissions, jobs=2)
+    next(events)
+    events.close()
+    assert multiprocessing.active_children() == []
+
+
+def test_nothing_to_do_starts_no_worker(plan):
+    assert list(grade_all(plan, [], jobs=4)) == []

@@ -1,0 +1,231 @@
+"""A training cell is run again: whatever it does, it is the learner that is trained."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from exercises.cnn.training_notebooks import BOOK, IMPORTS, LOOP, changed
+from grader.checks.training.claims import ModelKind, complaint_of, evidence_of
+from grader.errors import CallTimedOut, NothingTrained
+from grader.guest.model_shell import dress
+from grader.guest.recorder import Recorder
+from grader.guest.training_replay import Rehearsal
+
+LENET = """
+class LeNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(784, 10)
+"""
+
+
+def test_the_namespace_is_as_it_was_afterwards(notebook):
+    student = notebook("model = LeNet()\nmodel(torch.zeros(2, 784))\nkept = 7", LOOP_OF_ITS_OWN)
+    before = [(c.name, c.kind) for c in student.values()]
+    evidence_of(student, ModelKind("LeNet", lambda shapes: False))
+    assert [(c.name, c.kind) for c in student.values()] == before
+    again = student.call("LeNet").value
+    assert again(torch.zeros(2, 784)).shape == (2, 10)
+
+
+LOOP_OF_ITS_OWN = LOOP.replace("MAKE", "LeNet()").replace("DATA", "d2l.FashionMNIST(64)")
+
+
+def test_a_model_of_any_name_is_replaced_where_its_class_is_known(evidence):
+    cell = LOOP.replace("model", "mein_netz")
+    assert complaint_of(evidence(cell)) == ""
+
+
+def test_a_factory_is_replaced_as_well(evidence):
+    factory = "def lenet():\n    return nn.Sequential(nn.Flatten(), nn.Linear(784, 10))"
+    cell = LOOP.replace("MAKE", "lenet()")
+    assert complaint_of(evidence(cell, definition=factory)) == ""
+
+
+def test_a_model_that_cannot_be_made_is_charged_elsewhere(evidence):
+    broken = """
+class LeNet(d2l.Classifier):
+    def __init__(self, lr=0.1):
+        super().__init__()
+        self.save_hyperparameters()
+        self.net = nn.Sequential(nn.Conv2d(1))
+"""
+    assert complaint_of(evidence(BOOK, definition=broken)) == ""
+
+
+DAMAGED = """
+class LeNet(d2l.Classifier):
+    def __init__(self, lr=0.1):
+          super().__init__()
+        self.save_hyperparameters()
+"""
+
+
+def test_a_model_whose_cell_does_not_run_is_charged_elsewhere(evidence):
+    assert complaint_of(evidence(BOOK, definition=DAMAGED)) == ""
+    still = BOOK.replace("MAKE", "LeNet(lr=0.0)")
+    assert "never change" in complaint_of(evidence(still, definition=DAMAGED))
+
+
+def test_a_model_that_no_cell_writes_is_missing(evidence):
+    assert "NameError" in complaint_of(evidence(BOOK, definition="pass"))
+
+
+SHARES = """
+class LeNet(nn.Module):
+    def __init__(self, lr=0.1):
+        super().__init__()
+        self.fc = nn.Linear(784, 10)
+    def forward(self, x):
+        return F.log_softmax(self.fc(x.flatten(1)), dim=1)
+"""
+
+
+def test_a_model_that_ends_with_log_shares_is_trained_with_their_likelihood(evidence):
+    loop = changed(("loss(model(X), y)", "F.nll_loss(model(X), y)"))
+    assert complaint_of(evidence(loop, definition=SHARES)) == ""
+
+
+def test_a_softmax_in_the_model_is_charged_there_and_not_in_the_training(evidence):
+    assert complaint_of(evidence(LOOP, definition=SHARES.replace("log_softmax", "softmax"))) == ""
+
+
+def test_an_endless_loop_comes_to_an_end():
+    endless = """
+model = LeNet()
+x = torch.rand(8, 1, 28, 28)
+while True:
+    model(x).sum().backward()
+"""
+    recorder = Recorder({})
+    for cell, source in enumerate((IMPORTS + LENET, endless)):
+        recorder.begin(cell, source)
+    exec(IMPORTS + LENET, recorder.namespace)
+    recorder.end()
+    found = Rehearsal(recorder, ["*lenet*"], ["model"], steps=5, tail="logits").run([1])
+    assert found["raised"] == ""
+    assert found["models"][0]["steps"] == 21
+
+
+def test_a_cell_that_raises_says_what(evidence):
+    found = evidence("model = LeNet()\nmodel.train_it()")
+    assert "AttributeError" in complaint_of(found)
+
+
+def test_of_several_trainings_the_best_counts(evidence):
+    found = evidence(changed(("        optimizer.step()\n", "")), LOOP)
+    assert complaint_of(found) == ""
+    assert found.cell == 3
+
+
+def test_a_cell_that_cannot_be_run_again_costs_no_other_cell_what_it_showed(notebook, monkeypatch):
+    student = notebook(LOOP_OF_ITS_OWN.replace("lr=", "lr=0*"), LOOP_OF_ITS_OWN, definition=LENET)
+    cells, rehearse = [], student.rehearse
+
+    def first_one_hangs(asked, *args, **options):
+        cells.append(asked[-1])
+        if len(cells) == 1:
+            raise CallTimedOut("cell 2, run again", 60.0)
+        return rehearse(asked, *args, **options)
+
+    monkeypatch.setattr(student, "rehearse", first_one_hangs)
+    found = evidence_of(student, ModelKind("LeNet", lambda shapes: False))
+    assert complaint_of(found) == ""
+    assert cells == [2, 3]
+
+
+def test_no_more_cells_are_run_again_once_one_is_right(notebook, monkeypatch):
+    student = notebook(LOOP_OF_ITS_OWN, LOOP_OF_ITS_OWN, LOOP_OF_ITS_OWN, definition=LENET)
+    cells, rehearse = [], student.rehearse
+
+    def noted(asked, *args, **options):
+        cells.append(asked[-1])
+        return rehearse(asked, *args, **options)
+
+    monkeypatch.setattr(student, "rehearse", noted)
+    evidence_of(student, ModelKind("LeNet", lambda shapes: False))
+    assert cells == [2]
+
+
+WITHOUT_A_LOADER = """
+data = d2l.FashionMNIST(64)
+model = LeNet()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+X, y = data.train.data[:60_000, None] / 255, data.train.targets
+for i in range(0, len(X), 16):
+    optimizer.zero_grad()
+    nn.functional.cross_entropy(model(X[i:i + 16]), y[i:i + 16]).backward()
+    optimizer.step()
+"""
+
+
+def test_a_loop_without_a_loader_is_ended_and_what_it_learned_counts(evidence):
+    found = evidence(WITHOUT_A_LOADER)
+    assert complaint_of(found) == ""
+    assert found.steps > 400
+
+
+MODERN = LENET.replace("LeNet", "ModernLeNet")
+
+
+def test_the_training_of_a_variant_does_not_stand_for_one_that_was_left_out(evidence):
+    unfit = BOOK.replace("trainer.fit(model, data)", "print(trainer)")
+    with pytest.raises(NothingTrained):
+        evidence(unfit, MODERN, BOOK.replace("MAKE", "ModernLeNet()"))
+
+
+def test_the_training_of_a_variant_counts_where_there_is_no_other(evidence):
+    assert complaint_of(evidence(MODERN, LOOP.replace("MAKE", "ModernLeNet()"))) == ""
+
+
+MAKES_ITS_OPTIMISER = """
+class LeNet(nn.Module):
+    def __init__(self, lr=0.1):
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(1, 6, 5), nn.Linear(784, 10)
+        self.optimizer = torch.optim.SGD(self.parameters(), lr=lr)
+    def forward(self, x):
+        return self.fc(x.flatten(1))
+"""
+
+
+def test_an_optimiser_that_the_model_made_has_the_learners_parameters(evidence):
+    loop = changed(
+        ("optimizer = torch.optim.SGD(model.parameters(), lr=0.1)", "optimizer = model.optimizer")
+    )
+    assert complaint_of(evidence(loop, definition=MAKES_ITS_OPTIMISER)) == ""
+
+
+def test_a_layer_that_the_model_froze_is_frozen(evidence):
+    line = "        self.optimizer"
+    frozen = MAKES_ITS_OPTIMISER.replace(line, "        self.conv.requires_grad_(False)\n" + line)
+    assert "never change" in complaint_of(evidence(LOOP, definition=frozen))
+
+
+def test_a_clock_that_ran_before_does_not_shorten_the_run(evidence):
+    from d2l import _losses
+
+    _losses._since = 1.0  # as after a training that took long
+    try:
+        assert evidence(LOOP).steps > 60
+    finally:
+        _losses.clear()
+
+
+def test_a_training_starts_where_its_first_step_does(notebook):
+    drawn = BOOK.replace("d2l.init_cnn", "lambda m: [nn.init.ones_(p) for p in m.parameters()]")
+    cells = drawn.replace("MAKE", "LeNet(lr=0.01)").replace("DATA", "d2l.FashionMNIST(64)")
+    student = notebook(cells)
+    facts = student.rehearse([2], ["*lenet*"], ["model"], steps=5)
+    assert all(bool((start == 1).all()) for start in facts.models[0].start)
+
+
+def test_the_last_layer_is_the_last_part_whatever_is_nested_before_it():
+    blocks = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU()), nn.Sequential(nn.Conv2d(4, 4, 3))
+    model = nn.Sequential(*blocks, nn.Flatten(), nn.Linear(9, 9), nn.Linear(9, 10))
+    parts = [nn.Conv2d(1, 1, 1), nn.Conv2d(1, 1, 1), nn.Linear(1, 1)]
+    assert dress(model, parts) == [model]
+    assert (model[0][0], model[-1]) == (parts[0], parts[2])
+    assert sum(p.numel() for p in model.parameters()) == 6
