@@ -1,8 +1,9 @@
-"""The course's parts of models: they stand in for a student's own while a model is asked again.
+"""The course's parts: they stand in for a student's own while what is built on them is asked again.
 
-One fault, one charge: a model that is right with these parts lost nothing by its own code
-(`grader.checks.right_parts`). This text is run in the sandbox, beside the student's code; it is
-printed in the book. Both editions' signatures are taken, and other names of the options.
+One fault, one charge: an answer that is right with these parts lost nothing by its own code
+(`grader.checks.right_parts`). Each enters alone, with what it uses.
+This text runs in the sandbox, beside the student's code; it is printed in the book. Both editions'
+signatures are taken, and other names of the options.
 """
 
 import torch
@@ -12,6 +13,23 @@ try:
     from d2l.torch import Classifier
 except ImportError:  # outside of notebooks
     Classifier = nn.Module
+
+
+def corr2d(X, K):
+    """Cross-correlate one image with one kernel, without padding."""
+    h, w = K.shape
+    rows = range(X.shape[0] - h + 1)
+    columns = range(X.shape[1] - w + 1)
+    values = [(X[i : i + h, j : j + w] * K).sum() for i in rows for j in columns]
+    return torch.stack(values).reshape(len(rows), len(columns))
+
+
+def corr2d_multi_in(X, K):
+    """Sum the cross-correlations of all channels."""
+    (_, h, w), (H, W) = K.shape, X.shape[1:]
+    rows, columns = range(H - h + 1), range(W - w + 1)
+    values = [(X[:, i : i + h, j : j + w] * K).sum() for i in rows for j in columns]
+    return torch.stack(values).reshape(len(rows), len(columns))
 
 
 def init_cnn(module):

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from grader.checks.compare import Mismatch, assert_close
 from grader.errors import BadAnswer, StudentRaised
+from grader.kernel.observations import Call
 from grader.kernel.student import Student
 
 
@@ -26,32 +27,36 @@ def assert_close_unless(
     *,
     call: str,
     excused: Callable[[Any], bool],
-) -> None:
+) -> Call | None:
     """Demand an answer close to what was due, unless another wrong function explains it.
 
     Args:
         student: the notebook.
-        ask: makes the call.
+        ask: makes the call; returns its value, or the `Call` where its arguments matter too.
         expected: what was due.
         call: the call as a person would type it.
-        excused: says of a wrong answer, or of None for a call that raised, whether it only follows
-            what is charged elsewhere.
+        excused: says of a wrong answer whether it only follows what is charged elsewhere.
+
+    Returns:
+        The `Call`, where `ask` returned one.
 
     Raises:
         Mismatch, BadAnswer, StudentRaised: the answer is wrong, and nothing excuses it.
     """
+    asked: Any = None
     answer: Any = None
     fault: Exception | None = None
     with student.unrecorded():
         try:
-            answer = ask()
+            asked = ask()
+            answer = asked.value if isinstance(asked, Call) else asked
             assert_close(answer, expected, call=call)
-        except BadAnswer as error:
-            fault = error
-        except (Mismatch, StudentRaised) as error:
+        except (BadAnswer, StudentRaised) as error:
+            fault = error  # a call that raised shows nothing: it is asked again with right parts
+        except Mismatch as error:
             fault = None if excused(answer) else error
     if fault is None:
         student.note(expected)
-        return
+        return asked if isinstance(asked, Call) else None
     student.note(fault.kind if isinstance(fault, StudentRaised) else answer)
     raise fault

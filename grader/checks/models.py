@@ -39,6 +39,7 @@ from grader.kernel.observations import Outline
 from grader.kernel.student import Student
 
 __all__ = [
+    "assert_attempted",
     "assert_gradients",
     "assert_outline",
     "assert_result_shape",
@@ -139,6 +140,19 @@ def assert_outline(got: Outline, right: Outline, *, call: str) -> None:
     assert_parameters(Counter(got.parameters), Counter(right.parameters), call)
     assert right.output is not None, "a model of ours returns a tensor"
     assert_result_shape(got, right.output[1:], call=call)
+
+
+def assert_attempted(got: Outline, right: Outline, *, call: str) -> None:
+    """Demand at least a quarter of the parameters that a model should have, by their shapes.
+
+    A model without them has not been written yet: what else is asked of it earns nothing.
+
+    Raises:
+        Mismatch: it has fewer.
+    """
+    wanted = Counter(right.parameters)
+    if 4 * (wanted & Counter(got.parameters)).total() < wanted.total():
+        assert_parameters(Counter(got.parameters), wanted, call)
 
 
 def assert_result_shape(got: Outline, shape: Shape, *, call: str) -> None:

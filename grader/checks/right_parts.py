@@ -1,7 +1,10 @@
-"""Asks a model that fails once more, with right parts in the place of the student's own.
+"""Ask an exercise again with right parts in the place of the student's own.
 
-One fault, one charge: a wrong block, or one that raises, loses its points where it is asked for.
-The model made of it keeps its own if it is right as soon as the block is.
+One fault, one charge: a part that is wrong, raises, hangs or is missing loses its points in its own
+exercise. What is built on it keeps its points if it is right as soon as the part is.
+
+A right part enters the kernel after its own exercise has been judged, and enters alone: only the
+definition that stands in, with the imports it needs.
 
 Here: the second asking. Not here: the parts themselves, which a course brings along; parts that a
 model bound before they could be replaced (`models.charged_once`).
@@ -9,37 +12,56 @@ model bound before they could be replaced (`models.charged_once`).
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
+from typing import Any
 
-from grader.errors import BadAnswer, CallTimedOut, OutOfMemory, StudentError, StudentRaised
+from grader.errors import (
+    BadAnswer,
+    CallTimedOut,
+    CourseError,
+    NameNotDefined,
+    OutOfMemory,
+    StudentError,
+    StudentRaised,
+)
 from grader.kernel.student import Student
 
 _HELPED = "right parts have helped"
-Ask = Callable[[Student], None]
+_FAULTS = (AssertionError, StudentRaised, BadAnswer, CallTimedOut, OutOfMemory, NameNotDefined)
+Ask = Callable[..., None]
 
 
 def parts_charged_elsewhere(parts: Path, *names: str) -> Callable[[Ask], Ask]:
     """Make a decorator that forgives a check what the student's own parts are charged for.
 
+    Put it below `@given`: each example is asked again on its own.
+
     Args:
         parts: a Python file that defines right ones.
-        names: those that stand in, where the notebook defines them and the run asks for them.
+        names: those that stand in, where the run asks for them too.
+
+    Raises:
+        CourseError: the file does not define one of the names.
     """
-    source = parts.read_text(encoding="utf-8")
+    sources = {name: definition_of(name, parts) for name in names}
 
     def decorate(ask: Ask) -> Ask:
         @wraps(ask)
-        def asked(student: Student) -> None:
-            own = {name: source for name in names if student.charged_for(name)}
+        def asked(student: Student, *args: Any, **kwargs: Any) -> None:
+            def again() -> bool:
+                return _passes(lambda: ask(student, *args, **kwargs), student, own)
+
+            own = {name: sources[name] for name in names if student.charged_for(name)}
             # a part that hangs would cost its time in each check
-            if student.remembered.get(_HELPED) and _passes(ask, student, own):
+            if student.remembered.get(_HELPED) and again():
                 return
             try:
-                ask(student)
-            except (AssertionError, StudentRaised, BadAnswer, CallTimedOut, OutOfMemory):
-                if not own or not _passes(ask, student, own):
+                ask(student, *args, **kwargs)
+            except _FAULTS:
+                if not own or not again():
                     raise
                 student.remembered[_HELPED] = True
 
@@ -48,10 +70,29 @@ def parts_charged_elsewhere(parts: Path, *names: str) -> Callable[[Ask], Ask]:
     return decorate
 
 
-def _passes(ask: Ask, student: Student, parts: dict[str, str]) -> bool:
+def definition_of(name: str, parts: Path) -> str:
+    """Return the Python of one definition of a file, of the imports, and of what it uses.
+
+    Raises:
+        CourseError: the file does not define it.
+    """
+    body = ast.parse(parts.read_text(encoding="utf-8")).body
+    defined = {n.name: n for n in body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+    if name not in defined:
+        raise CourseError(f"{parts} defines no {name}.")
+    wanted, todo = set[str](), {name}
+    while todo:
+        wanted |= todo
+        used = {n.id for w in todo for n in ast.walk(defined[w]) if isinstance(n, ast.Name)}
+        todo = used & defined.keys() - wanted
+    kept = [n for n in body if n not in defined.values() or n.name in wanted]  # type: ignore[attr-defined]
+    return ast.unparse(ast.Module(kept, []))
+
+
+def _passes(ask: Callable[[], None], student: Student, parts: dict[str, str]) -> bool:
     try:
         with student.unrecorded(), student.with_parts(parts):
-            ask(student)
+            ask()
     except (AssertionError, StudentError):
         return False
     return True

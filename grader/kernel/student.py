@@ -97,7 +97,7 @@ class Student:
 
         With `--only ResNet` nobody asks for its blocks: then the network answers for them.
         """
-        return self.has(name) and (self._asked is None or name in self._asked)
+        return self._asked is None or name in self._asked
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> Call:
         """Call a function or class of the notebook.

@@ -1,7 +1,10 @@
 """A model is asked again with right parts in the place of the student's own, wrong or raising."""
 
+from pathlib import Path
+
 import pytest
 
+from grader.checks.right_parts import definition_of
 from grader.verdict import Verdict
 
 IMPORTS = """
@@ -150,5 +153,15 @@ def test_a_fault_of_its_own_beside_a_wrong_part_is_charged(grade_cells, case):
     assert failed(grade_cells(exercise, IMPORTS, *cells))
 
 
-def test_a_part_that_is_not_the_students_is_not_replaced(grade_cells):
-    assert failed(grade_cells("ResNet", IMPORTS, RESNET))
+def test_a_missing_part_is_charged_where_it_is_asked_for(grade_cells):
+    assert failed(grade_cells("ResNet", IMPORTS, RESNET)) == set()
+    assert failed(grade_cells("ResNet", IMPORTS, RESNET, asked=["ResNet"]))
+
+
+def test_a_right_part_enters_alone():
+    parts = Path(__file__).resolve().parents[2] / "exercises" / "cnn" / "parts.py"
+    entering = definition_of("vgg_block", parts)
+    assert "def vgg_block" in entering
+    assert "corr2d" not in entering
+    assert "Residual" not in entering
+    assert "class Residual" in definition_of("ResNet", parts)

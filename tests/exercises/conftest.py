@@ -1,6 +1,6 @@
 """The checks of every assignment, collected once and run on answers of this process."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import pytest
@@ -8,6 +8,7 @@ import pytest
 from grader.course import Assignment, load_assignment
 from grader.grading.check_session import CheckSession
 from grader.grading.in_process import grade_in_process as grade
+from grader.grading.in_process import student_of_cells
 from grader.records import CheckResult
 
 
@@ -31,5 +32,16 @@ def grade_in_process(
     def run(exercise: str, answer: Callable[..., Any], **names: Any) -> list[CheckResult]:
         (found,) = assignment.only([exercise]).exercises
         return grade(session, found, answer, **names)
+
+    return run
+
+
+@pytest.fixture
+def grade_cells(assignment: Assignment, session: CheckSession) -> Callable[..., list[CheckResult]]:
+    """Run the checks of an exercise on the cells of a notebook."""
+
+    def run(exercise: str, *cells: str, asked: Collection[str] | None = None) -> list[CheckResult]:
+        (found,) = assignment.only([exercise]).exercises
+        return session.run(found, student_of_cells(found, *cells, asked=asked))
 
     return run

@@ -83,7 +83,7 @@ class ParametersInAPart(nn.Module):
 @mistake(
     "the kernel is no parameter",
     hint="A plain tensor is not found by an optimiser: wrap it in nn.Parameter.",
-    caught_by=(KERNEL, RANDOM, FORWARD, GRADIENTS),
+    caught_by=(KERNEL, RANDOM, FORWARD, CHANGES, GRADIENTS),
 )
 class KernelIsATensor(nn.Module):
     def __init__(self, kernel_size):
@@ -264,7 +264,7 @@ class SquareKernel(nn.Module):
 @mistake(
     "a new kernel is drawn in every call",
     hint="forward uses the kernel that the layer holds.",
-    caught_by=(FORWARD, GRADIENTS),
+    caught_by=(FORWARD, CHANGES, GRADIENTS),
 )
 class DrawsANewKernel(nn.Module):
     def __init__(self, kernel_size):
@@ -295,7 +295,7 @@ class AddsAnActivation(nn.Module):
 @mistake(
     "the layer expects axes of batch and channel",
     hint="x is a matrix (H, W), and so is the result.",
-    caught_by=(KERNEL, BIAS, FORWARD, GRADIENTS),
+    caught_by=(KERNEL, BIAS, RANDOM, FORWARD, CHANGES, GRADIENTS),
 )
 class WrapsTheLibraryLayer(nn.Module):
     def __init__(self, kernel_size):
@@ -338,7 +338,7 @@ class ForgetsTheBase(nn.Module):
 @mistake(
     "the layer computes nothing yet",
     hint="Write forward(self, x).",
-    caught_by=(FORWARD, GRADIENTS),
+    caught_by=(KERNEL, BIAS, RANDOM, FORWARD, CHANGES, GRADIENTS),
 )
 class NoForward(nn.Module):
     def __init__(self, kernel_size):

@@ -5,6 +5,8 @@ written into them, so that any random start is as good as another. One fault, on
 that is wrong because the student's own `corr2d` is, is charged there.
 """
 
+from pathlib import Path
+
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,12 +23,14 @@ from grader.checks import (
 from grader.checks.compare import Mismatch, fail
 from grader.checks.excuses import assert_close_unless
 from grader.checks.models import expect_module
+from grader.checks.right_parts import parts_charged_elsewhere
 from grader.errors import BadAnswer, StudentRaised
 from grader.kernel.describe import show
 from reference import corr2d
 
 SIZE = (2, 2)  # other sizes are asked for in test_forward, and only there
 LAYER = f"Conv2D({SIZE})"
+of_right_parts = parts_charged_elsewhere(Path(__file__).parents[1] / "parts.py", "corr2d")
 
 
 def new_layer(student, size):
@@ -74,16 +78,20 @@ def weight_and_image(draw):
 
 
 @check(points=1, feedback="Wrap the kernel in nn.Parameter, and take its shape from kernel_size.")
+@of_right_parts
 def test_the_kernel_is_a_parameter(student):
     """Conv2D((2, 2)) has a parameter of shape (2, 2): the kernel."""
+    assert_answers(student)
     parameters = new_layer(student, SIZE).parameters()
     kernel = parameters[kernel_of(parameters, SIZE)]
     assert_shape(kernel, SIZE, call=f"the kernel of {LAYER}")
 
 
 @check(points=2, feedback="Wrap torch.zeros(1) in nn.Parameter.")
+@of_right_parts
 def test_the_bias_is_a_parameter_that_starts_at_0(student):
     """Beside the kernel there is one more parameter: the bias, of shape (1,), 0 at the start."""
+    assert_answers(student)
     parameters = new_layer(student, SIZE).parameters()
     kernel = max(parameters, key=lambda name: parameters[name].ndim, default=None)
     # a lone vector or number is a bias whose kernel is missing, which is charged above
@@ -101,8 +109,10 @@ def test_the_bias_is_a_parameter_that_starts_at_0(student):
 
 
 @check(points=1, feedback="Draw the kernel at random, for example with torch.rand.")
+@of_right_parts
 def test_the_kernel_starts_at_random(student):
     """The numbers of a new kernel are not all the same, nor all of them whole numbers."""
+    assert_answers(student)
     parameters = new_layer(student, SIZE).parameters()
     weight = parameters[kernel_of(parameters, SIZE)]
     first = weight.flatten()[0]
@@ -121,6 +131,7 @@ def test_the_kernel_starts_at_random(student):
 )
 @given(weight_and_image(), st.integers(-4000, 4000).map(lambda n: n / 1000))
 @settings(max_examples=25)
+@of_right_parts
 def test_forward(student, pair, bias):
     """The layer cross-correlates the image with its kernel and adds its bias, for any sizes."""
     weight, x = pair
@@ -136,38 +147,60 @@ def test_forward(student, pair, bias):
 
 
 @check(points=1, feedback="forward computes; it writes into nothing, and a layer is its own.")
+@of_right_parts
 def test_a_call_changes_nothing(student):
     """A layer called twice gives the same; the image and other layers keep their numbers."""
     x = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
-    layer, other = new_layer(student, SIZE), new_layer(student, SIZE)
-    before = other.parameters()
-    with student.unrecorded():  # what it gives is asked for above, and whose fault it is
-        try:
-            first = layer.call("__call__", x)
-            again = layer(x)
-        except StudentRaised:
-            return
+    layer = answering_layer(student)
+    first = layer.call("__call__", x)
+    again = layer(x)
     after = first.arguments[0]
     student.note(after)
     assert_equal(after, x, call="after layer(x), x")
-    if isinstance(first.value, torch.Tensor):
-        assert_close(again, first.value, call="the second of two calls layer(x)")
+    assert_close(again, first.value, call="the second of two calls layer(x)")
+    other = new_layer(student, SIZE)
+    before = {name: torch.full_like(p, 5.0) for name, p in other.parameters().items()}
+    other.load(before)
     layer.load([torch.zeros_like(p) for p in layer.parameters().values()])
     for name, now in other.parameters().items():
         call = f"after zeros are written into one {LAYER}, the {name} of another"
         assert_equal(now, before[name], call=call)
 
 
+def assert_answers(student):
+    """Demand that a layer gives a result of the right shape: one that raises is not written yet."""
+    call = f"{LAYER} on an image {SIZE}"
+    y = expect_tensor(new_layer(student, SIZE)(torch.ones(SIZE)), call=call)
+    if y.numel() != 1:  # axes of batch and channel are charged elsewhere
+        assert_shape(y, (1, 1), call=call)
+
+
+def answering_layer(student):
+    """Make a layer of ones and demand its sum of an image: a layer that answers nothing is none.
+
+    The image is as large as the kernel, and the same turned round.
+    """
+    weight = torch.ones(SIZE)
+    layer, _, added = with_numbers(student, weight, 0.0)
+    x = torch.tensor([[1.0, 2.0], [2.0, 1.0]])
+    assert_close_unless(
+        student,
+        lambda: layer(x),
+        torch.tensor([[6.0 + added]]),
+        call=f"{LAYER} with a kernel of ones and a bias of 0 on {show(x)}",
+        excused=lambda y: follows_a_wrong_corr2d(student, x, weight, added, y),
+    )
+    return layer
+
+
 def follows_a_wrong_corr2d(student, x, weight, bias, y):
-    """Say whether the student's own `corr2d` explains `y`; None stands for a call that raised."""
+    """Say whether the student's own `corr2d` explains `y`."""
     if not student.charged_for("corr2d"):
         return False
     try:
         own = expect_tensor(student.corr2d(x, weight), call="corr2d")
         assert_close(y, own + bias, call="the layer")
-    except StudentRaised:
-        return y is None
-    except (Mismatch, BadAnswer):
+    except (Mismatch, BadAnswer, StudentRaised):
         return False
     return True
 
@@ -176,6 +209,7 @@ def follows_a_wrong_corr2d(student, x, weight, bias, y):
     points=2,
     feedback="Let autograd see the way from the parameters to the result: no .data, no .detach().",
 )
+@of_right_parts
 def test_gradients_reach_every_parameter(student):
     """A result of the layer, differentiated, gives its kernel and its bias their gradients."""
     # positive numbers, and a kernel as large as the image: a wrong sum is charged above

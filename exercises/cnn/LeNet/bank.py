@@ -286,7 +286,7 @@ class NoBias(Classifier):
 @mistake(
     "layers are kept in a plain list",
     hint="Layers in a list are not found by an optimiser: use nn.Sequential or nn.ModuleList.",
-    caught_by=(LAYERS, LOGITS),
+    caught_by=(LAYERS, LOGITS, CLASSES, RATE, GRADIENTS),
 )
 class InAPlainList(nn.Module):
     def __init__(self, lr=0.1, num_classes=10):

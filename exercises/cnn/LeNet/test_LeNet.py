@@ -11,6 +11,7 @@ import torch
 from exercises.cnn.rates import GIVEN, assert_has_one_to_train_with, assert_keeps, rate_of
 from grader.checks import check
 from grader.checks.models import (
+    assert_attempted,
     assert_gradients,
     assert_outline,
     assert_result_shape,
@@ -25,6 +26,11 @@ from reference import LeNet
 
 of_right_parts = parts_charged_elsewhere(Path(__file__).parents[1] / "parts.py", "init_cnn")
 SHAPE = (1, 1, 28, 28)
+
+
+def assert_attempt(student):
+    """Demand a model with layers of LeNet's: another one has no other points either."""
+    assert_attempted(student.outline("LeNet", SHAPE), outline_of(LeNet(), SHAPE), call="LeNet()")
 
 
 def images(count):
@@ -59,6 +65,7 @@ def test_logits(student):
 @of_right_parts
 def test_number_of_classes(student):
     """LeNet(num_classes=7) gives 7 logits an image."""
+    assert_attempt(student)
     call = "LeNet(num_classes=7)"
     assert_result_shape(student.outline("LeNet", SHAPE, num_classes=7), (7,), call=call)
 
@@ -67,6 +74,7 @@ def test_number_of_classes(student):
 @of_right_parts
 def test_learning_rate(student):
     """The model's `lr` is the number it was made with; left out, a rate to train with."""
+    assert_attempt(student)
     given, plain = "LeNet(lr=0.3)", "LeNet()"
     assert_keeps(rate_of(make(student, "LeNet", lr=GIVEN), given), given)
     assert_has_one_to_train_with(rate_of(make(student, "LeNet"), plain), plain)
@@ -76,4 +84,5 @@ def test_learning_rate(student):
 @of_right_parts
 def test_gradients_reach_every_parameter(student):
     """A result of the model, differentiated, gives every parameter a gradient."""
+    assert_attempt(student)
     assert_gradients(make(student, "LeNet"), images(2), call="LeNet()")

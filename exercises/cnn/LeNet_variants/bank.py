@@ -145,7 +145,7 @@ class EndsWithLogSoftmax(Classifier):
 @mistake(
     "the image has no say in the result",
     hint="Does forward pass on what came out of the layer before?",
-    caught_by=(DEPENDS, LEARNS, RUN),
+    caught_by=(LOGITS, SOFTMAX, DEPENDS, LEARNS, RUN),
 )
 class SwallowsTheImage(Classifier):
     def __init__(self):

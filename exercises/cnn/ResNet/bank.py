@@ -324,7 +324,7 @@ class RepeatsOneBlock(Classifier):
 @mistake(
     "the stages are kept in a plain list",
     hint="Layers in a list are not found by an optimiser: use nn.Sequential or nn.ModuleList.",
-    caught_by=BUILT_ON_STAGES,
+    caught_by=(STAGES, ARCHS, LOGITS, TRAINING, CLASSES, RATE, GRADIENTS),
 )
 class InAPlainList(nn.Module):
     def __init__(self, arch, lr=0.1, num_classes=10):

@@ -17,6 +17,7 @@ import torch
 from exercises.cnn.rates import GIVEN, assert_has_one_to_train_with, assert_keeps, rate_of
 from grader.checks import check
 from grader.checks.models import (
+    assert_attempted,
     assert_gradients,
     assert_outline,
     assert_result_shape,
@@ -80,6 +81,12 @@ def blocks_charged_once(student):
         yield
 
 
+def assert_attempt(student):
+    """Demand a model with layers of ResNet's: another one has no other points either."""
+    found = student.outline("ResNet", SHAPE, THIN)
+    assert_attempted(found, outline_for(THIN), call=f"ResNet({THIN})")
+
+
 def assert_shapes(student, arch):
     call = f"ResNet({arch})"
     assert_outline(student.outline("ResNet", SHAPE, arch), outline_for(arch), call=call)
@@ -136,6 +143,7 @@ def test_training(student):
 @of_right_parts
 def test_number_of_classes(student):
     """ResNet(arch, num_classes=7) gives 7 logits an image."""
+    assert_attempt(student)
     outline = student.outline("ResNet", SHAPE, THIN, num_classes=7)
     assert_result_shape(outline, (7,), call=f"ResNet({THIN}, num_classes=7)")
 
@@ -144,6 +152,7 @@ def test_number_of_classes(student):
 @of_right_parts
 def test_learning_rate(student):
     """The model's `lr` is the number it was made with; left out, a rate to train with."""
+    assert_attempt(student)
     given, plain = "ResNet(arch, lr=0.3)", "ResNet(arch)"
     assert_keeps(rate_of(resnet(student, lr=GIVEN), given), given)
     assert_has_one_to_train_with(rate_of(resnet(student), plain), plain)

@@ -19,6 +19,7 @@ from exercises.cnn.rates import GIVEN, assert_has_one_to_train_with, assert_keep
 from grader.checks import check
 from grader.checks.compare import Mismatch
 from grader.checks.models import (
+    assert_attempted,
     assert_gradients,
     assert_outline,
     assert_result_shape,
@@ -107,12 +108,18 @@ def test_logits(student):
 @of_right_parts
 def test_number_of_classes(student):
     """ResNet18(num_classes=7) gives 7 logits an image."""
+    assert_attempt(student)
     try:
         got = student.outline("ResNet18", SHAPE, num_classes=7)
         assert_result_shape(got, (7,), call="ResNet18(num_classes=7)")
     except Mismatch:
         if got.output != output_of_own_resnet(student):
             raise
+
+
+def assert_attempt(student):
+    """Demand a model with layers of ResNet-18's: another one has no other points either."""
+    assert_attempted(student.outline("ResNet18", SHAPE), outline(), call="ResNet18()")
 
 
 def output_of_own_resnet(student):
@@ -128,6 +135,7 @@ def output_of_own_resnet(student):
 @of_right_parts
 def test_learning_rate(student):
     """The model's `lr` is the number it was made with; left out, a rate to train with."""
+    assert_attempt(student)
     for options, holds in (({"lr": GIVEN}, assert_keeps), ({}, assert_has_one_to_train_with)):
         call = f"ResNet18({'lr=0.3' if options else ''})"
         found = rate_of(make(student, "ResNet18", **options), call)

@@ -113,8 +113,9 @@ def test_training(student):
 @check(points=1, feedback="X += ... and relu_(X) write into the caller's tensor.")
 def test_leaves_its_input_alone(student):
     """The input holds the same numbers after the call as before."""
-    x = images(PLAIN)
-    after = block(student, PLAIN).eval().call("forward", x).arguments[0]
+    x, model = images(PLAIN), block(student, PLAIN)
+    assert_same_values(model, reference_for(PLAIN), x, call=call_of(PLAIN), kept=False)
+    after = model.call("forward", x).arguments[0]
     assert_equal(after, x, call="after Residual(3)(X), X")
 
 

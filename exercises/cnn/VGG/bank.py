@@ -306,7 +306,7 @@ class BlocksInAPlainList(nn.Module):
 @mistake(
     "the blocks are made but not used",
     hint="*conv_blks hands the blocks over to nn.Sequential.",
-    caught_by=BUILT_ON_LAYERS,
+    caught_by=(LAYERS, ARCHS, LOGITS, DROPOUT, CLASSES, RATE, GRADIENTS),
 )
 class ForgetsTheBlocks(Classifier):
     def __init__(self, arch, lr=0.1, num_classes=10):

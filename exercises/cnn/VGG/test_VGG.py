@@ -19,6 +19,7 @@ from exercises.cnn.rates import GIVEN, assert_has_one_to_train_with, assert_keep
 from grader.checks import check, expect_tensor
 from grader.checks.compare import fail
 from grader.checks.models import (
+    assert_attempted,
     assert_gradients,
     assert_outline,
     assert_result_shape,
@@ -90,6 +91,12 @@ def blocks_charged_once(student):
     makers = (lambda: vgg(student), lambda: of_own_blocks(student))
     with charged_once(student, *makers, thin_reference(), images(2), parts=["vgg_block"]):
         yield
+
+
+def assert_attempt(student):
+    """Demand a model with layers of VGG's: another one has no other points either."""
+    found = student.outline("VGG", SHAPE, VGG11)
+    assert_attempted(found, outline_for(VGG11), call=f"VGG({VGG11})")
 
 
 def assert_shapes(student, arch):
@@ -189,6 +196,7 @@ def assert_two_dropouts(y, call):
 @of_right_parts
 def test_number_of_classes(student):
     """VGG(arch, num_classes=7) gives 7 logits an image; the older edition's vgg(arch) gives 10."""
+    assert_attempt(student)
     if is_of_the_older_edition(student):
         assert_result_shape(student.outline("VGG", SHAPE, VGG_SMALL), (10,), call="vgg(arch)")
         return
@@ -203,6 +211,7 @@ def test_learning_rate(student):
 
     The older edition's `vgg(arch)` takes none, and is not asked.
     """
+    assert_attempt(student)
     if is_of_the_older_edition(student):
         return
     given, plain = "VGG(arch, lr=0.3)", "VGG(arch)"

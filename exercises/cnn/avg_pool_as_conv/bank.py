@@ -59,7 +59,7 @@ def first_rows_then_columns(X, pool_size):
 @mistake(
     "the window is summed, not averaged",
     hint="The numbers of the kernel must sum to 1.",
-    caught_by=(EXAMPLE, SQUARE, ANY),
+    caught_by=(EXAMPLE, SQUARE, ANY, ARGUMENT),
 )
 def sums_the_window(X, pool_size):
     return corr2d(X, torch.ones(pool_size))
@@ -95,7 +95,7 @@ def divides_by_the_square_of_the_height(X, pool_size):
 @mistake(
     "the kernel divides by its height alone",
     hint="A window of 2 x 3 has 6 numbers.",
-    caught_by=(EXAMPLE, SQUARE, ANY),
+    caught_by=(EXAMPLE, SQUARE, ANY, ARGUMENT),
 )
 def divides_by_the_height(X, pool_size):
     return corr2d(X, torch.full(pool_size, 1 / pool_size[0]))
@@ -114,7 +114,7 @@ def exchanges_height_and_width(X, pool_size):
 @mistake(
     "the window moves by its own size",
     hint="The pooling of the book has stride 1.",
-    caught_by=(EXAMPLE, SQUARE, ANY),
+    caught_by=(EXAMPLE, SQUARE, ANY, ARGUMENT),
 )
 def strides_by_the_window(X, pool_size):
     return F.avg_pool2d(X[None, None], pool_size)[0, 0]
@@ -123,7 +123,7 @@ def strides_by_the_window(X, pool_size):
 @mistake(
     "the image is padded",
     hint="The window stays inside the image.",
-    caught_by=(EXAMPLE, SQUARE, ANY),
+    caught_by=(EXAMPLE, SQUARE, ANY, ARGUMENT),
 )
 def pads_the_image(X, pool_size):
     kernel = torch.ones(1, 1, *pool_size) / (pool_size[0] * pool_size[1])
@@ -133,7 +133,7 @@ def pads_the_image(X, pool_size):
 @mistake(
     "the largest number in place of the mean",
     hint="Average pooling takes the mean of each window.",
-    caught_by=(EXAMPLE, SQUARE, ANY),
+    caught_by=(EXAMPLE, SQUARE, ANY, ARGUMENT),
 )
 def takes_the_maximum(X, pool_size):
     return F.max_pool2d(X[None, None], pool_size, stride=1)[0, 0]
@@ -142,7 +142,7 @@ def takes_the_maximum(X, pool_size):
 @mistake(
     "the kernel is random",
     hint="Set the weight of the layer, and leave out its bias.",
-    caught_by=(EXAMPLE, SQUARE, ANY),
+    caught_by=(EXAMPLE, SQUARE, ANY, ARGUMENT),
 )
 def leaves_the_weight_random(X, pool_size):
     return nn.Conv2d(1, 1, kernel_size=pool_size, bias=False)(X[None, None])[0, 0]
@@ -151,7 +151,7 @@ def leaves_the_weight_random(X, pool_size):
 @mistake(
     "the bias of the layer is added",
     hint="Average pooling has no bias.",
-    caught_by=(EXAMPLE, SQUARE, ANY),
+    caught_by=(EXAMPLE, SQUARE, ANY, ARGUMENT),
 )
 def keeps_the_bias(X, pool_size):
     layer = nn.Conv2d(1, 1, kernel_size=pool_size)
@@ -163,7 +163,7 @@ def keeps_the_bias(X, pool_size):
 @mistake(
     "the result is transposed",
     hint="i runs down the image, j across it.",
-    caught_by=(EXAMPLE, SQUARE, ANY),
+    caught_by=(EXAMPLE, SQUARE, ANY, ARGUMENT),
 )
 def transposes_the_result(X, pool_size):
     return with_a_layer(X, pool_size).t()
@@ -183,7 +183,7 @@ def writes_into_the_image(X, pool_size):
 @mistake(
     "a list comes back in place of a tensor",
     hint="Return a torch.Tensor.",
-    caught_by=(EXAMPLE, SQUARE, ANY),
+    caught_by=(EXAMPLE, SQUARE, ANY, ARGUMENT),
 )
 def returns_a_list(X, pool_size):
     return with_the_correlation_of_the_book(X, pool_size).tolist()

@@ -36,8 +36,12 @@ def pooled(student, x, size):
     raise first
 
 
+def call_of(x, size):
+    return f"the average pooling of {show(x)} with the window {size}"
+
+
 def assert_pools(student, x, size):
-    call = f"the average pooling of {show(x)} with the window {size}"
+    call = call_of(x, size)
     y = expect_tensor(pooled(student, x, size), call=call)
     expected = pool2d(x, size, "avg")
     assert_close(y.squeeze(), expected.squeeze(), call=call)
@@ -88,9 +92,11 @@ def test_leaves_its_argument_alone(student):
     """The image holds the same numbers after the call as before."""
     for arguments in ways(IMAGE, (2, 2)):
         try:
-            after = student.call("avg_pool_as_conv", *arguments).arguments[0]
+            answer = student.call("avg_pool_as_conv", *arguments)
         except StudentRaised:
             continue
-        assert_equal(after, arguments[0], call="after the call, X")
+        y = expect_tensor(answer.value, call="the call")
+        assert_close(y.squeeze(), pool2d(IMAGE, (2, 2), "avg"), call=call_of(IMAGE, (2, 2)))
+        assert_equal(answer.arguments[0], arguments[0], call="after the call, X")
         return
     pooled(student, IMAGE, (2, 2))

@@ -63,7 +63,7 @@ def prints_what_the_layer_is(conv2d, X):
 @mistake(
     "the axes of batch and channel are still there",
     hint="The result is a matrix (H', W').",
-    caught_by=(BOOK, LAYER, LENGTH_1),
+    caught_by=(BOOK, LAYER, LENGTH_1, ARGUMENT),
 )
 def returns_four_axes(conv2d, X):
     return conv2d(X[None, None])
@@ -72,7 +72,7 @@ def returns_four_axes(conv2d, X):
 @mistake(
     "one of the two axes is still there",
     hint="The result is a matrix (H', W').",
-    caught_by=(BOOK, LAYER, LENGTH_1),
+    caught_by=(BOOK, LAYER, LENGTH_1, ARGUMENT),
 )
 def returns_three_axes(conv2d, X):
     return conv2d(X[None, None])[0]
@@ -108,7 +108,7 @@ def passes_no_batch(conv2d, X):
 @mistake(
     "the result is transposed",
     hint="The first of the two axes that stay is the height.",
-    caught_by=LAYER,
+    caught_by=(LAYER, LENGTH_1, ARGUMENT),
 )
 def transposes_the_result(conv2d, X):
     return conv2d(X[None, None])[0, 0].t()
@@ -117,7 +117,7 @@ def transposes_the_result(conv2d, X):
 @mistake(
     "the image is transposed",
     hint="The layer's height lies along the rows of X.",
-    caught_by=LAYER,
+    caught_by=(LAYER, LENGTH_1, ARGUMENT),
 )
 def transposes_the_image(conv2d, X):
     return conv2d(X.t()[None, None])[0, 0]
@@ -145,7 +145,7 @@ def expects_the_same_size(conv2d, X):
 @mistake(
     "the layer that was passed is not used",
     hint="Call conv2d, the argument.",
-    caught_by=(BOOK, LAYER, ONCE),
+    caught_by=(BOOK, LAYER, LENGTH_1, ONCE, ARGUMENT),
 )
 def makes_its_own_layer(conv2d, X):
     return nn.Conv2d(1, 1, kernel_size=3, padding=1)(X[None, None])[0, 0]
@@ -166,7 +166,7 @@ def uses_the_weight_alone(conv2d, X):
 @mistake(
     "the bias of the layer is not used",
     hint="Call the layer; its weight alone is not all of it.",
-    caught_by=LAYER,
+    caught_by=(LAYER, ARGUMENT),
 )
 def forgets_the_bias(conv2d, X):
     x = X[None, None]
@@ -209,7 +209,7 @@ def adds_an_activation(conv2d, X):
 @mistake(
     "the shape comes back in place of the result",
     hint="Return the tensor; ask for its shape outside.",
-    caught_by=(BOOK, LAYER, LENGTH_1),
+    caught_by=(BOOK, LAYER, LENGTH_1, ARGUMENT),
 )
 def returns_the_shape(conv2d, X):
     return conv2d(X[None, None]).shape[2:]

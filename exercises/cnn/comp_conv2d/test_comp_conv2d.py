@@ -13,7 +13,6 @@ from grader.checks import (
     assert_equal,
     assert_shape,
     check,
-    expect_tensor,
     sizes,
     whole_numbers,
 )
@@ -84,13 +83,12 @@ def test_applies_the_layer(student, drawn):
 @check(points=2, feedback="squeeze() drops every axis of length 1; drop the first two by position.")
 def test_keeps_an_axis_of_length_1(student):
     """A result of one row or one column is still a matrix."""
-    weight = torch.tensor([[1.0]])
+    weight = torch.tensor([[2.0]])
     for shape in ((1, 3), (3, 1), (1, 1)):
         x = torch.arange(float(shape[0] * shape[1])).reshape(shape)
         y = student.comp_conv2d(layer_with(student, weight, 0), x)
-        call = f"comp_conv2d(layer with a 1x1 kernel, {show(x)})"
-        if expect_tensor(y, call=call).ndim != 2:  # a matrix of the wrong shape is charged above
-            assert_shape(y, shape, call=call)
+        call = f"comp_conv2d(layer with the kernel [[2.0]], {show(x)})"
+        assert_close(y, 2 * x, call=call)
 
 
 @check(points=1, feedback="Call the layer a single time, on X with two axes of length 1 in front.")
@@ -119,7 +117,9 @@ def test_leaves_its_argument_alone(student):
     """X and the layer hold the same numbers after the call, X in the same shape."""
     weight = torch.tensor([[2.0]])
     layer = layer_with(student, weight, 1)
-    _, after = student.call("comp_conv2d", layer, IMAGE).arguments
+    answer = student.call("comp_conv2d", layer, IMAGE)
+    assert_close(answer.value, 2 * IMAGE + 1, call="comp_conv2d(layer that gives 2X + 1, X)")
+    _, after = answer.arguments
     assert_equal(after, IMAGE, call="after comp_conv2d(layer, X), X")
     kernel = layer.parameters().get("weight")
     assert_equal(kernel, weight[None, None], call="after comp_conv2d(layer, X), the layer's kernel")

@@ -167,7 +167,7 @@ def raises_unless_square(X, K):
 @mistake(
     "the last row and column of the result are missing",
     hint="Count the places of a 2x2 kernel on a 3x3 image along one side.",
-    caught_by=(EXAMPLE, SQUARE, ANY, FRACTIONS),
+    caught_by=(EXAMPLE, SQUARE, ANY, FRACTIONS, ARGUMENTS, TWICE),
 )
 def one_row_and_column_short(X, K):
     return as_in_the_book(X, K)[:-1, :-1].clone()
@@ -176,7 +176,7 @@ def one_row_and_column_short(X, K):
 @mistake(
     "the result is transposed",
     hint="i runs down the image, j across it.",
-    caught_by=(EXAMPLE, SQUARE, ANY, FRACTIONS),
+    caught_by=(EXAMPLE, SQUARE, ANY, FRACTIONS, ARGUMENTS, TWICE),
 )
 def transposes_the_result(X, K):
     return as_in_the_book(X, K).t().clone()
@@ -185,7 +185,7 @@ def transposes_the_result(X, K):
 @mistake(
     "the image is padded so that the result has its size",
     hint="No padding here: the kernel stays inside the image.",
-    caught_by=(EXAMPLE, SQUARE, ANY),
+    caught_by=(EXAMPLE, SQUARE, ANY, ARGUMENTS, TWICE),
 )
 def pads_to_the_same_size(X, K):
     return F.conv2d(X[None, None], K[None, None], padding="same")[0, 0]
@@ -194,7 +194,7 @@ def pads_to_the_same_size(X, K):
 @mistake(
     "products are averaged in place of summed",
     hint="Each number of the result is a sum over the window.",
-    caught_by=(EXAMPLE, SQUARE, ANY),
+    caught_by=(EXAMPLE, SQUARE, ANY, ARGUMENTS, TWICE),
 )
 def averages_the_products(X, K):
     return as_in_the_book(X, K) / K.numel()
@@ -203,7 +203,7 @@ def averages_the_products(X, K):
 @mistake(
     "the window moves by its own size",
     hint="The window moves by one row or one column at a time.",
-    caught_by=(EXAMPLE, SQUARE, ANY),
+    caught_by=(EXAMPLE, SQUARE, ANY, ARGUMENTS, TWICE),
 )
 def strides_by_the_kernel(X, K):
     return F.conv2d(X[None, None], K[None, None], stride=tuple(K.shape))[0, 0]
@@ -212,7 +212,7 @@ def strides_by_the_kernel(X, K):
 @mistake(
     "the result has axes of batch and channel",
     hint="The result is a matrix like the image.",
-    caught_by=(EXAMPLE, SQUARE, ANY, FRACTIONS),
+    caught_by=(EXAMPLE, SQUARE, ANY, FRACTIONS, ARGUMENTS, TWICE),
 )
 def returns_four_axes(X, K):
     return F.conv2d(X[None, None], K[None, None])
@@ -239,7 +239,7 @@ def cuts_fractions_off(X, K):
 @mistake(
     "a list comes back in place of a tensor",
     hint="Return a torch.Tensor.",
-    caught_by=(EXAMPLE, SQUARE, ANY, FRACTIONS),
+    caught_by=(EXAMPLE, SQUARE, ANY, FRACTIONS, ARGUMENTS, TWICE),
 )
 def returns_a_list(X, K):
     return as_in_the_book(X, K).tolist()
@@ -248,7 +248,7 @@ def returns_a_list(X, K):
 @mistake(
     "a NumPy array comes back in place of a tensor",
     hint="Return a torch.Tensor.",
-    caught_by=(EXAMPLE, SQUARE, ANY, FRACTIONS),
+    caught_by=(EXAMPLE, SQUARE, ANY, FRACTIONS, ARGUMENTS, TWICE),
 )
 def returns_an_array(X, K):
     return as_in_the_book(X, K).numpy()
@@ -270,7 +270,7 @@ def knows_only_the_sizes_of_the_example(X, K):
 @mistake(
     "the book's result comes back whatever the input is",
     hint="Compute the result from X and K.",
-    caught_by=(SQUARE, ANY, FRACTIONS),
+    caught_by=(SQUARE, ANY, FRACTIONS, ARGUMENTS, TWICE),
 )
 def returns_the_example(X, K):
     return torch.tensor([[19.0, 25.0], [37.0, 43.0]])
@@ -304,7 +304,7 @@ _earlier: dict[tuple[int, ...], torch.Tensor] = {}
 @mistake(
     "results of earlier calls are added to the result",
     hint="Make the tensor that you fill inside the function, in every call.",
-    caught_by=(EXAMPLE, SQUARE, ANY, FRACTIONS, TWICE),
+    caught_by=(EXAMPLE, SQUARE, ANY, FRACTIONS, ARGUMENTS, TWICE),
 )
 def adds_up_over_calls(X, K):
     Y = as_in_the_book(X, K)
@@ -334,7 +334,7 @@ def cuts_negative_numbers_off(X, K):
 @mistake(
     "only the first row of the kernel is used",
     hint="Sum over all rows and columns of the window.",
-    caught_by=(EXAMPLE, SQUARE, ANY),
+    caught_by=(EXAMPLE, SQUARE, ANY, ARGUMENTS, TWICE),
 )
 def uses_one_row_of_the_kernel(X, K):
     Y = torch.zeros((X.shape[0] - K.shape[0] + 1, X.shape[1] - K.shape[1] + 1))

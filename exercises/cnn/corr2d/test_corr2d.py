@@ -14,6 +14,9 @@ from reference import corr2d
 
 IMAGE = torch.arange(9.0).reshape(3, 3)
 KERNEL = torch.arange(4.0).reshape(2, 2)
+# the same turned round: a kernel that is flipped is charged above
+EASY = torch.ones(2, 2)
+SUMS = torch.tensor([[8.0, 12.0], [20.0, 24.0]])
 
 
 @st.composite
@@ -77,15 +80,15 @@ def test_keeps_fractions(student):
 @check(points=1, feedback="Build a new tensor; leave x and k as they came.")
 def test_leaves_its_arguments_alone(student):
     """The image and the kernel hold the same numbers after the call as before."""
-    x, k = student.call("corr2d", IMAGE, KERNEL).arguments
+    answer = student.call("corr2d", IMAGE, EASY)
+    assert_close(answer.value, SUMS, call=f"corr2d({show(IMAGE)}, {show(EASY)})")
+    x, k = answer.arguments
     assert_equal(x, IMAGE, call="after corr2d(x, k), x")
-    assert_equal(k, KERNEL, call="after corr2d(x, k), k")
+    assert_equal(k, EASY, call="after corr2d(x, k), k")
 
 
 @check(points=1, feedback="Start every call from a fresh result; keep nothing from earlier calls.")
 def test_same_call_same_answer(student):
     """The same call made twice gives the same result."""
-    first = student.corr2d(IMAGE, KERNEL)
-    again = student.corr2d(IMAGE, KERNEL)
-    if isinstance(first, torch.Tensor):  # what is no tensor is charged above
-        assert_close(again, first, call="the second of two calls corr2d(x, k)")
+    for call in (f"corr2d({show(IMAGE)}, {show(EASY)})", "the second of two calls corr2d(x, k)"):
+        assert_close(student.corr2d(IMAGE, EASY), SUMS, call=call)

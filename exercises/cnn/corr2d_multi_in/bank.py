@@ -63,7 +63,7 @@ def stacked_and_summed_with_grad(X, K):
 @mistake(
     "only the first channel is used",
     hint="Go over all channels.",
-    caught_by=(EXAMPLE, CHANNELS, ANY),
+    caught_by=(EXAMPLE, CHANNELS, ANY, ARGUMENTS, TWICE),
 )
 def uses_the_first_channel(X, K):
     return corr2d(X[0], K[0])
@@ -72,7 +72,7 @@ def uses_the_first_channel(X, K):
 @mistake(
     "the last channel is left out",
     hint="range(n) ends at n - 1 by itself.",
-    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE),
+    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE, ARGUMENTS, TWICE),
 )
 def leaves_out_the_last_channel(X, K):
     Y = torch.zeros(X.shape[1] - K.shape[1] + 1, X.shape[2] - K.shape[2] + 1)
@@ -84,7 +84,7 @@ def leaves_out_the_last_channel(X, K):
 @mistake(
     "channels are averaged in place of summed",
     hint="Add the results of the channels.",
-    caught_by=(EXAMPLE, CHANNELS, ANY),
+    caught_by=(EXAMPLE, CHANNELS, ANY, ARGUMENTS, TWICE),
 )
 def averages_the_channels(X, K):
     return torch.stack([corr2d(x, k) for x, k in zip(X, K, strict=True)]).mean(0)
@@ -93,7 +93,7 @@ def averages_the_channels(X, K):
 @mistake(
     "the largest channel is taken in place of the sum",
     hint="Add the results of the channels.",
-    caught_by=(EXAMPLE, CHANNELS, ANY),
+    caught_by=(EXAMPLE, CHANNELS, ANY, ARGUMENTS, TWICE),
 )
 def takes_the_largest_channel(X, K):
     return torch.stack([corr2d(x, k) for x, k in zip(X, K, strict=True)]).amax(0)
@@ -120,7 +120,7 @@ def pairs_channels_backwards(X, K):
 @mistake(
     "every channel is paired with every kernel",
     hint="One sum over channels, not two.",
-    caught_by=(EXAMPLE, CHANNELS, ANY),
+    caught_by=(EXAMPLE, CHANNELS, ANY, ARGUMENTS, TWICE),
 )
 def pairs_all_with_all(X, K):
     return sum(corr2d(x, k) for x in X for k in K)
@@ -129,7 +129,7 @@ def pairs_all_with_all(X, K):
 @mistake(
     "the channels are not summed",
     hint="The result is one matrix.",
-    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE),
+    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE, ARGUMENTS, TWICE),
 )
 def keeps_the_channels(X, K):
     return torch.stack([corr2d(x, k) for x, k in zip(X, K, strict=True)])
@@ -138,7 +138,7 @@ def keeps_the_channels(X, K):
 @mistake(
     "the sum is taken over everything",
     hint="Sum over the axis of the channels alone.",
-    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE),
+    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE, ARGUMENTS, TWICE),
 )
 def sums_everything(X, K):
     return torch.stack([corr2d(x, k) for x, k in zip(X, K, strict=True)]).sum()
@@ -190,7 +190,7 @@ def takes_every_kernel_for_square(X, K):
 @mistake(
     "the result is transposed",
     hint="i runs down the image, j across it.",
-    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE),
+    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE, ARGUMENTS, TWICE),
 )
 def transposes_the_result(X, K):
     return as_in_the_book(X, K).t()
@@ -199,7 +199,7 @@ def transposes_the_result(X, K):
 @mistake(
     "the result has an axis for the batch or the channel",
     hint="The result is a matrix (H - h + 1, W - w + 1).",
-    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE),
+    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE, ARGUMENTS, TWICE),
 )
 def returns_three_axes(X, K):
     return F.conv2d(X[None], K[None])[0]
@@ -222,7 +222,7 @@ _earlier: dict[tuple[int, ...], torch.Tensor] = {}
 @mistake(
     "results of earlier calls are added to the result",
     hint="Make the tensor that you add to inside the function, in every call.",
-    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE, TWICE),
+    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE, ARGUMENTS, TWICE),
 )
 def adds_up_over_calls(X, K):
     Y = as_in_the_book(X, K)
@@ -233,7 +233,7 @@ def adds_up_over_calls(X, K):
 @mistake(
     "the book's result comes back whatever the input is",
     hint="Compute the result from X and K.",
-    caught_by=(CHANNELS, ANY, SINGLE),
+    caught_by=(CHANNELS, ANY, SINGLE, ARGUMENTS, TWICE),
 )
 def returns_the_example(X, K):
     return torch.tensor([[56.0, 72.0], [104.0, 120.0]])

@@ -64,7 +64,7 @@ def a_permuted_view(X, K):
 @mistake(
     "only the first output channel is computed",
     hint="Go over axis 0 of K.",
-    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE),
+    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE, ARGUMENTS, TWICE),
 )
 def uses_the_first_kernel(X, K):
     return corr2d_multi_in(X, K[0])[None]
@@ -82,7 +82,7 @@ def repeats_the_first_kernel(X, K):
 @mistake(
     "the output channels are summed",
     hint="Stack the results, do not add them.",
-    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE),
+    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE, ARGUMENTS, TWICE),
 )
 def sums_the_output_channels(X, K):
     return torch.stack([corr2d_multi_in(X, k) for k in K]).sum(0)
@@ -91,7 +91,7 @@ def sums_the_output_channels(X, K):
 @mistake(
     "the results are stacked along the last axis",
     hint="Output channels come first.",
-    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE),
+    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE, ARGUMENTS, TWICE),
 )
 def stacks_along_the_last_axis(X, K):
     return torch.stack([corr2d_multi_in(X, k) for k in K], -1)
@@ -100,7 +100,7 @@ def stacks_along_the_last_axis(X, K):
 @mistake(
     "the results are joined into one tall matrix",
     hint="torch.stack makes a new axis, torch.cat does not.",
-    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE),
+    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE, ARGUMENTS, TWICE),
 )
 def joins_the_results(X, K):
     return torch.cat([corr2d_multi_in(X, k) for k in K], 0)
@@ -127,7 +127,7 @@ def reverses_the_output_channels(X, K):
 @mistake(
     "only the first input channel is used",
     hint="Each result is a sum over the input channels.",
-    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE),
+    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE, ARGUMENTS, TWICE),
 )
 def uses_the_first_channel(X, K):
     return torch.stack([corr2d(X[0], k[0]) for k in K])
@@ -136,7 +136,7 @@ def uses_the_first_channel(X, K):
 @mistake(
     "input channels are averaged in place of summed",
     hint="Each result is a sum over the input channels.",
-    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE),
+    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE, ARGUMENTS, TWICE),
 )
 def averages_the_channels(X, K):
     return as_in_the_book(X, K) / K.shape[1]
@@ -163,7 +163,7 @@ def drops_a_single_output_channel(X, K):
 @mistake(
     "the result has an axis for the batch",
     hint="The result has the shape (output channels, H', W').",
-    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE),
+    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE, ARGUMENTS, TWICE),
 )
 def returns_four_axes(X, K):
     return F.conv2d(X[None], K)
@@ -172,7 +172,7 @@ def returns_four_axes(X, K):
 @mistake(
     "a list comes back in place of a tensor",
     hint="torch.stack makes one tensor of a list of tensors.",
-    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE),
+    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE, ARGUMENTS, TWICE),
 )
 def returns_a_list(X, K):
     return [corr2d_multi_in(X, k) for k in K]
@@ -195,7 +195,7 @@ def takes_every_kernel_for_square(X, K):
 @mistake(
     "height and width of the result are exchanged",
     hint="i runs down the image, j across it.",
-    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE),
+    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE, ARGUMENTS, TWICE),
 )
 def transposes_the_results(X, K):
     return as_in_the_book(X, K).transpose(1, 2)
@@ -236,7 +236,7 @@ _results: list[torch.Tensor] = []
 @mistake(
     "results of earlier calls are still in the list",
     hint="Make the list inside the function, in every call.",
-    caught_by=(CHANNELS, ANY, SINGLE, EXAMPLE, TWICE),
+    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE, ARGUMENTS, TWICE),
 )
 def keeps_its_list(X, K):
     _results.extend(corr2d_multi_in(X, k) for k in K)

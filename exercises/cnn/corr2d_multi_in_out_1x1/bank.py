@@ -87,7 +87,7 @@ def exchanges_in_and_out(X, K):
 @mistake(
     "only the first input channel is used",
     hint="Each result is a sum over the input channels.",
-    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE),
+    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE, ARGUMENTS, TWICE),
 )
 def uses_the_first_channel(X, K):
     return K[:, :1, 0] * X[:1]
@@ -96,7 +96,7 @@ def uses_the_first_channel(X, K):
 @mistake(
     "input channels are averaged in place of summed",
     hint="A matrix product sums.",
-    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE),
+    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE, ARGUMENTS, TWICE),
 )
 def averages_the_channels(X, K):
     return (K * X).mean(1)
@@ -105,7 +105,7 @@ def averages_the_channels(X, K):
 @mistake(
     "only one output channel is computed",
     hint="One result for each K[o].",
-    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE),
+    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE, ARGUMENTS, TWICE),
 )
 def uses_the_first_kernel(X, K):
     return (K[:1] * X).sum(1)
@@ -114,7 +114,7 @@ def uses_the_first_kernel(X, K):
 @mistake(
     "the result is left as a matrix",
     hint="Give the pixels their height and width back.",
-    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE),
+    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE, ARGUMENTS, TWICE),
 )
 def returns_a_matrix(X, K):
     return K.flatten(1) @ X.flatten(1)
@@ -153,7 +153,7 @@ def takes_every_kernel_for_square(X, K):
 @mistake(
     "the pixels are mixed by a reshape",
     hint="reshape keeps the order of the numbers: it does not exchange axes.",
-    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE),
+    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE, ARGUMENTS, TWICE),
 )
 def mixes_the_pixels(X, K):
     c_i, h, w = X.shape
@@ -164,7 +164,7 @@ def mixes_the_pixels(X, K):
 @mistake(
     "output channels come last",
     hint="The result has the shape (c_o, h, w).",
-    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE),
+    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE, ARGUMENTS, TWICE),
 )
 def puts_channels_last(X, K):
     return as_in_the_book(X, K).permute(1, 2, 0)
@@ -191,7 +191,7 @@ def squeezes_the_result(X, K):
 @mistake(
     "the result has an axis for the batch",
     hint="The result has the shape (c_o, h, w).",
-    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE),
+    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE, ARGUMENTS, TWICE),
 )
 def returns_four_axes(X, K):
     return F.conv2d(X[None], K)
@@ -200,7 +200,7 @@ def returns_four_axes(X, K):
 @mistake(
     "channels are multiplied one by one, without a sum",
     hint="Every output channel sees every input channel.",
-    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE),
+    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE, ARGUMENTS, TWICE),
 )
 def multiplies_channel_by_channel(X, K):
     return K * X
@@ -209,7 +209,7 @@ def multiplies_channel_by_channel(X, K):
 @mistake(
     "the image is padded",
     hint="A 1x1 kernel needs no padding: height and width stay.",
-    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE),
+    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE, ARGUMENTS, TWICE),
 )
 def pads_the_image(X, K):
     return F.conv2d(X[None], K, padding=1)[0]
@@ -232,7 +232,7 @@ _earlier: dict[tuple[int, ...], torch.Tensor] = {}
 @mistake(
     "results of earlier calls are added to the result",
     hint="Make the tensor that you add to inside the function, in every call.",
-    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE, TWICE),
+    caught_by=(EXAMPLE, CHANNELS, ANY, SINGLE, ARGUMENTS, TWICE),
 )
 def adds_up_over_calls(X, K):
     Y = as_in_the_book(X, K)

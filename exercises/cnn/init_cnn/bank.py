@@ -115,7 +115,7 @@ def with_a_fixed_spread(module):
 @mistake(
     "the weight is left as it was",
     hint="Change module.weight itself: functions of nn.init that end in _ work in place.",
-    caught_by=(LINEAR, CONV),
+    caught_by=(LINEAR, CONV, BIASES, OTHERS, LAZY),
 )
 def draws_into_a_copy(module):
     if type(module) in MEANT:
@@ -125,7 +125,7 @@ def draws_into_a_copy(module):
 @mistake(
     "a new layer is returned and the old one left as it was",
     hint="net.apply does not look at what comes back: change the layer that came in.",
-    caught_by=(LINEAR, CONV),
+    caught_by=(LINEAR, CONV, BIASES, OTHERS, LAZY),
 )
 def returns_a_new_layer(module):
     if type(module) is nn.Linear:

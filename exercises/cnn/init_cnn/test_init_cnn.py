@@ -10,9 +10,9 @@ import math
 import torch
 
 from grader.checks import assert_equal, check
-from grader.checks.compare import fail
+from grader.checks.compare import Mismatch, fail
 from grader.checks.models import assert_gradients
-from grader.errors import BadAnswer
+from grader.errors import BadAnswer, StudentRaised
 from grader.kernel.describe import describe
 
 # Xavier's bound is about half of the one these layers start with, and a quarter above it
@@ -35,6 +35,28 @@ def initialised(student, kind, *sizes):
     before = state_of(layer)
     student.init_cnn(layer)
     return before, state_of(layer)
+
+
+def assert_draws(student):
+    """Demand new numbers in the weight of one layer: a function that does nothing is no answer."""
+    fault = None
+    for layer in (LINEAR, CONV):
+        try:
+            before, after = initialised(student, *layer)
+            weights = [held(state, "weight", layer) for state in (before, after)]
+            assert_redrawn(*weights, shown(*layer))
+            return
+        except (Mismatch, BadAnswer, StudentRaised) as error:
+            fault = fault or error
+    raise fault
+
+
+def assert_redrawn(before, weight, layer):
+    call = f"init_cnn on {layer}"
+    if torch.equal(before, weight):
+        fail(f"{call}: its weight is what it was before", call=call, expected="new numbers")
+    if bool((weight == weight.flatten()[0]).all()):
+        fail(f"{call}: every weight is the same number", call=call, expected="random numbers")
 
 
 def assert_trainable(student, layer, x):
@@ -68,8 +90,7 @@ def shown(kind, *sizes):
 def assert_xavier(before, weight, layer):
     """Demand the uniform distribution between -a and a, a = sqrt(6 / (fan in + fan out))."""
     call = f"init_cnn on {layer}"
-    if torch.equal(before, weight):
-        fail(f"{call}: its weight is what it was before", call=call, expected="new numbers")
+    assert_redrawn(before, weight, layer)
     area = math.prod(weight.shape[2:])
     a = math.sqrt(6 / (area * (weight.shape[0] + weight.shape[1])))
     largest, mean = float(weight.abs().max()), float(weight.mean())
@@ -110,6 +131,7 @@ def test_convolutional_layer(student):
 @check(points=1, feedback="Only the weight is drawn; leave the bias as it is.")
 def test_biases(student):
     """Biases are left as they are, or set to 0."""
+    assert_draws(student)
     for layer in (LINEAR, CONV):
         before, after = initialised(student, *layer)
         bias = held(after, "bias", layer)
@@ -121,6 +143,7 @@ def test_biases(student):
 @check(points=2, feedback="Ask for the type: only nn.Linear and nn.Conv2d are meant.")
 def test_other_modules(student):
     """Other modules are left as they are, and those without a weight do not raise."""
+    assert_draws(student)
     for layer in (*OTHERS, *WITHOUT_WEIGHT):
         before, after = initialised(student, *layer)
         for name, value in before.items():
@@ -135,5 +158,6 @@ def test_other_modules(student):
 )
 def test_lazy_layers(student):
     """A lazy layer that no input has gone through yet is left alone."""
+    assert_draws(student)
     for layer in LAZY:
         student.init_cnn(student.build(*layer))

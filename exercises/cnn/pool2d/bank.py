@@ -99,7 +99,7 @@ def starts_the_maximum_at_0(X, pool_size, mode="max"):
 @mistake(
     "the mode is not looked at: always the largest number",
     hint="'avg' asks for the mean.",
-    caught_by=(BOOK_AVG, AVG, ANY, NEGATIVE),
+    caught_by=(BOOK_AVG, AVG, ANY, NEGATIVE, ARGUMENT),
 )
 def always_the_maximum(X, pool_size, mode="max"):
     return as_in_the_book(X, pool_size, "max")
@@ -108,7 +108,7 @@ def always_the_maximum(X, pool_size, mode="max"):
 @mistake(
     "the mode is not looked at: always the mean",
     hint="'max' asks for the largest number.",
-    caught_by=(BOOK_MAX, MAX, ANY, NEGATIVE),
+    caught_by=(BOOK_MAX, MAX, ANY, NEGATIVE, ARGUMENT, TWICE),
 )
 def always_the_mean(X, pool_size, mode="max"):
     return as_in_the_book(X, pool_size, "avg")
@@ -117,7 +117,7 @@ def always_the_mean(X, pool_size, mode="max"):
 @mistake(
     "the two modes are exchanged",
     hint="'max' asks for the largest number, 'avg' for the mean.",
-    caught_by=(BOOK_MAX, BOOK_AVG, MAX, AVG, ANY, NEGATIVE),
+    caught_by=(BOOK_MAX, BOOK_AVG, MAX, AVG, ANY, NEGATIVE, ARGUMENT, TWICE),
 )
 def exchanges_the_modes(X, pool_size, mode="max"):
     return as_in_the_book(X, pool_size, {"max": "avg", "avg": "max"}[mode])
@@ -126,7 +126,7 @@ def exchanges_the_modes(X, pool_size, mode="max"):
 @mistake(
     "the mode is 'avg' when none is given",
     hint="def pool2d(X, pool_size, mode='max').",
-    caught_by=BOOK_MAX,
+    caught_by=(BOOK_MAX, TWICE),
 )
 def the_default_is_the_mean(X, pool_size, mode="avg"):
     return as_in_the_book(X, pool_size, mode)
@@ -155,7 +155,7 @@ def calls_the_mode_mean(X, pool_size, mode="max"):
 @mistake(
     "the sum of the window in place of its mean",
     hint="Divide by the number of elements of the window.",
-    caught_by=(BOOK_AVG, AVG, ANY, NEGATIVE),
+    caught_by=(BOOK_AVG, AVG, ANY, NEGATIVE, ARGUMENT),
 )
 def sums_the_window(X, pool_size, mode="max"):
     factor = pool_size[0] * pool_size[1] if mode == "avg" else 1
@@ -194,7 +194,7 @@ def cuts_fractions_off(X, pool_size, mode="max"):
 @mistake(
     "the smallest number in place of the largest",
     hint="'max' asks for the largest number.",
-    caught_by=(BOOK_MAX, MAX, ANY, NEGATIVE),
+    caught_by=(BOOK_MAX, MAX, ANY, NEGATIVE, ARGUMENT, TWICE),
 )
 def takes_the_minimum(X, pool_size, mode="max"):
     return -as_in_the_book(-X, pool_size) if mode == "max" else as_in_the_book(X, pool_size, mode)
@@ -212,7 +212,7 @@ def ignores_the_sign(X, pool_size, mode="max"):
 @mistake(
     "the window moves by its own size",
     hint="Here the stride is 1.",
-    caught_by=(BOOK_MAX, BOOK_AVG, MAX, AVG, ANY),
+    caught_by=(BOOK_MAX, BOOK_AVG, MAX, AVG, ANY, ARGUMENT, TWICE),
 )
 def strides_by_the_window(X, pool_size, mode="max"):
     pool = F.max_pool2d if mode == "max" else F.avg_pool2d
@@ -222,7 +222,7 @@ def strides_by_the_window(X, pool_size, mode="max"):
 @mistake(
     "the image is padded",
     hint="Here nothing is padded: the window stays inside the image.",
-    caught_by=(BOOK_MAX, BOOK_AVG, MAX, AVG, ANY, NEGATIVE),
+    caught_by=(BOOK_MAX, BOOK_AVG, MAX, AVG, ANY, NEGATIVE, ARGUMENT, TWICE),
 )
 def pads_the_image(X, pool_size, mode="max"):
     p_h, p_w = pool_size
@@ -232,7 +232,7 @@ def pads_the_image(X, pool_size, mode="max"):
 @mistake(
     "the last row and column of the result are missing",
     hint="Count the places of a 2x2 window on a 3x3 image along one side.",
-    caught_by=(BOOK_MAX, BOOK_AVG, MAX, AVG, ANY, NEGATIVE),
+    caught_by=(BOOK_MAX, BOOK_AVG, MAX, AVG, ANY, NEGATIVE, ARGUMENT, TWICE),
 )
 def one_row_and_column_short(X, pool_size, mode="max"):
     return as_in_the_book(X, pool_size, mode)[:-1, :-1]
@@ -278,7 +278,7 @@ def knows_only_2x2_windows(X, pool_size, mode="max"):
 @mistake(
     "the result is transposed",
     hint="i runs down the image, j across it.",
-    caught_by=(BOOK_MAX, BOOK_AVG, MAX, AVG, ANY),
+    caught_by=(BOOK_MAX, BOOK_AVG, MAX, AVG, ANY, ARGUMENT, TWICE),
 )
 def transposes_the_result(X, pool_size, mode="max"):
     return as_in_the_book(X, pool_size, mode).t()
@@ -287,7 +287,7 @@ def transposes_the_result(X, pool_size, mode="max"):
 @mistake(
     "the result has axes of batch and channel",
     hint="The result is a matrix like the image.",
-    caught_by=(BOOK_MAX, BOOK_AVG, MAX, AVG, ANY, NEGATIVE),
+    caught_by=(BOOK_MAX, BOOK_AVG, MAX, AVG, ANY, NEGATIVE, ARGUMENT, TWICE),
 )
 def returns_four_axes(X, pool_size, mode="max"):
     return as_in_the_book(X, pool_size, mode)[None, None]
@@ -319,7 +319,7 @@ _largest: dict[tuple[int, ...], torch.Tensor] = {}
 @mistake(
     "numbers of earlier calls are still in the result",
     hint="Make the tensor that you fill inside the function, in every call.",
-    caught_by=(BOOK_MAX, BOOK_AVG, MAX, AVG, ANY, NEGATIVE, TWICE),
+    caught_by=(BOOK_MAX, BOOK_AVG, MAX, AVG, ANY, NEGATIVE, ARGUMENT, TWICE),
 )
 def adds_up_over_calls(X, pool_size, mode="max"):
     Y = as_in_the_book(X, pool_size, mode)
@@ -330,7 +330,7 @@ def adds_up_over_calls(X, pool_size, mode="max"):
 @mistake(
     "there is no result for the mean",
     hint="Return the result in both modes.",
-    caught_by=(BOOK_AVG, AVG, ANY, NEGATIVE),
+    caught_by=(BOOK_AVG, AVG, ANY, NEGATIVE, ARGUMENT),
 )
 def forgets_to_return_the_mean(X, pool_size, mode="max"):
     return as_in_the_book(X, pool_size, mode) if mode == "max" else None

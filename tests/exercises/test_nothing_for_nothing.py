@@ -1,0 +1,82 @@
+"""An answer that does nothing earns nothing, in any exercise."""
+
+import pytest
+import torch
+from torch import nn
+
+from grader.course import load_assignment
+
+ASSIGNMENT = load_assignment("cnn")
+CALLED = [e.name for e in ASSIGNMENT.exercises if e.kind not in ("values", "answers")]
+
+
+def raises(*_args, **_options):
+    raise NotImplementedError
+
+
+def gives_nothing(*_args, **_options):
+    return None
+
+
+def gives_zeros(*_args, **_options):
+    return torch.zeros(2, 2)
+
+
+def gives_a_number(*_args, **_options):
+    return 1.0
+
+
+def gives_its_first_argument(*args, **_options):
+    return args[0] if args else None
+
+
+def gives_its_last_argument(*args, **_options):
+    return args[-1] if args else None
+
+
+class CannotBeMade(nn.Module):
+    def __init__(self, *_args, **_options):
+        super().__init__()
+        raise NotImplementedError
+
+
+class CannotBeCalled(nn.Module):
+    def __init__(self, *_args, lr=0.1, **_options):
+        super().__init__()
+        self.lr = lr
+        self.weight, self.bias = nn.Parameter(torch.rand(2, 2)), nn.Parameter(torch.zeros(1))
+
+    def forward(self, x):
+        raise NotImplementedError
+
+
+class GivesItsInput(nn.Module):
+    def __init__(self, *_args, lr=0.1, **_options):
+        super().__init__()
+        self.lr = lr
+
+    def forward(self, x):
+        return x
+
+
+class GivesOneRow(nn.Module):
+    def __init__(self, *_args, lr=0.1, num_classes=10, **_options):
+        super().__init__()
+        self.lr, self.row = lr, nn.Parameter(torch.zeros(num_classes))
+
+    def forward(self, x):
+        return self.row.expand(len(x), -1)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        raises, gives_nothing, gives_zeros, gives_a_number, gives_its_first_argument,
+        gives_its_last_argument, CannotBeMade, CannotBeCalled, GivesItsInput, GivesOneRow,
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("exercise", CALLED)
+def test_an_answer_that_does_nothing_earns_nothing(grade_in_process, exercise, answer):
+    results = grade_in_process(exercise, answer)
+    assert [r.check for r in results if r.verdict == "passed"] == []
+    assert not [r for r in results if r.verdict == "broken"]
