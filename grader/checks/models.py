@@ -238,25 +238,39 @@ def assert_same_results(
 def assert_gradients(model: Handle, x: Tensor, *, call: str) -> None:
     """Demand that a gradient which is not 0 reaches every parameter of a layer that is called.
 
+    In training mode it must reach every weight: the bias before a batch norm has none there.
+
     Raises:
         Mismatch: it names the parameters.
         StudentError: the student's model raised.
     """
     _, aside, _ = groups_of(model, x)
-    try:
-        reached = model.reached(x)
-    except StudentRaised as error:
-        backward = f"the gradient of {call}"
-        raise StudentRaised(backward, error.kind, error.message, error.where) from None
-    missed = [name for name, arrived in reached.items() if not arrived and name not in aside]
-    if missed:
-        shown = ", ".join(missed[:6]) + (", ..." if len(missed) > 6 else "")
-        fail(
-            f"{call}: no gradient reaches {shown}",
-            call=f"the gradient of {call}",
-            got=f"none in {shown}",
-            expected="one in every parameter",
-        )
+    axes = {name: len(shape) for name, shape in model.sizes().items()}
+    for training in (False, True):
+        said = f"{call} in training mode" if training else call
+        try:
+            reached = model.train(training).reached(x)
+        except StudentRaised as error:
+            backward = f"the gradient of {said}"
+            raise StudentRaised(backward, error.kind, error.message, error.where) from None
+        missed = [
+            name
+            for name, arrived in reached.items()
+            if not arrived and name not in aside and (axes.get(name, 0) > 1 or not training)
+        ]
+        if missed:
+            _fail_without_gradients(missed, said)
+    model.eval()
+
+
+def _fail_without_gradients(missed: Sequence[str], call: str) -> None:
+    shown = ", ".join(missed[:6]) + (", ..." if len(missed) > 6 else "")
+    fail(
+        f"{call}: no gradient reaches {shown}",
+        call=f"the gradient of {call}",
+        got=f"none in {shown}",
+        expected="one in every parameter",
+    )
 
 
 @contextmanager

@@ -154,6 +154,11 @@ class CheckSession:
                 except Exception:  # a check that breaks on an answer has a verdict that says so
                     continue
 
+    def single_questions(self, exercise: Exercise) -> frozenset[str]:
+        """Return the names of the checks that are no properties: they ask the same once for all."""
+        items = self._items[exercise.name]
+        return frozenset(item.name for item in items if not is_property(item.obj))
+
     def not_asked(self, exercise: Exercise, verdict: Verdict, message: str) -> list[CheckResult]:
         """Return a result for every check of an exercise that could not be asked at all."""
         return [

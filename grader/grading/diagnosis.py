@@ -82,7 +82,25 @@ class Diagnosis:
             except GraderError:  # it hangs or dies: its answers are not all known
                 return None
             found = [e for e in alike if same_answers(given, self._answers_of(exercise, e))]
+        # what is left out of transcripts (parameters, layers) must fail with the same words
+        found = [e for e in found if self._fails_alike(exercise, e, results)]
         return NamedMistake(found[0].title, found[0].hint) if found else None
+
+    def _fails_alike(
+        self, exercise: Exercise, entry: Entry, results: Sequence[CheckResult]
+    ) -> bool:
+        """Return whether a mistake's single questions end with what came back from the student.
+
+        Properties are left out: of many failing examples the smallest may differ.
+        """
+        if not any(op in _NOT_COMPARED for op, _ in self._answers_of(exercise, entry)):
+            return True
+        singles = self._session.single_questions(exercise)
+        theirs, ours = (
+            {r.check: r.counterexample.got for r in rows if r.check in singles and r.counterexample}
+            for rows in (results, self._results_of(exercise, entry))
+        )
+        return theirs == ours
 
     def _answers(self, exercise: Exercise, student: Student) -> Transcript:
         transcript = student.record()

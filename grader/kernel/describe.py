@@ -50,7 +50,7 @@ def show(value: object) -> str:
 def show_argument(value: object) -> str:
     """Write an argument out, and say of a transposed view that it is one: some code trips on it."""
     if isinstance(value, Tensor) and is_transpose(value):
-        return f"torch.tensor({show(value.t())}).t()"
+        return f"torch.tensor({show(value.mT)}).{'t()' if value.ndim == 2 else 'mT'}"
     return show(value)
 
 

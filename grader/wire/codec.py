@@ -153,7 +153,7 @@ class Encoder:
             return self._refuse("more tensors than may be sent at once")
         plain = plain.resolve_conj().resolve_neg().cpu()
         transposed = is_transpose(plain)
-        plain = (plain.t() if transposed else plain).contiguous()
+        plain = (plain.mT if transposed else plain).contiguous()
         raw = memoryview(b"")
         if plain.numel():
             # a copy only where it is needed; a single number may have any stride and be contiguous
@@ -237,14 +237,15 @@ class Decoder:
             raw = raw.ne(0).view(torch.uint8)  # any other byte would be undefined behaviour
         # a copy: the memory of a message is not kept alive, nor shared, by what came in it
         whole = raw.clone().view(dtype)
-        if node.transposed and len(node.shape) == 2:
-            return whole.reshape(node.shape[::-1]).t()
+        if node.transposed and len(node.shape) >= 2:
+            *batch, rows, columns = node.shape
+            return whole.reshape(*batch, columns, rows).mT
         return whole.reshape(node.shape)
 
 
 def is_transpose(value: torch.Tensor) -> bool:
-    """Say whether a matrix lies in memory as its transpose does."""
-    return value.ndim == 2 and not value.is_contiguous() and value.t().is_contiguous()
+    """Return whether the last two axes of a tensor are exchanged in memory."""
+    return value.ndim >= 2 and not value.is_contiguous() and value.mT.is_contiguous()
 
 
 def plain_text(text: str, most: int) -> str:

@@ -80,3 +80,21 @@ def test_an_answer_that_does_nothing_earns_nothing(grade_in_process, exercise, a
     results = grade_in_process(exercise, answer)
     assert [r.check for r in results if r.verdict == "passed"] == []
     assert not [r for r in results if r.verdict == "broken"]
+
+
+def test_values_of_another_section_are_no_attempt_at_edge_detection(grade_cells):
+    cells = (
+        "import torch\nfrom torch import nn",
+        "conv2d = nn.LazyConv2d(1, kernel_size=3, padding=1)\nX = torch.rand(8, 8)",
+        "K = torch.tensor([[0.0, 1.0], [2.0, 3.0]])\nY = conv2d(X[None, None])",
+    )
+    results = grade_cells("edge_detection", *cells)
+    assert {str(r.verdict) for r in results} == {"missing", "skipped"}
+
+
+def test_a_kernel_that_stands_in_the_call_is_right_where_the_edges_are(grade_cells):
+    cells = (
+        "import torch\nX = torch.ones(6, 8)\nX[:, 2:6] = 0",
+        "Y = torch.nn.functional.conv2d(X[None, None], torch.tensor([[[[1.0, -1.0]]]]))[0, 0]",
+    )
+    assert {str(r.verdict) for r in grade_cells("edge_detection", *cells)} == {"passed"}

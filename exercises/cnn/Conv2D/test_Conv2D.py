@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exercises.cnn.views import now_and_then_exchanged
 from grader.checks import (
     assert_close,
     assert_equal,
@@ -25,7 +26,7 @@ from grader.checks.excuses import assert_close_unless
 from grader.checks.models import expect_module
 from grader.checks.right_parts import parts_charged_elsewhere
 from grader.errors import BadAnswer, StudentRaised
-from grader.kernel.describe import show
+from grader.kernel.describe import show, show_argument
 from reference import corr2d
 
 SIZE = (2, 2)  # other sizes are asked for in test_forward, and only there
@@ -74,7 +75,8 @@ def with_numbers(student, weight, bias):
 def weight_and_image(draw):
     """Draw a kernel (KH, KW) and an image it fits inside, all sizes on their own."""
     KH, KW, OH, OW = (draw(sizes(3)) for _ in range(4))
-    return draw(whole_numbers((KH, KW))), draw(whole_numbers((OH + KH - 1, OW + KW - 1)))
+    (x,) = now_and_then_exchanged(draw, draw(whole_numbers((OH + KH - 1, OW + KW - 1))))
+    return draw(whole_numbers((KH, KW))), x
 
 
 @check(points=1, feedback="Wrap the kernel in nn.Parameter, and take its shape from kernel_size.")
@@ -141,7 +143,7 @@ def test_forward(student, pair, bias):
         lambda: layer(x),
         corr2d(x, weight) + added,
         call=f"Conv2D({tuple(weight.shape)}) with kernel {show(weight)} and bias {bias} "
-        f"on {show(x)}",
+        f"on {show_argument(x)}",
         excused=lambda y: follows_a_wrong_corr2d(student, x, weight, added, y),
     )
 

@@ -454,3 +454,14 @@ class DetachesInBetween(Block):
 class ReturnsNothing(Block):
     def forward(self, X):
         super().forward(X)
+
+
+@mistake(
+    "the 1x1 convolution is left out where the input has the shape of the result",
+    hint="use_1x1conv decides, not the shapes.",
+    caught_by=BUILT_ON_LAYERS,
+)
+class ConvolvesWhereShapesDiffer(Block):
+    def forward(self, X):
+        Y = self.body(X)
+        return F.relu(Y + (self.shortcut(X) if X.shape != Y.shape else X))

@@ -17,7 +17,9 @@ PLAIN = (3, 3, (), 6, 6)
 HALVING = (3, 6, (("use_1x1conv", True), ("strides", 2)), 6, 6)
 WIDENING = (3, 5, (("use_1x1conv", True),), 5, 7)
 # a 1x1 convolution that is never there differs from one without a stride where there is no stride
-CASES = (PLAIN, WIDENING, HALVING, (4, 4, HALVING[2], 7, 6))
+# asked for where no size changes, the 1x1 convolution takes part all the same
+CONVOLVING = (3, 3, (("use_1x1conv", True),), 5, 6)
+CASES = (PLAIN, CONVOLVING, WIDENING, HALVING, (4, 4, HALVING[2], 7, 6))
 
 
 def images(case):

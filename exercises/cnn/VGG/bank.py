@@ -139,7 +139,7 @@ class EndsWithReLU(Classifier):
 
 
 @mistake(
-    "dropout is missing",
+    "no unit is dropped in training",
     hint="nn.Dropout(0.5) follows the ReLU of each hidden linear layer.",
     caught_by=DROPOUT,
 )
@@ -351,3 +351,29 @@ class DropsFeatures(Classifier):
     def __init__(self, arch, lr=0.1, num_classes=10):
         flat, *rest = head(num_classes)
         super().__init__(nn.Sequential(*blocks(arch), flat, nn.Dropout(0.5), *rest), lr)
+
+
+@mistake(
+    "the first dropout stands before the linear layers",
+    hint="Dropout follows the ReLU of each of the two hidden linear layers.",
+    caught_by=DROPOUT,
+)
+class DropsFeaturesInPlaceOfUnits(Classifier):
+    def __init__(self, arch, lr=0.1, num_classes=10):
+        flat, *rest = head(num_classes)
+        rest[2] = nn.Identity()
+        super().__init__(nn.Sequential(*blocks(arch), flat, nn.Dropout(0.5), *rest), lr)
+
+
+@mistake(
+    "dropout writes into what the ReLU before it needs for the gradient",
+    hint="Leave inplace out: the backward pass of ReLU reads its result.",
+    caught_by=GRADIENTS,
+)
+class DropsInPlace(Classifier):
+    def __init__(self, arch, lr=0.1, num_classes=10):
+        net = [
+            nn.Dropout(0.5, inplace=True) if isinstance(layer, nn.Dropout) else layer
+            for layer in head(num_classes)
+        ]
+        super().__init__(nn.Sequential(*blocks(arch), *net), lr)

@@ -159,15 +159,18 @@ def test_dropout(student):
 def dropout_revealed():
     """Return a network whose logits show which units were dropped.
 
-    The convolutions give 1 everywhere, so every unit of the first hidden layer is 1, the first
-    number that is flattened. One of these units, 0 or 2 after dropout, is added to 1 in every unit
-    of the second layer. So a row of logits, each of which reads one unit, is made of 0 and 2 or of
-    0 and 6. Without dropout all are 2; with another one before the linear layers there are more.
+    The convolutions give 1 everywhere, so every unit of the first hidden layer is 1: the mean of two
+    of the numbers that are flattened. One of these units, 0 or 2 after dropout, is added to 1 in
+    every unit of the second layer. So a row of logits, each of which reads one unit, is made of 0
+    and 2 or of 0 and 6. Without dropout all are 2; where flattened numbers are dropped, one of the
+    two may be left, and there are more.
     """
     network = numbered(VGG(NARROWEST), SHAPE)
     one, two, last = [layer for layer in network.modules() if isinstance(layer, nn.Linear)]
     for layer in (one, two):
         first = nn.functional.one_hot(torch.tensor([0]), layer.in_features).float()
+        if layer is one:
+            first = (first + first.roll(1, dims=1)) / 2
         layer.weight = nn.Parameter(first.expand(layer.weight.shape), requires_grad=False)
     last.weight = nn.Parameter(torch.eye(*last.weight.shape), requires_grad=False)
     convolutions = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d)]

@@ -246,3 +246,14 @@ def returns_the_example(X, K):
 )
 def cuts_fractions_off(X, K):
     return as_in_the_book(X, K).int()
+
+
+@mistake(
+    ".view is used on tensors that lie in memory in another order",
+    hint="reshape takes any tensor; view takes contiguous ones.",
+    caught_by=ANY,
+)
+def views_its_arguments(X, K):
+    c, h, w = X.shape
+    columns = F.unfold(X.view(1, c, h, w), K.shape[1:])
+    return (K.view(1, -1) @ columns[0]).view(h - K.shape[1] + 1, w - K.shape[2] + 1)

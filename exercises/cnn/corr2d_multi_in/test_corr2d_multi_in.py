@@ -11,12 +11,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exercises.cnn.views import now_and_then_exchanged
 from grader.checks import assert_close, assert_equal, check, sizes, whole_numbers
 from grader.checks.compare import Mismatch
 from grader.checks.excuses import assert_close_unless
 from grader.checks.right_parts import parts_charged_elsewhere
 from grader.errors import BadAnswer, StudentRaised
-from grader.kernel.describe import show
+from grader.kernel.describe import show_argument
 from reference import corr2d_multi_in
 
 IMAGE = torch.stack([torch.arange(9.0).reshape(3, 3), torch.arange(1.0, 10.0).reshape(3, 3)])
@@ -37,7 +38,8 @@ def square_pair(draw):
 def any_pair(draw):
     """Draw a kernel (C, KH, KW) and an image it fits inside, all sizes on their own."""
     C, KH, KW, OH, OW = draw(sizes(4, least=2)), *(draw(sizes(3)) for _ in range(4))
-    return draw(whole_numbers((C, OH + KH - 1, OW + KW - 1))), draw(whole_numbers((C, KH, KW)))
+    x, k = draw(whole_numbers((C, OH + KH - 1, OW + KW - 1))), draw(whole_numbers((C, KH, KW)))
+    return now_and_then_exchanged(draw, x, k)
 
 
 def assert_right(student, x, k, expected):
@@ -46,7 +48,7 @@ def assert_right(student, x, k, expected):
         student,
         lambda: student.call("corr2d_multi_in", x, k),
         expected,
-        call=f"corr2d_multi_in({show(x)}, {show(k)})",
+        call=f"corr2d_multi_in({show_argument(x)}, {show_argument(k)})",
         excused=lambda y: follows_a_wrong_corr2d(student, x, k, y),
     )
 

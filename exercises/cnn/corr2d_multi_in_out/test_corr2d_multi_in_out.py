@@ -11,12 +11,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exercises.cnn.views import now_and_then_exchanged
 from grader.checks import assert_close, assert_equal, check, sizes, whole_numbers
 from grader.checks.compare import Mismatch
 from grader.checks.excuses import assert_close_unless
 from grader.checks.right_parts import parts_charged_elsewhere
 from grader.errors import BadAnswer, StudentRaised
-from grader.kernel.describe import show
+from grader.kernel.describe import show_argument
 from reference import corr2d_multi_in_out
 
 IMAGE = torch.stack([torch.arange(9.0).reshape(3, 3), torch.arange(1.0, 10.0).reshape(3, 3)])
@@ -40,7 +41,7 @@ def any_pair(draw):
     CO, CI = draw(sizes(5, least=2)), draw(sizes(4, least=2))
     KH, KW, OH, OW = (draw(sizes(3)) for _ in range(4))
     x = draw(whole_numbers((CI, OH + KH - 1, OW + KW - 1)))
-    return x, draw(whole_numbers((CO, CI, KH, KW)))
+    return now_and_then_exchanged(draw, x, draw(whole_numbers((CO, CI, KH, KW))))
 
 
 def assert_right(student, x, k, expected):
@@ -49,7 +50,7 @@ def assert_right(student, x, k, expected):
         student,
         lambda: student.call("corr2d_multi_in_out", x, k),
         expected,
-        call=f"corr2d_multi_in_out({show(x)}, {show(k)})",
+        call=f"corr2d_multi_in_out({show_argument(x)}, {show_argument(k)})",
         excused=lambda y: follows_a_wrong_corr2d_multi_in(student, x, k, y),
     )
 

@@ -8,8 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exercises.cnn.views import now_and_then_exchanged
 from grader.checks import assert_close, assert_equal, check, sizes, whole_numbers
-from grader.kernel.describe import show
+from grader.kernel.describe import show, show_argument
 from reference import corr2d_multi_in_out_1x1
 
 IMAGE = torch.tensor([[[1.0, 2.0, 3.0]], [[4.0, 5.0, 6.0]]])
@@ -32,7 +33,8 @@ def any_pair(draw):
     """Draw an image and a 1x1 kernel, all sizes on their own; 2 to 5 channels each way."""
     CO, CI = draw(sizes(5, least=2)), draw(sizes(5, least=2))
     H, W = draw(sizes(4)), draw(sizes(4))
-    return draw(whole_numbers((CI, H, W))), draw(whole_numbers((CO, CI, 1, 1)))
+    (x,) = now_and_then_exchanged(draw, draw(whole_numbers((CI, H, W))))
+    return x, draw(whole_numbers((CO, CI, 1, 1)))
 
 
 @check(points=2, feedback="Each result is a weighted sum of the input channels, pixel by pixel.")
@@ -63,7 +65,7 @@ def test_combines_the_channels(student, pair):
 def test_any_sizes(student, pair):
     """Any number of channels each way, images of any height and width."""
     x, k = pair
-    call = f"corr2d_multi_in_out_1x1({show(x)}, {show(k)})"
+    call = f"corr2d_multi_in_out_1x1({show_argument(x)}, {show(k)})"
     assert_close(student.corr2d_multi_in_out_1x1(x, k), corr2d_multi_in_out_1x1(x, k), call=call)
 
 
