@@ -4,6 +4,8 @@ import torch
 
 from grader.checks import assert_close, expect_number
 from grader.checks.compare import fail
+from grader.checks.models import make
+from grader.errors import StudentRaised
 
 GIVEN = 0.3
 MOST = 1.0  # no network of the course trains at a larger one
@@ -11,6 +13,20 @@ MOST = 1.0  # no network of the course trains at a larger one
 
 def rate_of(model, call):
     return expect_number(model.attribute("lr"), call=f"{call}.lr")
+
+
+def has_no_rate(student, name):
+    """Return whether a model takes no rate and keeps none, as in plain PyTorch."""
+    with student.unrecorded():
+        model = make(student, name)
+        for ask in (lambda: make(student, name, lr=GIVEN), lambda: model.attribute("lr")):
+            try:
+                ask()
+            except StudentRaised as error:
+                if error.kind in ("TypeError", "AttributeError"):
+                    continue
+            return False
+    return True
 
 
 def assert_keeps(rate, call):

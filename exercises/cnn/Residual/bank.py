@@ -246,7 +246,7 @@ class ReLUOnTheShortcut(Block):
 
 
 @mistake(
-    "both convolutions share one batch norm",
+    "the weight and bias of one batch norm are missing",
     hint="Each convolution has a batch norm with its own averages: bn1 and bn2.",
     caught_by=(LAYERS, VALUES, SHORTCUT, TRAINING, INPUT, GRADIENTS),
 )

@@ -159,11 +159,11 @@ def test_dropout(student):
 def dropout_revealed():
     """Return a network whose logits show which units were dropped.
 
-    The convolutions give 1 everywhere, so every unit of the first hidden layer is 1: the mean of two
-    of the numbers that are flattened. One of these units, 0 or 2 after dropout, is added to 1 in
-    every unit of the second layer. So a row of logits, each of which reads one unit, is made of 0
-    and 2 or of 0 and 6. Without dropout all are 2; where flattened numbers are dropped, one of the
-    two may be left, and there are more.
+    The convolutions give 1 everywhere, so every unit of the first hidden layer is 1: the mean of
+    two of the numbers that are flattened. One of these units, 0 or 2 after dropout, is added to 1
+    in every unit of the second layer. So a row of logits, each of which reads one unit, is made of
+    0 and 2 or of 0 and 6. Without dropout all are 2; where flattened numbers are dropped, one of
+    the two may be left, and there are more.
     """
     network = numbered(VGG(NARROWEST), SHAPE)
     one, two, last = [layer for layer in network.modules() if isinstance(layer, nn.Linear)]
