@@ -19,7 +19,7 @@ def has_no_rate(student, name):
     """Return whether a model takes no rate and keeps none, as in plain PyTorch."""
     with student.unrecorded():
         model = make(student, name)
-        for ask in (lambda: make(student, name, lr=GIVEN), lambda: model.attribute("lr")):
+        for ask in (lambda: student.call(name, lr=GIVEN), lambda: model.attribute("lr")):
             try:
                 ask()
             except StudentRaised as error:
