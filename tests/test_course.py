@@ -21,7 +21,7 @@ def test_an_assignment_is_read_from_its_folder(tmp_path, write_course):
     assert (found.limits.call_s, found.limits.processes) == (0.5, 9)
     assert found.limits.cell_s == Limits().cell_s
     assert found.forbid == ("torch.add",)
-    assert found.course == tmp_path
+    assert found.course.root == tmp_path
 
 
 def test_the_default_course_has_its_assignments():
