@@ -10,7 +10,7 @@ Here: `sys.modules` and `sys.path`. Not here: where the folders are (`course.py`
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -18,7 +18,7 @@ from types import ModuleType
 from grader.course import Course, course_folder
 
 _kept: dict[Path, dict[str, ModuleType]] = {}
-"""By course, its modules that stand aside for another course."""
+"""By course, its modules while it is not active."""
 _names: set[str] = set()
 """Names of the packages and modules at the top of any course so far."""
 _roots: set[Path] = set()
@@ -49,40 +49,29 @@ class CourseModules:
         Args:
             environment: whether what notebooks may import can be imported as well.
         """
-        path = list(sys.path)
-        aside = self._take(lambda module: not self._is_ours(module))
-        sys.modules.update(_kept.pop(self._course.folder, {}))
-        added = [str(root) for root in self._roots]
+        path, aside = list(sys.path), _taken()
+        # the first time: what the process has imported of this course is not imported twice
+        ours = {name: module for name, module in aside.items() if self._holds(module)}
+        sys.modules.update(_kept.pop(self._course.folder, ours))
         others = _roots - set(self._roots)
+        added = map(str, self._roots)
         sys.path[:] = [*added, *(p for p in path if Path(p).resolve() not in others)]
         if environment and self._course.environment.folder is not None:
             sys.path.append(str(self._course.environment.folder))
         try:
             yield
         finally:
+            _kept[self._course.folder] = _taken()
+            sys.modules.update(aside)
             sys.path[:] = path
-            if aside:
-                _kept[self._course.folder] = self._take(self._is_ours)
-                self._take(lambda module: True)
-                sys.modules.update(aside)
 
-    def _is_ours(self, module: ModuleType) -> bool:
-        """Say whether a module lies in this course; a package without a file, by its folders."""
+    def _holds(self, module: ModuleType) -> bool:
+        """Return whether a module's file lies in this course; a package may have none."""
         file = getattr(module, "__file__", None)
-        try:
-            places = [file] if file else list(module.__path__)
-        except (AttributeError, KeyError):  # it asks its parent, which may stand aside already
-            return False
-        return any(Path(p).is_relative_to(folder) for p in places for folder in self._folders)
+        return bool(file) and any(Path(str(file)).is_relative_to(f) for f in self._folders)
 
-    @staticmethod
-    def _take(wanted: Callable[[ModuleType], bool]) -> dict[str, ModuleType]:
-        """Take modules of courses out of `sys.modules`."""
-        found = {
-            name: module
-            for name, module in sys.modules.items()
-            if name.partition(".")[0] in _names and wanted(module)
-        }
-        for name in found:
-            del sys.modules[name]
-        return found
+
+def _taken() -> dict[str, ModuleType]:
+    """Take the modules of courses out of `sys.modules`."""
+    names = [name for name in sys.modules if name.partition(".")[0] in _names]
+    return {name: sys.modules.pop(name) for name in names}

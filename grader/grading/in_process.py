@@ -46,7 +46,10 @@ def student_of(
     recorder = Recorder({})
     recorder.begin(0, "")
     course = _course_of(exercise.folder)
-    bound = answer() if exercise.kind == "values" else {exercise.name: answer}
+    bound: Any = {exercise.name: answer}
+    if exercise.kind == "values":
+        with CourseModules(course).active():
+            bound = answer()
     if isinstance(bound, tuple):
         _run(recorder, bound, course, seed)
         bound = {}

@@ -9,6 +9,7 @@ from torch import nn
 from exercises.cnn.training_checks import CLOTHES
 from exercises.cnn.training_notebooks import BOOK, IMPORTS, LOOP, changed
 from grader.checks.training.claims import ModelKind, complaint_of, evidence_of
+from grader.course import load_course
 from grader.errors import CallTimedOut, NothingTrained
 from grader.guest.model_shell import dress
 from grader.guest.recorder import Recorder
@@ -93,7 +94,8 @@ def test_a_softmax_in_the_model_is_charged_there_and_not_in_the_training(evidenc
     assert complaint_of(evidence(LOOP, definition=SHARES.replace("log_softmax", "softmax"))) == ""
 
 
-def test_an_endless_loop_comes_to_an_end():
+def test_an_endless_loop_comes_to_an_end(monkeypatch):
+    monkeypatch.syspath_prepend(str(load_course().environment.folder))
     endless = """
 model = LeNet()
 x = torch.rand(8, 1, 28, 28)
