@@ -64,7 +64,7 @@ class DataSet:
 
     name: str
     stand_in: str
-    """In words: `drawn images of clothes`."""
+    """In words: `drawn images`."""
     folders: tuple[str, ...]
     """Where its files lie below a folder of data."""
     loose: tuple[str, ...]

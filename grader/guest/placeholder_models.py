@@ -4,7 +4,8 @@ A training is judged with a learner in the model's place, so a model that raises
 or whose class stands in a cell that did not run, is no reason not to judge it: what is wrong with
 the model is charged where that is asked for.
 
-Here: what a training needs of such a model. Not here: the learner (`skeleton.py`, `rehearsal.py`).
+Here: what a training needs of such a model. Not here: the learner
+(`model_shell.py`, `training_replay.py`).
 """
 
 from __future__ import annotations

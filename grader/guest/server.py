@@ -255,7 +255,7 @@ class Guest:
         return [(cell, list(values)) for cell, values in losses.curves.items()]
 
     def op_rehearse(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """Run cells `args[0]` again with a small network in the place of models (`rehearsal.py`).
+        """Run cells `args[0]` again, a small network in the place of models (`training_replay.py`).
 
         `args[1]` are patterns of names that make such a model, `args[2]` names that hold one.
         """

@@ -99,7 +99,7 @@ class Student:
     def charged_for(self, name: str) -> bool:
         """Say whether what is wrong with a name of the notebook is charged where it is asked for.
 
-        With `--only ResNet` nobody asks for its blocks: then the network answers for them.
+        With `--only` a network alone, no check asks for its blocks: the network answers for them.
         """
         return self.has(name) and (self._asked is None or name in self._asked)
 

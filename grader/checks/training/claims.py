@@ -200,7 +200,7 @@ def _holding(found: Evidence) -> int:
 
 
 def _likely(cells: list[TrainingCells]) -> list[TrainingCells]:
-    """Return the first trainings, which are the book's, and the last one."""
+    """Return the first trainings, of which most notebooks have one, and the last one."""
     return cells if len(cells) <= _MOST_CELLS else [*cells[: _MOST_CELLS - 1], cells[-1]]
 
 
