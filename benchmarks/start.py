@@ -18,10 +18,11 @@ from collections.abc import Callable
 import nbformat
 from nbclient import NotebookClient
 
+from grader.course import load_course
 from grader.kernel.execution import run_notebook
 from grader.kernel.processes import WarmParent
 from grader.records import Cell, Limits
-from grader.sandbox.policy import GUEST_LIBRARY
+from grader.sandbox.policy import GUEST_LIBRARY, PACKAGE
 
 CELLS = {
     "plain torch": "import torch; torch.ones(2) + 1",
@@ -42,8 +43,9 @@ def cold(source: str) -> tuple[float, float]:
         shutdown_kernel="immediate",
         extra_arguments=["--IPKernelApp.log_level=50"],
     )
+    places = (load_course().environment.folder, GUEST_LIBRARY, PACKAGE.parent)
     started = time.perf_counter()
-    with client.setup_kernel(env={**os.environ, "PYTHONPATH": str(GUEST_LIBRARY)}):
+    with client.setup_kernel(env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, places))}):
         client.execute_cell(notebook.cells[0], 0)
         ran = time.perf_counter() - started
     return ran, time.perf_counter() - started
@@ -79,7 +81,9 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=10)
     repeats = parser.parse_args().repeats
     warnings.simplefilter("ignore")  # ipykernel's, about TCP
-    locked, open_ = WarmParent(), WarmParent(isolate=False)
+    brought = load_course().environment
+    locked = WarmParent(environment=brought)
+    open_ = WarmParent(environment=brought, isolate=False)
     try:
         ready = locked.wait()
         open_.wait()

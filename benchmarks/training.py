@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from exercises.cnn import training_notebooks as known  # noqa: E402
+from exercises.cnn.training_checks import CLOTHES  # noqa: E402
 from grader.checks.bank import load_bank  # noqa: E402
 from grader.checks.training.claims import (  # noqa: E402
     COMPLAINTS,
@@ -87,7 +88,7 @@ def evidence(cells: tuple[str, ...], batch: int, seed: int) -> Evidence:
     with contextlib.redirect_stdout(io.StringIO()):
         notebook = (known.IMPORTS, lenet, *sources)
         student = student_of(exercise, lambda: notebook, seed=seed)
-        return evidence_of(student, ModelKind("LeNet", lambda shapes: False))
+        return evidence_of(student, ModelKind("LeNet", lambda shapes: False, CLOTHES))
 
 
 def main() -> None:

@@ -12,9 +12,10 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from grader.course import list_assignments, load_assignment
+from grader.course import list_assignments, load_assignment, load_course
 from grader.errors import GraderError, SubmissionError, UsageError
-from grader.grading.plan import Isolation, Plan, find_data
+from grader.grading.data_files import find_data, places_of
+from grader.grading.plan import Isolation, Plan
 from grader.kernel import gpus
 from grader.records import DEFAULT_SEED
 from grader.runs.deferred_signals import stoppable, was_asked
@@ -39,7 +40,7 @@ IsolationOption = Annotated[
 ]
 DataOption = Annotated[
     Path | None,
-    typer.Option("--data", help="Folder with Fashion-MNIST's IDX files, or with FashionMNIST/raw."),
+    typer.Option("--data", help="Folder with the files of the course's data sets."),
 ]
 DeviceOption = Annotated[
     str,
@@ -139,7 +140,7 @@ def doctor(data: DataOption = None) -> None:
 
     console = Console()
     sound = True
-    for line in examine(find_data(data)):
+    for line in examine(load_course(), data):
         console.print(line.as_text())
         sound = sound and line.good is not False
     raise typer.Exit(EXIT_OK if sound else EXIT_BROKEN)
@@ -194,13 +195,14 @@ def _plan(
     levels: dict[str, Isolation] = {"sandbox": "sandbox", "process": "process"}
     if isolation not in levels:
         raise UsageError(f"--isolation is sandbox or process, not {isolation!r}.")
-    if data is not None and find_data(data) is None:
-        raise UsageError(
-            f"{data} does not hold FashionMNIST/raw, or itself, with the four IDX files, whole."
-        )
+    declared = load_assignment(assignment).course.data
+    found = find_data(data, declared)
+    if data is not None and found is None:
+        needs = places_of(declared) or "data, for the course declares none"
+        raise UsageError(f"{data} does not hold {needs}, or one of the files is broken.")
     chosen = gpus.choose(device, gpus.look())
-    plan = Plan(assignment, only, seed, levels[isolation], find_data(data), gpus=chosen)
-    assert plan.assignment  # a wrong name is told now, before anything is read
+    plan = Plan(assignment, only, seed, levels[isolation], found, gpus=chosen)
+    assert plan.assignment  # a wrong name of an exercise is told now, before anything is read
     return plan
 
 

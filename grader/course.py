@@ -1,11 +1,13 @@
-"""What a course says about its exercises, read from `assignment.toml` and `exercise.toml`.
+"""What a course says about itself: `course.toml`, `assignment.toml` and `exercise.toml`.
 
-A later source wins over an earlier one: the defaults of `records.Limits`, the assignment's file,
-the command line. Everything is checked while it is read; a wrong file is a `CourseError` that
-names the file and the field.
+A folder with a `course.toml` is a course, and assignments are folders in it; a folder with an
+`assignment.toml` that lies in no course is a course by itself. A later source wins over an earlier
+one: the defaults of `records.Limits`, the assignment's file, the command line. Everything is
+checked while it is read; a wrong file is a `CourseError` that names the file and the field.
 
-Here: assignments and exercises as records, and where they are found. Not here: the checks
-themselves (`checks/`), which are collected by pytest.
+Here: courses, assignments and exercises as records, and where they are found. Not here: the checks
+themselves (`checks/`), which are collected by pytest; the modules of a course
+(`grading/course_modules.py`).
 """
 
 from __future__ import annotations
@@ -13,22 +15,19 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 import msgspec
 
 from grader.errors import CourseError, UsageError
 from grader.records import Limits
-from grader.text import clean, one_line
+from grader.text import one_line
+from grader.toml_file import read_toml
 
-T = TypeVar("T")
-_MOST_BYTES = 256 << 10
-# the parser keeps every beginning of a dotted key: 40 KB of `a.a.a.a` took 1.6 GB
-_MOST_DOTS = 200
 # `Fraction` takes 1e999999999 as well, and works on it for ever
 _POINTS = re.compile(r"\d{1,6}(?:\.\d{1,6}|/\d{1,6})?", re.ASCII)
 _MOST_POINTS = 1_000_000
@@ -36,6 +35,69 @@ _MOST_OF_A_LIMIT = 1e15
 Kind = Literal["function", "class", "method", "values", "answers"]
 """What is looked for; `answers` is the student's own text, which a person grades."""
 _PACKAGE = Path(__file__).resolve().parent
+_COURSE_FILE = "course.toml"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What notebooks of a course find beside the installed libraries."""
+
+    folder: Path | None = None
+    """Its modules and packages can be imported."""
+    preload: tuple[str, ...] = ()
+    """Modules that most notebooks import: imported once, before kernels are forked."""
+    setup: str = ""
+    """Module that prepares a kernel (`guest/environment.py`); empty for none."""
+    beside: Path | None = None
+    """Folder whose files lie in the working folder of every notebook."""
+    hidden: tuple[Path, ...] = ()
+    """Folders of the course that notebooks must not read."""
+
+
+BARE = Environment()
+"""Of a course that brings nothing."""
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set of the course, and what stands in for it where its files are not at hand."""
+
+    name: str
+    stand_in: str
+    """In words: `drawn images`."""
+    folders: tuple[str, ...]
+    """Where its files lie below a folder of data."""
+    loose: tuple[str, ...]
+    """Where they may lie too, below a folder that was given with `--data`."""
+    files: tuple[tuple[str, ...], ...]
+    """Names, in groups that have equally many entries, such as images and their labels."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """What assignments share: the library for notebooks, data, names of models, the reference."""
+
+    folder: Path
+    title: str = ""
+    environment: Environment = BARE
+    data: tuple[DataSet, ...] = ()
+    packages: tuple[str, ...] = ()
+    """Names by which notebooks import packages that need not be installed."""
+    install: str = ""
+    """The command that installs them."""
+    models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Patterns of the names of models, by their kind; `!*pattern*` takes names out again."""
+
+    @property
+    def root(self) -> Path:
+        """The folder from which its modules are imported, as `exercises.cnn.parts`."""
+        return self.folder.parent
+
+    @property
+    def reference(self) -> Path | None:
+        """The folder of the reference: inside the course, or beside it."""
+        places = (self.folder / "reference", self.root / "reference")
+        return next((place for place in places if place.is_dir()), None)
 
 
 @dataclass(frozen=True)
@@ -62,17 +124,13 @@ class Assignment:
     name: str
     title: str
     folder: Path
+    course: Course
     exercises: tuple[Exercise, ...]
     limits: Limits = field(default_factory=Limits)
     forbid: tuple[str, ...] = ()
     """Dotted names that may not be used, `torch.nn.functional.conv2d`."""
     digest: str = ""
     """sha256 over every file that a grade depends on."""
-
-    @property
-    def course(self) -> Path:
-        """The folder that holds `exercises/` and `reference/`."""
-        return self.folder.parent.parent
 
     def only(self, names: list[str]) -> Assignment:
         """Keep some exercises, in the assignment's order.
@@ -88,6 +146,34 @@ class Assignment:
         wanted = {name.lower() for name in names}
         kept = tuple(e for e in self.exercises if e.name.lower() in wanted)
         return replace(self, exercises=kept)
+
+
+class _EnvironmentTable(msgspec.Struct, forbid_unknown_fields=True):
+    folder: str
+    setup: str = ""
+    preload: list[str] = []
+    beside: str = ""
+
+
+class _DataTable(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+    stand_in: str
+    folders: list[str]
+    files: list[list[str]]
+    loose: list[str] = []
+
+
+class _PackagesTable(msgspec.Struct, forbid_unknown_fields=True):
+    names: list[str]
+    install: str
+
+
+class _CourseFile(msgspec.Struct, forbid_unknown_fields=True):
+    title: str
+    environment: _EnvironmentTable | None = None
+    data: list[_DataTable] = []
+    packages: _PackagesTable | None = None
+    models: dict[str, list[str]] = {}
 
 
 class _ExerciseFile(msgspec.Struct, forbid_unknown_fields=True):
@@ -109,12 +195,27 @@ class _AssignmentFile(msgspec.Struct, forbid_unknown_fields=True):
 def course_folder() -> Path:
     """Return the folder of the default course: of the wheel if there is one, or the checkout."""
     inside = _PACKAGE / "course"
-    return inside if inside.is_dir() else _PACKAGE.parent
+    return (inside if inside.is_dir() else _PACKAGE.parent) / "exercises"
+
+
+def load_course(folder: Path | None = None) -> Course:
+    """Read the course that a folder is or lies in; the default course without a folder.
+
+    A folder that lies in no course is one by itself.
+
+    Raises:
+        CourseError: its file is wrong.
+    """
+    folder = (folder or course_folder()).resolve()
+    for place in (folder, *folder.parents[:2]):
+        if (place / _COURSE_FILE).is_file():
+            return _read_course(place)
+    return Course(folder, environment=_environment(folder, None))
 
 
 def list_assignments(course: Path | None = None) -> list[str]:
     """Return the names of the assignments a course has."""
-    folder = (course or course_folder()) / "exercises"
+    folder = course or course_folder()
     return sorted(path.parent.name for path in folder.glob("*/assignment.toml"))
 
 
@@ -127,7 +228,7 @@ def load_assignment(wanted: str | Path) -> Assignment:
     """
     folder = Path(wanted)
     if not (folder / "assignment.toml").is_file():
-        folder = course_folder() / "exercises" / str(wanted)
+        folder = course_folder() / str(wanted)
     if not (folder / "assignment.toml").is_file():
         has = ", ".join(list_assignments()) or "none"
         raise UsageError(
@@ -135,8 +236,9 @@ def load_assignment(wanted: str | Path) -> Assignment:
             "a folder with an assignment.toml is right too."
         )
     folder = folder.resolve()
+    course = load_course(folder)
     path = folder / "assignment.toml"
-    settings = _read(path, _AssignmentFile)
+    settings = read_toml(path, _AssignmentFile)
     if unknown := settings.points.keys() - set(settings.exercises):
         named = one_line(", ".join(sorted(unknown)))
         raise CourseError(f"{path}: points of {named}, which is no exercise.")
@@ -153,15 +255,68 @@ def load_assignment(wanted: str | Path) -> Assignment:
         name=folder.name,
         title=settings.title,
         folder=folder,
+        course=course,
         exercises=exercises,
         limits=_limits(path, settings.limits),
         forbid=tuple(settings.forbid),
-        digest=_digest(folder),
+        digest=_digest(folder, course),
     )
 
 
+def _read_course(folder: Path) -> Course:
+    path = folder / _COURSE_FILE
+    settings = read_toml(path, _CourseFile)
+    packages = settings.packages or _PackagesTable([], "")
+    return Course(
+        folder,
+        settings.title,
+        _environment(folder, settings.environment),
+        tuple(_data_set(path, number, table) for number, table in enumerate(settings.data)),
+        tuple(packages.names),
+        packages.install,
+        {name: tuple(patterns) for name, patterns in settings.models.items()},
+    )
+
+
+def _environment(folder: Path, table: _EnvironmentTable | None) -> Environment:
+    reference = Course(folder).reference
+    hidden = (folder, *([] if reference is None else [reference]))
+    if table is None:
+        return Environment(hidden=hidden)
+    return Environment(
+        _folder_of(folder, "environment.folder", table.folder),
+        tuple(table.preload),
+        table.setup,
+        _folder_of(folder, "environment.beside", table.beside) if table.beside else None,
+        hidden,
+    )
+
+
+def _folder_of(course: Path, field_name: str, given: str) -> Path:
+    """Return a folder inside a course.
+
+    Raises:
+        CourseError: there is none of this name.
+    """
+    found = (course / given).resolve()
+    if not given or not found.is_dir() or course not in found.parents:
+        raise CourseError(
+            f"{course / _COURSE_FILE}: {field_name} = {one_line(repr(given))} "
+            "is no folder of the course."
+        )
+    return found
+
+
+def _data_set(path: Path, number: int, table: _DataTable) -> DataSet:
+    for name in ("name", "stand_in", "folders", "files"):
+        if not getattr(table, name):
+            raise CourseError(f"{path}: data[{number}].{name} must not be empty.")
+    files = tuple(tuple(group) for group in table.files)
+    return DataSet(table.name, table.stand_in, tuple(table.folders), tuple(table.loose), files)
+
+
 def _load_exercise(folder: Path, total: int | str | None) -> Exercise:
-    settings = _read(folder / "exercise.toml", _ExerciseFile)
+    settings = read_toml(folder / "exercise.toml", _ExerciseFile)
     if not settings.names and settings.kind != "answers":
         raise CourseError(f"{folder / 'exercise.toml'}: names must not be empty.")
     if settings.kind == "answers" and (settings.names or total is not None):
@@ -211,29 +366,11 @@ def _limits(path: Path, values: dict[str, float]) -> Limits:
     return replace(Limits(), **{name: known[name](value) for name, value in values.items()})
 
 
-def _read(path: Path, kind: type[T]) -> T:
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MOST_BYTES + 1)
-        if len(data) > _MOST_BYTES:
-            raise CourseError(f"{path}: it is larger than {_MOST_BYTES >> 10} KiB.")
-        if max(line.count(b".") for line in data.split(b"\n")) > _MOST_DOTS:
-            raise CourseError(f"{path}: a line has more than {_MOST_DOTS} dots.")
-        return msgspec.toml.decode(data, type=kind)
-    except FileNotFoundError:
-        raise CourseError(f"{clean(str(path))} does not exist.") from None
-    except RecursionError:
-        raise CourseError(f"{path}: it is nested too deeply.") from None
-    # ValueError: a number of thousands of digits, a name that no path can hold
-    except (msgspec.MsgspecError, ValueError, OSError) as error:
-        raise CourseError(f"{clean(str(path))}: {one_line(str(error))}.") from None
-
-
-def _digest(folder: Path) -> str:
-    """Hash what a grade depends on: the assignment's files and the reference they compare with."""
+def _digest(folder: Path, course: Course) -> str:
+    """Hash what a grade depends on: the files of the assignment, the course and its reference."""
     total = hashlib.sha256()
-    for path in _files(folder):
-        total.update(os.fsencode(path.relative_to(folder.parent.parent).as_posix()))
+    for path in _files(folder, course):
+        total.update(os.fsencode(path.relative_to(course.root).as_posix()))
         try:
             total.update(hashlib.sha256(path.read_bytes()).digest())
         except OSError as error:
@@ -241,8 +378,11 @@ def _digest(folder: Path) -> str:
     return total.hexdigest()
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for root in (folder, folder.parent.parent / "reference"):
+def _files(folder: Path, course: Course) -> Iterator[Path]:
+    roots = {folder, course.reference, course.environment.folder, course.environment.beside}
+    for path in sorted({*course.folder.glob("*.toml"), *course.folder.glob("*.py")}):
+        yield path
+    for root in sorted(root for root in roots if root is not None):
         for path in sorted(root.rglob("*")):
             # the notebook handed out says which text is a student's own
             if path.suffix in (".py", ".toml", ".ipynb") and "__pycache__" not in path.parts:

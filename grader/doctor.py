@@ -5,6 +5,7 @@ Every wall is really built, in a process that is thrown away. Not here: how it i
 
 from __future__ import annotations
 
+import importlib.util
 import platform
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,9 @@ from pathlib import Path
 
 from rich.text import Text
 
+from grader.course import Course, Environment
 from grader.errors import KernelLost, SandboxError, SandboxUnavailable
+from grader.grading.data_files import find_data
 from grader.kernel import gpus
 from grader.kernel.gpu_trial import try_out
 from grader.kernel.processes import WarmParent
@@ -35,23 +38,44 @@ class Finding:
         return line.append(f"{self.what}: ", style="bold").append(self.state, style="default")
 
 
-def examine(data: Path | None) -> Iterator[Finding]:
-    """Try everything out and say what was found, most important first."""
+def examine(course: Course, wanted: Path | None) -> Iterator[Finding]:
+    """Try everything out and say what was found, most important first.
+
+    Args:
+        course: whose data and packages are looked for.
+        wanted: the folder of data that was given, if one was.
+    """
     yield Finding("machine", f"{platform.system()} {platform.release()}, {platform.machine()}")
     if sys.platform != "linux":
         remedy = "kernels start cold and are not isolated; grade with --isolation process"
         yield Finding("sandbox", f"not on {sys.platform}: {remedy}", good=False)
     else:
-        yield from _walls()
-    if data:
-        yield Finding("data", f"Fashion-MNIST in {data}", good=True)
-    else:
-        yield Finding("data", "no Fashion-MNIST files here: the drawn stand-in is used")
+        yield from _walls(course.environment)
+    yield from _data(course, wanted)
+    yield from _packages(course)
     yield from _devices(gpus.look())
 
 
-def _walls() -> Iterator[Finding]:
-    warm = WarmParent()
+def _data(course: Course, wanted: Path | None) -> Iterator[Finding]:
+    for one in course.data:
+        folder = find_data(wanted, [one])
+        if folder is not None:
+            yield Finding("data", f"{one.name} in {folder}", good=True)
+        else:
+            yield Finding("data", f"no files of {one.name} here: {one.stand_in} stand in")
+
+
+def _packages(course: Course) -> Iterator[Finding]:
+    missing = [name for name in course.packages if importlib.util.find_spec(name) is None]
+    if missing:
+        remedy = f"; {course.install} installs them" if course.install else ""
+        yield Finding("packages", f"not here: {', '.join(missing)}{remedy}")
+    elif course.packages:
+        yield Finding("packages", "all that notebooks of the course use", good=True)
+
+
+def _walls(environment: Environment) -> Iterator[Finding]:
+    warm = WarmParent(environment=environment)
     try:
         ready = warm.wait()
     except SandboxUnavailable as error:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from grader.course import load_assignment
+from grader.course import Course, load_assignment, load_course
 from grader.errors import GraderError, UsageError
 from grader.grading.check_plugin import CheckPlugin
 from grader.grading.open_notebook import OpenNotebook
@@ -48,23 +48,23 @@ class _OneSubmission(CheckPlugin):
     def student(self, request: pytest.FixtureRequest) -> Any:
         """Return the student, with the candidate for the exercise of this test."""
         if self._notebook is None:
-            self._notebook = self._run_once()
+            self._notebook = self._run_once(load_course(request.path.parent))
         return self._notebook.student_for(request.path.parent)
 
     def pytest_unconfigure(self) -> None:
         """End the notebook's kernel."""
         self._open.close()
 
-    def _run_once(self) -> Any:
+    def _run_once(self, course: Course) -> Any:
         """Run the notebook, in the sandbox, and keep its kernel for all checks."""
         try:
-            return self._open.enter_context(_opened(self._path))
+            return self._open.enter_context(_opened(self._path, course))
         except GraderError as error:
             pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _opened(path: Path, course: Course) -> Iterator[Any]:
     """Run a notebook once for `pytest --submission`; checks of any exercise may ask it."""
     (submission,) = find_submissions([path], assignment="")
     if submission.problem:
@@ -80,10 +80,10 @@ def _opened(path: Path) -> Iterator[Any]:
             found = self._notebook.candidates(exercise)
             return self._notebook.student(exercise, found[-1] if found else None)
 
-    warm = WarmParent()
+    warm = WarmParent(environment=course.environment)
     try:
         warm.wait()
-        with OpenNotebook(submission, warm, Limits(), DEFAULT_SEED) as notebook:
+        with OpenNotebook(submission, warm, Limits(), DEFAULT_SEED, course=course) as notebook:
             yield Notebook(notebook)
     finally:
         warm.close()

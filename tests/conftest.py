@@ -6,8 +6,13 @@ small limits.
 
 from __future__ import annotations
 
+import atexit
+import builtins
+import getpass
 import itertools
 import json
+import os
+import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -18,6 +23,8 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
+from grader.course import load_course
+from grader.guest import notebook_shell
 from grader.kernel.execution import RunNotebook, run_notebook
 from grader.kernel.processes import WarmParent
 from grader.kernel.student import Student
@@ -62,12 +69,39 @@ def small_limits() -> Limits:
 
 @pytest.fixture(scope="session")
 def warm() -> Iterator[WarmParent]:
-    parent = WarmParent()
+    parent = WarmParent(environment=load_course().environment)
     try:
         parent.wait()
         yield parent
     finally:
         parent.close()
+
+
+@pytest.fixture(scope="session")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A real IPython shell with our commands in it; what it changes outside is put back."""
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    class Shell(InteractiveShell):
+        def enable_gui(self, gui: str | None = None) -> None:
+            """A kernel has no event loop to switch either."""
+
+    before = builtins.input, getpass.getpass, sys.excepthook, sys.displayhook, dict(os.environ)
+    main = sys.modules["__main__"]
+    os.environ["IPYTHONDIR"] = str(tmp_path_factory.mktemp("ipython"))
+    config = Config()
+    config.HistoryManager.enabled = False
+    made = Shell.instance(config=config)
+    notebook_shell.install(made)
+    sys.modules["__main__"] = main  # it puts its own there, which no process can be spawned from
+    yield made
+    made.atexit_operations()
+    atexit.unregister(made.atexit_operations)
+    Shell.clear_instance()
+    builtins.input, getpass.getpass, sys.excepthook, sys.displayhook = before[:4]
+    os.environ.clear()
+    os.environ.update(before[4])
 
 
 @pytest.fixture
@@ -122,13 +156,15 @@ def write_notebook() -> Callable[..., Path]:
 def write_course() -> Callable[..., Path]:
     """Write an assignment; an exercise is the text of its checks, or that and its settings.
 
-    Every assignment has a name of its own, because Python keeps a module for each.
+    Every assignment of a folder has a name of its own.
     """
 
     def write(
         folder: Path, exercises: dict[str, str | tuple[str, str]], assignment: str = ""
     ) -> Path:
         here = folder / "exercises" / f"small{next(_numbers)}"
+        here.mkdir(parents=True)
+        (here.parent / "course.toml").write_text('title = "A small course"\n')
         for name, given in exercises.items():
             checks, more = given if isinstance(given, tuple) else (given, "")
             (here / name).mkdir(parents=True)

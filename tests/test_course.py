@@ -21,7 +21,7 @@ def test_an_assignment_is_read_from_its_folder(tmp_path, write_course):
     assert (found.limits.call_s, found.limits.processes) == (0.5, 9)
     assert found.limits.cell_s == Limits().cell_s
     assert found.forbid == ("torch.add",)
-    assert found.course == tmp_path
+    assert found.course.root == tmp_path
 
 
 def test_the_default_course_has_its_assignments():
@@ -166,4 +166,74 @@ def test_the_digest_changes_with_the_reference_and_not_with_other_files(tmp_path
     assert load_assignment(folder).digest == before
     (tmp_path / "reference").mkdir()
     (tmp_path / "reference" / "ops.py").write_text("def add(x): return x")
+    assert load_assignment(folder).digest != before
+
+
+LIBRARY = '[environment]\nfolder = "environment"\nsetup = "prepare"\npreload = ["json"]\n'
+SIGNS = (
+    '[[data]]\nname = "Signs"\nstand_in = "drawn signs"\nfolders = ["signs"]\n'
+    'files = [["signs.npz"]]\n'
+)
+
+
+@pytest.fixture
+def course_with(tmp_path, write_course):
+    """Write a course with an environment, and return the course of its one assignment."""
+
+    def write(text):
+        folder = write_course(tmp_path, TWO)
+        (folder.parent / "environment").mkdir(exist_ok=True)
+        (folder.parent / "course.toml").write_text('title = "Signs"\n' + text)
+        return load_assignment(folder).course
+
+    return write
+
+
+def test_a_course_declares_its_library_data_packages_and_models(course_with, tmp_path):
+    more = (
+        'names = ["scipy"]\ninstall = "pip install scipy"\n[models]\nNet = ["*Net*", "!*block*"]\n'
+    )
+    course = course_with(f"{LIBRARY}{SIGNS}[packages]\n{more}")
+    assert course.title == "Signs"
+    assert course.environment.folder == tmp_path / "exercises" / "environment"
+    assert (course.environment.setup, course.environment.preload) == ("prepare", ("json",))
+    assert [one.name for one in course.data] == ["Signs"]
+    assert (course.packages, course.install) == (("scipy",), "pip install scipy")
+    assert course.models == {"Net": ("*Net*", "!*block*")}
+
+
+def test_the_reference_lies_inside_the_course_or_beside_it(course_with, tmp_path):
+    assert course_with("").reference is None
+    (tmp_path / "reference").mkdir()
+    assert course_with("").reference == tmp_path / "reference"
+    (tmp_path / "exercises" / "reference").mkdir()
+    assert course_with("").reference == tmp_path / "exercises" / "reference"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("late = 3\n", "unknown field `late`"),
+        ('[environment]\nfolder = "nowhere"\n', "environment.folder = 'nowhere' is no folder"),
+        ('[environment]\nfolder = ".."\n', r"environment.folder = '..' is no folder of the course"),
+        ('[environment]\nfolder = "environment"\nbeside = "x"\n', "environment.beside = 'x' is no"),
+        ('[environment]\nfolder = "environment"\nwalls = 0\n', "unknown field `walls`"),
+        ('[environment]\nsetup = "prepare"\n', "missing required field `folder`"),
+        (SIGNS.replace('"drawn signs"', '""'), r"data\[0\].stand_in must not be empty"),
+        (SIGNS.replace('["signs"]', "3"), r"Expected `array`, got `int` - at `\$.data"),
+        ('[packages]\nnames = ["scipy"]\n', "missing required field `install`"),
+        ('[models]\nNet = "*Net*"\n', r"Expected `array`, got `str` - at `\$.models"),
+    ],
+)
+def test_a_wrong_file_of_a_course_names_the_field(course_with, text, reason):
+    with pytest.raises(CourseError, match=reason) as error:
+        course_with(text)
+    assert "course.toml" in str(error.value)
+
+
+def test_a_change_of_the_library_is_a_change_of_the_assignment(course_with, tmp_path):
+    folder = next((tmp_path / "exercises").glob("small*"), None) or course_with(LIBRARY).folder
+    folder = next(folder.glob("small*"))
+    before = load_assignment(folder).digest
+    (tmp_path / "exercises" / "environment" / "library.py").write_text("X = 1\n")
     assert load_assignment(folder).digest != before

@@ -1,7 +1,26 @@
 """The checks that every training of the course shares: only the kind of model differs."""
 
+from exercises.environment.drawn_clothes import (
+    CLASSES,
+    SIDE,
+    TEST_SIZE,
+    TRAIN_SIZE,
+    draw_clothes,
+)
 from grader.checks import check
 from grader.checks.training.claims import assert_follows_the_gradient, assert_learns, assert_trains
+from grader.checks.training.image_classification import ImageClassification
+
+CLOTHES = ImageClassification(
+    side=SIDE,
+    channels=1,
+    classes=len(CLASSES),
+    draw=draw_clothes,
+    train=TRAIN_SIZE,
+    test=TEST_SIZE,
+    sides=(SIDE, 96, 224),  # of the book's LeNet, ResNet and VGG
+)
+"""What every training of the course learns from, and what its models should tell apart."""
 
 MOVES = "test_moves_every_parameter_down_the_gradient"
 FOLLOWS = "test_uses_the_gradient_of_each_batch"

@@ -12,12 +12,10 @@ from __future__ import annotations
 
 import copy
 import os
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -29,8 +27,9 @@ from grader import errors
 from grader.checks.compare import Mismatch
 from grader.checks.decorator import Check, check_of
 from grader.checks.properties import is_property
-from grader.course import Exercise
+from grader.course import Course, Exercise
 from grader.grading.check_plugin import ERROR, CheckPlugin
+from grader.grading.course_modules import CourseModules
 from grader.records import DEFAULT_SEED, CheckResult, Counterexample
 from grader.verdict import Verdict, verdict_of
 
@@ -61,7 +60,7 @@ class CheckSession:
         self,
         exercises: Sequence[Exercise],
         *,
-        course: Path,
+        course: Course,
         seed: int = DEFAULT_SEED,
         shrink_s: float = 10.0,
     ) -> None:
@@ -69,15 +68,19 @@ class CheckSession:
         # what a person grades has a row in every report, and no checks
         self.exercises = tuple(e for e in exercises if e.kind != "answers")
         self._course = course
+        self.modules = CourseModules(course)
+        """What checks and banks import; theirs alone while they run."""
 
     def __enter__(self) -> Self:
-        # checks import `reference`, which lies beside `exercises`
-        if str(self._course) not in sys.path:
-            sys.path.insert(0, str(self._course))
+        with self.modules.active():  # checks import `reference` and each other's helpers
+            return self._collected()
+
+    def _collected(self) -> Self:
         folders = [str(exercise.folder) for exercise in self.exercises]
         args = [*folders, *_QUIET, "-c", os.devnull]
         # a conftest.py of the course may hold fixtures; one above it is somebody else's
-        args += [f"--rootdir={self._course}", f"--confcutdir={self._course}"]
+        root = self._course.root
+        args += [f"--rootdir={root}", f"--confcutdir={root}"]
         # pytest.main() would collect for every student anew; xdist builds its sessions this way too
         self._config = _prepareconfig(args, [self._plugin, _CollectionErrors()])
         self._config._do_configure()
@@ -116,6 +119,10 @@ class CheckSession:
 
         A check that needs another which did not pass is skipped.
         """
+        with self.modules.active():
+            return self._run(exercise, student)
+
+    def _run(self, exercise: Exercise, student: object) -> list[CheckResult]:
         results: dict[str, CheckResult] = {}
         self._plugin.current = student
         for item, (name, claim, mark, points) in zip(
@@ -139,6 +146,10 @@ class CheckSession:
         Raises:
             CallTimedOut, KernelDied, OutOfMemory: there is no point in going on.
         """
+        with self.modules.active():
+            self._probe(exercise, student)
+
+    def _probe(self, exercise: Exercise, student: object) -> None:
         for item in self._items[exercise.name]:
             check, fixtures = item.obj, {"student": student}
             body: Callable[..., Any] = check

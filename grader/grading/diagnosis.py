@@ -47,7 +47,8 @@ class Diagnosis:
 
     def __init__(self, session: CheckSession) -> None:
         self._session = session
-        self._banks = {e.name: load_bank(e.folder / "bank.py") for e in session.exercises}
+        with session.modules.active():
+            self._banks = {e.name: load_bank(e.folder / "bank.py") for e in session.exercises}
         self._known: dict[tuple[str, str], Transcript] = {}
         self._results: dict[tuple[str, str], list[CheckResult]] = {}
 

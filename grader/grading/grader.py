@@ -111,7 +111,9 @@ class Grader:
         self._ensure_warm()
         plan = self.plan
         asked = frozenset(exercise.name for exercise in plan.assignment.exercises)
-        return OpenNotebook(submission, self._warm, plan.spending, plan.seed, gpu, asked)
+        return OpenNotebook(
+            submission, self._warm, plan.spending, plan.seed, gpu, asked, plan.assignment.course
+        )
 
     def _grade_readable(self, submission: Submission, result: SubmissionResult) -> SubmissionResult:
         try:
@@ -243,7 +245,10 @@ class Grader:
 
     def _new_warm(self) -> WarmParent:
         plan = self.plan
-        return WarmParent(isolate=plan.isolation == "sandbox", data=plan.data, gpus=plan.gpus)
+        return WarmParent(
+            environment=plan.assignment.course.environment, isolate=plan.isolation == "sandbox",
+            data=plan.data, gpus=plan.gpus,
+        )  # fmt: skip
 
 
 def handed_out(assignment: Assignment) -> tuple[Cell, ...]:

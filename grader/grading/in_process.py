@@ -9,13 +9,18 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
-from grader.course import Exercise
+from grader.course import Course, Exercise, load_course
 from grader.grading.check_session import CheckSession
+from grader.grading.course_modules import CourseModules
+from grader.guest import environment, training_settings
 from grader.guest.recorder import HOOK, Recorder, StatementReporter
 from grader.guest.server import Guest
+from grader.guest.short_passes import short_passes
 from grader.kernel.connection import LocalConnection
 from grader.kernel.observations import Captured
 from grader.kernel.student import Student
@@ -40,9 +45,13 @@ def student_of(
     """
     recorder = Recorder({})
     recorder.begin(0, "")
-    bound = answer() if exercise.kind == "values" else {exercise.name: answer}
+    course = _course_of(exercise.folder)
+    bound: Any = {exercise.name: answer}
+    if exercise.kind == "values":
+        with CourseModules(course).active():
+            bound = answer()
     if isinstance(bound, tuple):
-        _run(recorder, bound, seed)
+        _run(recorder, bound, course, seed)
         bound = {}
     for name, value in {**names, **bound}.items():
         recorder.namespace[name] = value
@@ -55,7 +64,7 @@ def student_of_cells(
 ) -> Student:
     """Make a student of this process whose notebook is some cells."""
     recorder = Recorder({})
-    _run(recorder, cells, seed)
+    _run(recorder, cells, _course_of(exercise.folder), seed)
     return _student(recorder, exercise, seed, asked)
 
 
@@ -67,17 +76,25 @@ def _student(
         for d in recorder.definitions
     }
     connection = LocalConnection(Guest(recorder))
-    return Student(connection, definitions, answer=exercise.name, seed=seed, asked=asked)
+    models = _course_of(exercise.folder).models
+    return Student(
+        connection, definitions, answer=exercise.name, seed=seed, asked=asked, models=models
+    )
 
 
-def _run(recorder: Recorder, cells: Sequence[str], seed: int) -> None:
+@lru_cache(maxsize=64)
+def _course_of(folder: Path) -> Course:
+    return load_course(folder)
+
+
+def _run(recorder: Recorder, cells: Sequence[str], course: Course, seed: int) -> None:
     """Run cells as a notebook does, past errors, but with the shortest passes over data."""
-    if str(GUEST_LIBRARY) not in sys.path:
+    training_settings.configure(seed=seed)
+    with ExitStack() as stack:
+        stack.enter_context(CourseModules(course).active(environment=True))
         sys.path.append(str(GUEST_LIBRARY))
-    from d2l import _rehearsal, _settings  # noqa: PLC0415  (only cells import the library)
-
-    _settings.configure(seed=seed)
-    with _rehearsal.short_passes(lambda: True, steps=1, seconds=1.0):
+        environment.use(course.environment.setup).configure()
+        stack.enter_context(short_passes(lambda: True, steps=1, seconds=1.0))
         for cell, source in enumerate(cells):
             recorder.begin(cell, source)
             recorder.namespace[HOOK] = recorder.statement_done

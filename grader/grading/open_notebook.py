@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Sequence
 from types import TracebackType
 from typing import Self
 
-from grader.course import Exercise
+from grader.course import Course, Exercise, load_course
 from grader.errors import CallTimedOut, KernelDied, OutOfMemory, StudentError
 from grader.grading.candidates import callables, candidates_for, own_definitions
 from grader.kernel.execution import RunNotebook, run_notebook
@@ -33,7 +33,8 @@ MOST_LOSSES = 2_000
 class OpenNotebook:
     """A notebook whose cells have run; also the connection its students ask through.
 
-    `asked` names the exercises of the run; None stands for all there are.
+    `asked` names the exercises of the run; None stands for all there are. Without a course, it is
+    a notebook of the default one.
 
     Raises:
         SandboxError: no kernel could be had; the fault is ours.
@@ -42,9 +43,11 @@ class OpenNotebook:
     def __init__(
         self, submission: Submission, warm: WarmParent | None, limits: Limits, seed: int,
         gpu: Gpu | None = None, asked: Collection[str] | None = None,
+        course: Course | None = None,
     ) -> None:  # fmt: skip
         self._submission = submission
         self._asked = asked
+        self._course = course or load_course()
         self._warm = warm
         self._limits = limits
         self._seed = seed
@@ -109,7 +112,10 @@ class OpenNotebook:
         self._exercise_deadline = time.monotonic() + self._limits.exercise_s
         if not self._run.connection.lost:
             self._select()
-        return Student(self, definitions, answer=exercise.name, seed=self._seed, asked=self._asked)
+        return Student(
+            self, definitions, answer=exercise.name, seed=self._seed, asked=self._asked,
+            models=self._course.models,
+        )  # fmt: skip
 
     def ask(
         self, request: messages.Request, args: Sequence[object], kwargs: dict[str, object],
@@ -160,8 +166,9 @@ class OpenNotebook:
     def _fresh(self, skip: frozenset[int]) -> RunNotebook:
         cells = self._submission.cells
         return run_notebook(
-            cells, self._warm, self._limits, seed=self._seed, skip=skip, gpu=self._gpu
-        )
+            cells, self._warm, self._limits, seed=self._seed, skip=skip, gpu=self._gpu,
+            environment=self._course.environment,
+        )  # fmt: skip
 
     def _catalog(self) -> list[Captured]:
         try:

@@ -5,7 +5,7 @@ learner's layers are the first, the middle and the last of those that have param
 have none. So an optimiser of `model.net[-1].parameters()` has a part of the learner, as it would
 have a part of the model, and so has a loop that freezes `net.0`.
 
-Here: which layer becomes which. Not here: what is noted of the learner (`rehearsal.py`).
+Here: which layer becomes which. Not here: what is noted of the learner (`training_replay.py`).
 """
 
 from __future__ import annotations

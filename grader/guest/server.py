@@ -14,7 +14,6 @@ import io
 import random
 import signal
 import socket
-import sys
 import traceback
 import types
 from collections.abc import Callable
@@ -26,7 +25,9 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
+from grader.guest import environment, losses
 from grader.guest.layers import NothingIsDrawn, layer_size, repeats_to, run_layers
+from grader.guest.probe_network import ProbeShape
 from grader.guest.recorder import Recorder
 from grader.guest.short_training import fit, tail_of
 from grader.guest.training_replay import Rehearsal
@@ -251,17 +252,17 @@ class Guest:
 
     def op_curves(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Return the losses that cells sent back through a model, by cell."""
-        losses = sys.modules.get("d2l._losses")
-        return [] if losses is None else [(c, list(values)) for c, values in losses.curves.items()]
+        return [(cell, list(values)) for cell, values in losses.curves.items()]
 
     def op_rehearse(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """Run cells `args[0]` again with a small network in the place of models (`rehearsal.py`).
+        """Run cells `args[0]` again, a small network in the place of models (`training_replay.py`).
 
         `args[1]` are patterns of names that make such a model, `args[2]` names that hold one.
         """
         cells, patterns, variables = args
-        steps, tail = int(kwargs["steps"]), str(kwargs["tail"])
-        return Rehearsal(self.recorder, patterns, variables, steps=steps, tail=tail).run(cells)
+        steps, tail, probe = kwargs["steps"], kwargs["tail"], ProbeShape(*kwargs["probe"])
+        made = Rehearsal(self.recorder, patterns, variables, steps=steps, tail=tail, probe=probe)
+        return made.run(cells)
 
     def op_tail(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Say what a model's forward ends with: logits, softmax or log_softmax."""
@@ -284,9 +285,7 @@ class Guest:
         """Name the methods that cells gave to classes; `@add_to_class` leaves no name behind."""
         made = self.recorder.definitions
         classes = [d.value for d in made if d.kind == "class"]
-        classes += [
-            c for c in vars(sys.modules.get("d2l.torch", object)).values() if isinstance(c, type)
-        ]
+        classes += environment.current.method_homes()
         known = {(d.name, id(d.value)) for d in made}
         found: dict[tuple[str, int], tuple[types.FunctionType, int]] = {}
         for name, value in (pair for c in classes for pair in _ITS_OWN(c).items()):

@@ -1,7 +1,7 @@
 """Inside the sandbox: a short training of a student's model, by a loop of ours.
 
 Labels come along for the images it is trained with, and for no others: what it has learned is seen
-outside, in its logits for other images. Not here: a student's own training (`rehearsal.py`).
+outside, in its logits for other images. Not here: a student's own training (`training_replay.py`).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def fit(
 
 
 def tail_of(module: nn.Module, x: Tensor) -> str:
-    """Say what a model's forward ends with, by what it makes of `x`: one of `learner.TAILS`."""
+    """Return what a model's forward ends with, by its answer: one of `probe_network.TAILS`."""
     with torch.no_grad():
         y = module.eval()(x)
     if not isinstance(y, Tensor) or y.ndim != 2 or not bool(y.isfinite().all()):

@@ -6,8 +6,8 @@ things decide, both outside: gradients computed anew on the images it was traine
 makes of held-out images whose labels were never here.
 
 Here: taking the model's place, noting, an end to endless loops. Not here: which cells run again
-(`checks/training_cells.py`), what is right (`checks/training.py`), shorter passes over data
-(`inside/d2l/_rehearsal.py`).
+(`checks/training/cells.py`), what is right (`checks/training/claims.py`), shorter passes over data
+(`short_passes.py`).
 Not covered: student code shares this process and can change whatever is here.
 """
 
@@ -15,21 +15,22 @@ from __future__ import annotations
 
 import ast
 import copy
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from grader.guest import environment
+from grader.guest.model_names import is_model_name
 from grader.guest.model_shell import dress, passes_on
 from grader.guest.placeholder_models import complete, stand_ins
-from grader.guest.probe_network import OTHER_MODELS, FastLearner, small
+from grader.guest.probe_network import FastLearner, ProbeShape, small
 from grader.guest.recorder import HOOK, Recorder, StatementReporter
+from grader.guest.short_passes import short_passes
 
 # steps whose batch, parameters and gradients are noted; the last shows whether batches change
 _NOTED = (1, 2, 3, 4, 5, 6, 40)
@@ -100,7 +101,7 @@ class _Watched(FastLearner):
     def __init__(
         self, rehearsal: Rehearsal, tail: str, *, layers: nn.Sequential | None = None
     ) -> None:
-        super().__init__(tail)
+        super().__init__(rehearsal.probe, tail)
         self.layers = layers or self.layers
         self.log = _Log()
         self._rehearsal = (rehearsal,)  # in a tuple, since it is no part of the module
@@ -135,12 +136,12 @@ class _Watched(FastLearner):
 
     def forward(self, x: Tensor) -> Tensor:
         """Answer a question about what was learned."""
-        return self.ends_with(self.through(small(x)))
+        return self.ends_with(self.through(small(x, self.shape)))
 
     def watched(self, x: Tensor) -> Tensor:
         """Answer the notebook, and note the step."""
         self._rehearsal[0].check_end()
-        images = small(x)
+        images = small(x, self.shape)
         self.log.forward(self, images)
         return self.ends_with(self.through(images))
 
@@ -153,19 +154,21 @@ class Rehearsal:
 
     Args:
         recorder: of the notebook.
-        patterns: names of the classes and factories whose models are replaced, `*lenet*`.
+        patterns: names of the classes and factories whose models are replaced, `*name*`.
         variables: names that hold such a model, whatever made it.
         steps: after so many, passes over data become short; after four times as many, and then
             some seconds, the cell is ended.
-        tail: what the model's own forward ends with, one of `learner.TAILS`.
+        tail: what the model's own forward ends with, one of `probe_network.TAILS`.
+        probe: the sizes of the network that takes its place.
     """
 
     def __init__(
         self, recorder: Recorder, patterns: Sequence[str], variables: Sequence[str], *,
-        steps: int, tail: str,
+        steps: int, tail: str, probe: ProbeShape,
     ) -> None:  # fmt: skip
+        self.probe = probe
         self._recorder = recorder
-        self._patterns = tuple(pattern.lower() for pattern in patterns)
+        self._patterns = tuple(patterns)
         self._variables = frozenset(variables)
         self._steps = steps
         self._tail = tail
@@ -196,7 +199,8 @@ class Rehearsal:
             namespace.update(world)
             namespace.update(stand_ins(self._recorder.sources, cells, world, self._fits))
             namespace[HOOK] = self._bound
-            with self._replaced(), self._short_passes():
+            passes = short_passes(self._spent, steps=self._steps, seconds=_ENOUGH_CPU_S / 2)
+            with self._replaced(), passes:
                 for cell in cells:
                     raised = self._run_cell(cell)
             return {"raised": raised, "models": self._found(namespace)}
@@ -228,23 +232,14 @@ class Rehearsal:
         steps = sum(learner.log.steps for learner in self.learners)
         return steps >= self._steps or time.process_time() > self._ends_at - _ENOUGH_CPU_S / 2
 
-    @contextmanager
-    def _short_passes(self) -> Iterator[None]:
-        library = sys.modules.get("d2l._rehearsal")
-        if library is None:  # a course without the library
-            yield
-            return
-        with library.short_passes(self._spent, steps=self._steps, seconds=_ENOUGH_CPU_S / 2):
-            yield
-
     # ------------------------------------------------------------------ taking the model's place
 
     @contextmanager
     def _replaced(self) -> Iterator[None]:
         with ExitStack() as stack:
             stack.callback(self._restore)
-            library = vars(sys.modules.get("d2l.torch", object))
-            for name, value in [*library.items(), *self._recorder.namespace.items()]:
+            homes = [(home.__name__, home) for home in environment.current.method_homes()]
+            for name, value in [*homes, *self._recorder.namespace.items()]:
                 self._replace(name, value)
             yield
 
@@ -275,10 +270,7 @@ class Rehearsal:
             self._recorder.namespace[name] = self._factory(value)
 
     def _fits(self, name: str) -> bool:
-        low = name.lower()
-        if any(other in low for other in OTHER_MODELS) or name.startswith("_"):
-            return False
-        return any(fnmatchcase(low, pattern) for pattern in self._patterns)
+        return not name.startswith("_") and is_model_name(name, self._patterns)
 
     def _patch(self, made: type) -> None:
         original = made.__init__  # type: ignore[misc]

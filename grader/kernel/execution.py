@@ -24,6 +24,7 @@ from nbclient.exceptions import CellExecutionComplete, CellTimeoutError, DeadKer
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 
+from grader.course import BARE, Environment
 from grader.errors import KernelLost
 from grader.kernel.client import Garbled, SandboxClient, SandboxManager
 from grader.kernel.connection import SocketConnection
@@ -70,6 +71,7 @@ def run_notebook(
     seed: int,
     skip: frozenset[int] = frozenset(),
     gpu: Gpu | None = None,
+    environment: Environment = BARE,
 ) -> RunNotebook:
     """Run the code cells of a notebook and keep its kernel.
 
@@ -80,6 +82,7 @@ def run_notebook(
         seed: of the random state of the kernel and of every call.
         skip: cells to leave out, known to end the kernel.
         gpu: what the notebook may compute on; the caller holds the lease.
+        environment: of the course, for a cold start; a warm process has it.
 
     Raises:
         SandboxError: no kernel could be had; the fault is ours.
@@ -87,14 +90,14 @@ def run_notebook(
     runs: dict[int, CellRun] = {}
     skipped = set(skip)
     while True:
-        kernel = _Kernel(warm, limits, seed, gpu)
+        kernel = _Kernel(warm, limits, seed, gpu, environment)
         try:
             found, killer = kernel.run(cells, frozenset(skipped))
             runs = {**found, **{i: run for i, run in runs.items() if i in skipped}}
             if killer is None or len(skipped) >= limits.kernel_restarts:
                 if killer is not None:  # once too often: what came after it does not run
                     kernel.close()
-                    kernel = _Kernel(warm, limits, seed, gpu)
+                    kernel = _Kernel(warm, limits, seed, gpu, environment)
                     last = [cell for cell in cells if cell.index < killer]
                     kernel.run(last, frozenset(skipped))
                 connection = kernel.serve()
@@ -110,10 +113,13 @@ def run_notebook(
 class _Kernel:
     """One kernel from its start to its end, with the event loop its sockets belong to."""
 
-    def __init__(self, warm: WarmParent | None, limits: Limits, seed: int, gpu: Gpu | None) -> None:
+    def __init__(
+        self, warm: WarmParent | None, limits: Limits, seed: int, gpu: Gpu | None,
+        environment: Environment,
+    ) -> None:  # fmt: skip
         self._limits = limits
         self._runner = asyncio.Runner()
-        self._provisioner = SandboxProvisioner(warm, limits, seed, gpu=gpu)
+        self._provisioner = SandboxProvisioner(warm, limits, seed, gpu=gpu, environment=environment)
         self._manager: SandboxManager | None = None
         self._client: SandboxClient | None = None
 

@@ -15,7 +15,7 @@ from grader.kernel.gpus import Gpu
 from grader.kernel.processes import WarmParent
 from grader.records import Cell, Limits
 
-# `init` first: where CUDA does not start, `cuda` would stand for the CPU (`d2l/_stand_in_gpu.py`)
+# `init` first: where CUDA does not start, `cuda` would stand for the CPU (`guest/stand_in_gpu.py`)
 _COMPUTE = """
 import torch
 torch.cuda.init()

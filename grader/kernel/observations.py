@@ -16,7 +16,7 @@ from torch import Tensor
 
 from grader.errors import BadAnswer
 from grader.guest import probe_network
-from grader.guest.probe_network import SIDE
+from grader.guest.probe_network import ProbeShape
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class NotedStep:
 
     number: int
     x: Tensor
-    """Images (N, 1, 28, 28)."""
+    """Inputs, in the size of the probe network."""
     before: list[Tensor]
     """The parameters when the images went in."""
     gradients: list[Tensor]
@@ -89,7 +89,7 @@ class Trained:
     end: list[Tensor]
     noted: tuple[NotedStep, ...]
     seen: Tensor
-    """The first image of each step, (N, 1, 28, 28)."""
+    """The first input of each step."""
     module: Any
     """A handle, to ask it about held-out images."""
 
@@ -164,13 +164,13 @@ def read_curves(rows: object) -> list[tuple[int, list[float]]]:
     return found
 
 
-def read_rehearsal(call: str, value: Any) -> RehearsalFacts:
+def read_rehearsal(call: str, value: Any, probe: ProbeShape) -> RehearsalFacts:
     """Read what a guest says of a rehearsal: tensors of the learner's shapes, or it is no answer.
 
     Raises:
         BadAnswer: it is none.
     """
-    sizes = probe_network.shapes()
+    sizes = probe_network.shapes(probe)
 
     def numbers(values: Any) -> list[Tensor]:
         read = [v.detach().float() for v in values]
@@ -179,7 +179,7 @@ def read_rehearsal(call: str, value: Any) -> RehearsalFacts:
         return read
 
     def images(x: Tensor) -> Tensor:
-        if x.ndim != 4 or tuple(x.shape[1:]) != (1, SIDE, SIDE):
+        if x.ndim != 4 or tuple(x.shape[1:]) != probe.image:
             raise ValueError
         return x.detach().float()
 
@@ -194,7 +194,7 @@ def read_rehearsal(call: str, value: Any) -> RehearsalFacts:
                     NotedStep(int(n), images(x), numbers(before), numbers(gradients))
                     for n, x, before, gradients in row["noted"]
                 ),
-                images(torch.cat([torch.zeros(0, 1, SIDE, SIDE), *row["seen"]])),
+                images(torch.cat([torch.zeros(0, *probe.image), *row["seen"]])),
                 row["module"],
             )
             for row in value["models"]

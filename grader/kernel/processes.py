@@ -21,6 +21,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from grader.course import BARE, Environment
 from grader.errors import KernelLost, SandboxUnavailable
 from grader.kernel.gpus import Gpu
 from grader.records import Limits
@@ -55,6 +56,7 @@ class WarmParent:
     """The process that has imported everything and only forks.
 
     Args:
+        environment: what notebooks of the course find beside the installed libraries.
         isolate: build the walls; False for `--isolation process`.
         data: folder with the course's data sets, None for the drawn stand-in.
         gpus: the GPUs kernels may be given, one at a time.
@@ -64,8 +66,8 @@ class WarmParent:
     """
 
     def __init__(
-        self, *, isolate: bool = True, data: Path | None = None, gpus: Sequence[Gpu] = (),
-        without: Collection[policy.Wall] = (),
+        self, *, environment: Environment = BARE, isolate: bool = True, data: Path | None = None,
+        gpus: Sequence[Gpu] = (), without: Collection[policy.Wall] = (),
     ) -> None:  # fmt: skip
         self.isolate = isolate
         self.data = str(data.resolve()) if data else ""
@@ -86,11 +88,9 @@ class WarmParent:
                 start_new_session=True,  # Ctrl-C is the grader's to handle
             )
         self.ready: messages.Ready | None = None
-        found = policy.libraries()
-        shown = [str(policy.GUEST_LIBRARY), *([self.data] if self.data else [])]
-        start = messages.Start(
-            str(self.scratch), list(found.read), list(found.hidden), shown, list(found.path),
-            list(policy.PRELOADED), self.isolate, [gpu.node for gpu in gpus], list(without),
+        start = _start(
+            self.scratch, environment, data=self.data, isolate=isolate,
+            gpus=[gpu.node for gpu in gpus], without=list(without),
         )  # fmt: skip
         self._control.send(messages.encode(start))
 
@@ -310,19 +310,40 @@ class ForkedProcess:
         self.alive = -1
 
 
+def _start(
+    scratch: Path, environment: Environment, *, isolate: bool, data: str = "",
+    gpus: Sequence[str] = (), without: Sequence[str] = (),
+) -> messages.Start:  # fmt: skip
+    """Return how a process is built that notebooks of a course run in."""
+    found = policy.libraries(environment.hidden)
+    folder = [] if environment.folder is None else [str(environment.folder)]
+    beside = "" if environment.beside is None else str(environment.beside)
+    return messages.Start(
+        str(scratch),
+        list(found.read),
+        list(found.hidden),
+        shown=[str(policy.GUEST_LIBRARY), *folder, *filter(None, (beside, data))],
+        path=[*found.path, *folder],
+        preload=[*policy.PRELOADED, *environment.preload],
+        isolate=isolate,
+        gpus=list(gpus),
+        without=list(without),
+        setup=environment.setup,
+        beside=beside,
+    )
+
+
 class ColdProcess:
     """A kernel started by itself, where forking a process that holds torch is not possible.
 
     Not isolated beyond its own session and what `resource` can limit.
     """
 
-    def __init__(self, scratch: Path, order: messages.Fork, descriptors: list[int]) -> None:
+    def __init__(
+        self, scratch: Path, order: messages.Fork, descriptors: list[int], environment: Environment
+    ) -> None:
         self.alive, held = os.pipe()
-        found = policy.libraries()
-        start = messages.Start(
-            str(scratch), list(found.read), [], [], list(found.path), list(policy.PRELOADED),
-            isolate=False,
-        )  # fmt: skip
+        start = _start(scratch, environment, isolate=False)
         passed = [*descriptors, held]
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-X", "utf8", str(_BOOT), "cold", *map(str, passed)],

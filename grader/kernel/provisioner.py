@@ -19,6 +19,7 @@ from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 
+from grader.course import BARE, Environment
 from grader.errors import KernelLost
 from grader.kernel.gpus import Gpu
 from grader.kernel.process_tree import end_descendants
@@ -42,7 +43,7 @@ class SandboxProvisioner(KernelProvisionerBase):
 
     def __init__(
         self, warm: WarmParent | None, limits: Limits, seed: int, *, data: str = "",
-        gpu: Gpu | None = None,
+        gpu: Gpu | None = None, environment: Environment = BARE,
     ) -> None:  # fmt: skip
         super().__init__(kernel_id="kernel", kernel_spec=SPEC)
         self._warm = warm
@@ -50,6 +51,7 @@ class SandboxProvisioner(KernelProvisionerBase):
         self._seed = seed
         self._data = data
         self._gpu = gpu
+        self._environment = environment
         self.process: KernelProcess | None = None
         self.watchdog: Watchdog | None = None
         self.questions: socket.socket | None = None
@@ -214,7 +216,7 @@ class SandboxProvisioner(KernelProvisionerBase):
                 limits=self._limits, descriptors=descriptors, gpu=self._gpu,
             )  # fmt: skip
         order = messages.Fork(0, self._folder.name, -1, key, self._seed, self._limits, self._data)
-        return ColdProcess(self._folder.parent, order, descriptors)
+        return ColdProcess(self._folder.parent, order, descriptors, self._environment)
 
     async def _locked(self, ready: int) -> None:
         try:

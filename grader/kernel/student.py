@@ -12,12 +12,13 @@ Here: names and captured values. Not here: what an object that stays inside can 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import astuple, replace
 from typing import Any, Protocol
 
 from grader.errors import BadAnswer, NameNotDefined, StudentRaised
+from grader.guest.probe_network import ProbeShape
 from grader.kernel import observations
 from grader.kernel.describe import call_text, describe
 from grader.kernel.handle import Handle
@@ -65,6 +66,7 @@ class Student:
         answer: str = "",
         seed: int = DEFAULT_SEED,
         asked: Collection[str] | None = None,
+        models: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
         self._connection = connection
         self._definitions = definitions
@@ -73,6 +75,8 @@ class Student:
         self._seed = seed
         self._next = 0
         self._transcript: list[tuple[str, Any]] | None = None
+        self.models = models or {}
+        """Patterns of the names of models, by kind, as the course declares them."""
         self.seed = seed
         """Of the notebook's random state, and of the images it is given."""
         self.remembered: dict[str, Any] = {}
@@ -95,7 +99,7 @@ class Student:
     def charged_for(self, name: str) -> bool:
         """Say whether what is wrong with a name of the notebook is charged where it is asked for.
 
-        With `--only ResNet` nobody asks for its blocks: then the network answers for them.
+        With `--only` a network alone, no check asks for its blocks: the network answers for them.
         """
         return self._asked is None or name in self._asked
 
@@ -150,7 +154,7 @@ class Student:
 
     def rehearse(
         self, cells: Sequence[int], patterns: Sequence[str], variables: Sequence[str], *,
-        steps: int, tail: str = "logits", limit_s: float = 60.0,
+        probe: ProbeShape, steps: int, tail: str = "logits", limit_s: float = 60.0,
     ) -> RehearsalFacts:  # fmt: skip
         """Run training cells again with a small network in the model's place.
 
@@ -158,16 +162,16 @@ class Student:
             cells: their numbers, in order; the last one is the one that trains.
             patterns: names of classes and factories that make the model.
             variables: names that hold it.
+            probe: the sizes of that network.
             steps: after so many, the data ends soon.
-            tail: what the model ends with, one of `learner.TAILS`.
+            tail: what the model ends with, one of `probe_network.TAILS`.
             limit_s: for the answer.
         """
         call = f"cell {cells[-1]}, run again"
         args = (list(cells), list(patterns), list(variables))
-        answer = self._ask(
-            "rehearse", call, args, {"steps": steps, "tail": tail}, call=call, limit_s=limit_s
-        )
-        return observations.read_rehearsal(call, answer.value)
+        options = {"steps": steps, "tail": tail, "probe": astuple(probe)}
+        answer = self._ask("rehearse", call, args, options, call=call, limit_s=limit_s)
+        return observations.read_rehearsal(call, answer.value, probe)
 
     def rerun(self, cell: int, replaced: dict[str, Any], name: str | None = None) -> list[Captured]:
         """Run one cell again in a copy of its world, with some names replaced.

@@ -96,8 +96,8 @@ class Overview:
     """Passages of the students' own text that wait for a person."""
     written: tuple[Writing, ...]
     facts: tuple[tuple[str, str], ...]
-    drawn_images: bool
-    """Drawn images stood in for Fashion-MNIST."""
+    stand_ins: str
+    """What stood in for data sets whose files were not found; empty where nothing did."""
 
 
 def overview(
@@ -122,7 +122,9 @@ def overview(
         answers=sum(answer.state == "written" for r in results for answer in r.answers),
         written=_written(results),
         facts=_facts(results),
-        drawn_images=any(run_facts.drawn_images(result.facts) for result in results),
+        stand_ins="; ".join(
+            sorted({found for r in results if (found := run_facts.stand_ins(r.facts))})
+        ),
     )
 
 

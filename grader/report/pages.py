@@ -91,7 +91,7 @@ def feedback_page(result: SubmissionResult, *, assignment: str = "") -> str:
         drawings=curves.drawings(result.curves),
         plot=curves,
         facts=run_facts.named(result.facts),
-        drawn_images=run_facts.drawn_images(result.facts),
+        stand_ins=run_facts.stand_ins(result.facts),
         broken=any(one.broken for one in exercises),
         written=sum(answer.state == "written" for answer in result.answers),
         failed_cells=[run for run in result.cells if run.status != "ok"],

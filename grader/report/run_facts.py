@@ -14,7 +14,7 @@ _NAMES = {
     "devices": "devices",
     "isolation": "isolation",
     "walls": "walls",
-    "data": "images",
+    "data": "data",
     "seed": "seed",
     "grader": "grader version",
 }
@@ -27,6 +27,6 @@ def named(facts: Mapping[str, str]) -> list[tuple[str, str]]:
     return [*known, *((fact.replace("_", " "), facts[fact]) for fact in others)]
 
 
-def drawn_images(facts: Mapping[str, str]) -> bool:
-    """Say whether drawn images stood in for Fashion-MNIST."""
-    return "stand-in" in facts.get("data", "")
+def stand_ins(facts: Mapping[str, str]) -> str:
+    """Name what stood in for data sets whose files were not found; empty where nothing did."""
+    return "; ".join(part for part in facts.get("data", "").split("; ") if "stand-in" in part)

@@ -14,6 +14,7 @@ import contextlib
 import io
 import os
 import random
+import shutil
 import signal
 import sys
 import tempfile
@@ -35,7 +36,16 @@ from ipykernel.kernelapp import IPKernelApp
 from tornado.ioloop import IOLoop
 from traitlets.config import Config
 
-from grader.guest import notebook_shell, recorder, server
+from grader.guest import (
+    environment,
+    loaders,
+    losses,
+    notebook_shell,
+    recorder,
+    server,
+    stand_in_gpu,
+    training_settings,
+)
 from grader.sandbox import linux, messages, output, policy, syscalls
 from grader.sandbox.policy import Wall
 
@@ -47,14 +57,20 @@ _MOST_CAUSES = 20
 _guest: server.Guest
 
 
-def warm_up() -> None:
-    """Do, once in the warm parent, what every kernel would do for itself."""
+def warm_up(setup: str) -> None:
+    """Do, once in the warm parent, what every kernel would do for itself.
+
+    Args:
+        setup: name of the course's setup module, empty for none.
+    """
     for module in (ipykernel.debugger, IPython.core.oinspect, tornado.platform.asyncio):
         assert module is not None  # imported above for its cost
     import matplotlib.pyplot as plt  # noqa: PLC0415  (not before the environment is set)
-    from d2l import _patches  # noqa: PLC0415
 
-    _patches.patch_libraries()
+    loaders.install()
+    losses.watch()
+    stand_in_gpu.install()
+    environment.use(setup).prepare()
     plt.switch_backend("agg")
     figure = plt.figure(figsize=(1, 1))
     figure.add_subplot().plot([0, 1])
@@ -82,6 +98,8 @@ def run(
         _reseed(order.seed)
         if order.gpu is not None:
             _cap_gpu_memory(order.limits.gpu_memory_fraction)
+        if settings.beside:
+            shutil.copytree(settings.beside, ".", dirs_exist_ok=True)
         app = _kernel(order, folder)
     except BaseException as error:
         os.write(ready, messages.encode(messages.Locked(f"{type(error).__name__}: {error}")))
@@ -323,15 +341,14 @@ def _kernel(order: messages.Fork, folder: str) -> Any:
 
 
 def _prepare_shell(shell: Any, order: messages.Fork) -> None:
-    from d2l import _settings  # noqa: PLC0415
-
     global _guest  # noqa: PLW0603  (one kernel a process)
-    _settings.configure(
+    training_settings.configure(
         training_s=order.limits.training_s,
         training_steps=order.limits.training_steps,
         data_dir=order.data or None,
         seed=order.seed,
     )
+    environment.current.configure()
     notebook_shell.install(shell)
     sys.path.insert(0, "")  # a cell may write a module and import it; `python -I` leaves this out
     # pyplot was imported before there was a shell: without this a figure has no picture

@@ -18,7 +18,7 @@ class Start(msgspec.Struct, frozen=True):
     read: list[str]
     hidden: list[str]
     shown: list[str]
-    """What stays visible below a hidden folder: the guest library, the course's data."""
+    """What stays visible below a hidden folder: the guest library, what the course brings."""
     path: list[str]
     preload: list[str]
     isolate: bool
@@ -27,6 +27,10 @@ class Start(msgspec.Struct, frozen=True):
     """Nodes of the GPUs kernels may be given, one at a time; empty on a CPU."""
     without: list[str] = []
     """Walls to leave out as if this machine lacked them: for tests of what the others hold."""
+    setup: str = ""
+    """Name of the module through which the course prepares a kernel (`guest/environment.py`)."""
+    beside: str = ""
+    """Folder whose files lie beside every notebook; empty for none."""
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):

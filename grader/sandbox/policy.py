@@ -16,8 +16,8 @@ from pathlib import Path
 from grader.records import Limits
 
 PACKAGE = Path(__file__).resolve().parent.parent
-GUEST_LIBRARY = PACKAGE / "inside"
-"""Top-level packages for notebooks: `d2l`, `google.colab`, `tqdm` where it is not installed."""
+GUEST_LIBRARY = PACKAGE / "guest" / "library"
+"""Top-level packages for the notebooks of every course: `google.colab`."""
 
 
 class Wall(StrEnum):
@@ -89,12 +89,12 @@ GPU_ENVIRONMENT = ("LD_LIBRARY_PATH",)
 """Kept from the grader's environment where there is a GPU: some machines find the driver by it."""
 
 PRELOADED = (
-    "numpy", "torch", "torch.nn.functional", "torch.utils.data", "torch._dynamo", "torchvision",
-    "torchvision.transforms", "matplotlib.pyplot", "matplotlib.backends.backend_agg",
-    "matplotlib_inline.backend_inline", "PIL.Image", "d2l.torch", "google.colab.drive",
+    "numpy", "torch", "torch.nn.functional", "torch.utils.data", "torch._dynamo",
+    "matplotlib.pyplot", "matplotlib.backends.backend_agg", "matplotlib_inline.backend_inline",
+    "PIL.Image", "google.colab.drive",
 )  # fmt: skip
-"""What notebooks of the course import: paid once, in the warm parent. `torch._dynamo` alone takes
-1.9 s on the first `torch.optim` object of a process."""
+"""What notebooks of any course import: paid once, in the warm parent. `torch._dynamo` alone takes
+1.9 s on the first `torch.optim` object of a process. A course names more."""
 
 
 @dataclass(frozen=True)
@@ -107,11 +107,14 @@ class Libraries:
     """`sys.path` inside."""
 
 
-def libraries() -> Libraries:
+def libraries(course: Iterable[Path] = ()) -> Libraries:
     """Return the interpreter's folders and the installed libraries, without anything of ours.
 
     In a wheel our code lies among the libraries; it is hidden there, the guest library excepted.
     In a checkout it lies elsewhere and is simply not listed.
+
+    Args:
+        course: folders of the course, which code inside must not see.
     """
     folders = {sys.prefix, sys.base_prefix, *SYSTEM_FOLDERS}
     for name in ("stdlib", "platstdlib", "purelib", "platlib"):
@@ -120,8 +123,9 @@ def libraries() -> Libraries:
     folders.update(p for p in sys.path if p.endswith(("site-packages", "dist-packages")))
     found = sorted({str(Path(f).resolve()) for f in folders if Path(f).is_dir()})
     read = [f for f in found if not any(f != g and Path(f).is_relative_to(g) for g in found)]
-    ours = [PACKAGE, PACKAGE.parent / "reference", PACKAGE.parent / "exercises"]
+    ours = [PACKAGE, *course]
     hidden = [str(p) for p in ours if p.is_dir() and any(p.is_relative_to(f) for f in read)]
+    hidden = [f for f in hidden if not any(f != g and Path(f).is_relative_to(g) for g in hidden)]
     # real paths: a symbolic link on the way would not exist in the private file tree
     installed = dict.fromkeys(Path(p).resolve() for p in sys.path if p)
     kept = [
@@ -169,6 +173,8 @@ def environment(scratch: str) -> dict[str, str]:
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         "CUDA_CACHE_DISABLE": "1",
         "TORCHDYNAMO_DISABLE": "1",
+        # a progress bar writes a line for every batch, and nothing reads them
+        "TQDM_DISABLE": "1",
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",

@@ -168,7 +168,7 @@ def _import_libraries(settings: messages.Start) -> None:
         importlib.import_module(name)
     from grader.sandbox import kernel_process  # noqa: PLC0415  (imports torch and ipykernel)
 
-    kernel_process.warm_up()
+    kernel_process.warm_up(settings.setup)
 
 
 def _serve(

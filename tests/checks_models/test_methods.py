@@ -2,20 +2,19 @@
 
 import ast
 import sys
-from pathlib import Path
 
 import pytest
 
-import grader
-from grader.course import load_assignment
+from grader.course import load_assignment, load_course
 from grader.grading.candidates import candidates_for, own_definitions
+from grader.guest import environment
 from grader.guest.recorder import HOOK, Recorder, StatementReporter
 from grader.guest.server import Guest
 from grader.kernel.connection import LocalConnection
 from grader.kernel.student import Student
 from grader.records import Cell
 
-INSIDE = str(Path(grader.__file__).parent / "inside")
+INSIDE = str(load_course().environment.folder)
 IMPORTS = "import torch\nfrom torch import nn\nfrom d2l import torch as d2l"
 BODY = """layer_summary(self, X_shape):
     X = torch.randn(*X_shape)
@@ -45,6 +44,7 @@ def library(monkeypatch):
     monkeypatch.setattr(sys, "path", [INSIDE, *sys.path])
     from d2l import torch as d2l
 
+    monkeypatch.setattr(environment, "current", environment.use("course_setup"))
     before = dict(vars(d2l.Classifier))
     yield
     for name in set(vars(d2l.Classifier)) - set(before):

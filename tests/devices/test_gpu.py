@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from grader.course import load_course
 from grader.errors import GpuOutOfMemory
 from grader.grading.grader import Grader
 from grader.grading.plan import Plan
@@ -66,7 +67,7 @@ def gpu() -> Iterator[Gpu]:
 
 @pytest.fixture(scope="module")
 def parent() -> Iterator[WarmParent]:
-    made = WarmParent(gpus=FOUND.gpus)
+    made = WarmParent(environment=load_course().environment, gpus=FOUND.gpus)
     try:
         made.wait()
         yield made

@@ -11,7 +11,7 @@ from grader.reading.submissions import find_submissions
 from grader.reading.written_answers import collect_answers
 
 ASSIGNMENT = load_assignment("cnn")
-CLASS = ASSIGNMENT.course / "submissions" / "cnn"
+CLASS = ASSIGNMENT.course.root / "submissions" / "cnn"
 BLANK = {"hugo-v", "inga-l"}  # two bytes; JSON that is no notebook
 HANDED_IN = sorted(CLASS.glob("*/hw2.ipynb"))
 NOTEBOOKS = [path for path in HANDED_IN if path.parent.name not in BLANK]

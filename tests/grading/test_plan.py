@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from grader.course import load_course
 from grader.grading import plan as plan_module
-from grader.grading.plan import Plan, find_data
+from grader.grading.data_files import find_data, in_words
+from grader.grading.plan import Plan
 from grader.records import Limits, Submission
 
 CHECK = "@check(points=2)\ndef test_it(student):\n    'It holds.'\n"
@@ -46,7 +48,9 @@ def test_the_key_changes_with_the_options(plan, changes):
 
 def test_the_key_changes_with_data_grader_and_assignment(plan, tmp_path, monkeypatch):
     before = plan.key(HANDED_IN)
-    assert replace(plan, data=tmp_path).key(HANDED_IN) != before
+    declared = Plan("cnn")
+    write_files(tmp_path / "files")
+    assert replace(declared, data=tmp_path / "files").key(HANDED_IN) != declared.key(HANDED_IN)
     path = plan.assignment.folder / "add" / "test_add.py"
     path.write_text(path.read_text() + "# a change\n")
     assert replace(plan).key(HANDED_IN) != before
@@ -60,6 +64,9 @@ def test_naming_every_exercise_is_naming_none(plan):
 
 def test_names_that_no_encoding_can_write_have_a_key(plan):
     assert plan.key(replace(HANDED_IN, student="\udcff")) != plan.key(HANDED_IN)
+
+
+DATA = load_course().data
 
 
 def write_files(raw, *, packed=(), count=2):
@@ -79,10 +86,10 @@ def write_files(raw, *, packed=(), count=2):
 @pytest.mark.parametrize("packed", [(), ("train",), ("train", "t10k")])
 @pytest.mark.parametrize("place", ["FashionMNIST/raw", "raw", "."])
 def test_data_is_where_all_four_files_are(tmp_path, place, packed):
-    assert find_data(tmp_path) is None
+    assert find_data(tmp_path, DATA) is None
     write_files(tmp_path / place, packed=packed)
-    assert find_data(tmp_path) == tmp_path.resolve()
-    assert find_data(tmp_path / "elsewhere") is None
+    assert find_data(tmp_path, DATA) == tmp_path.resolve()
+    assert find_data(tmp_path / "elsewhere", DATA) is None
 
 
 @pytest.mark.parametrize(
@@ -98,13 +105,13 @@ def test_data_is_where_all_four_files_are(tmp_path, place, packed):
 def test_files_that_cannot_be_read_are_no_data(tmp_path, name, content):
     write_files(tmp_path)
     (tmp_path / name).unlink() if content is None else (tmp_path / name).write_bytes(content)
-    assert find_data(tmp_path) is None
+    assert find_data(tmp_path, DATA) is None
 
 
 def test_a_broken_packed_file_is_no_data(tmp_path):
     write_files(tmp_path, packed=("train", "t10k"))
     (tmp_path / "t10k-labels-idx1-ubyte.gz").write_bytes(b"\x1f\x8b\x08")
-    assert find_data(tmp_path) is None
+    assert find_data(tmp_path, DATA) is None
 
 
 def test_without_a_wanted_folder_the_usual_places_are_searched(tmp_path, monkeypatch):
@@ -112,6 +119,22 @@ def test_without_a_wanted_folder_the_usual_places_are_searched(tmp_path, monkeyp
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     write_files(tmp_path / "data")
-    assert find_data(None) is None, "loose files in a folder of this name may be anything"
+    assert find_data(None, DATA) is None, "loose files in a folder of this name may be anything"
     write_files(tmp_path / "data" / "FashionMNIST" / "raw")
-    assert find_data(None) == (tmp_path / "data").resolve()
+    assert find_data(None, DATA) == (tmp_path / "data").resolve()
+
+
+def test_what_a_run_used_is_said_of_each_data_set_that_the_course_declares(tmp_path):
+    assert in_words(None, DATA) == "drawn images of clothes (stand-in for Fashion-MNIST)"
+    write_files(tmp_path)
+    assert in_words(tmp_path, DATA) == "Fashion-MNIST"
+    assert in_words(tmp_path, ()) == ""
+
+
+@pytest.mark.parametrize("size", [0, 5])
+def test_a_file_of_another_format_need_only_be_there(tmp_path, size):
+    signs = replace(DATA[0], folders=("signs",), loose=(), files=(("signs.npz",),))
+    assert find_data(tmp_path, [signs]) is None
+    (tmp_path / "signs").mkdir()
+    (tmp_path / "signs" / "signs.npz").write_bytes(bytes(size))
+    assert find_data(tmp_path, [signs]) == tmp_path.resolve()

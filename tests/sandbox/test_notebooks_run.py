@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from grader.course import load_course
 from grader.errors import CallTimedOut, KernelDied, KernelLost, OutOfMemory, StudentRaised
 from grader.kernel.execution import run_notebook
 from grader.kernel.process_tree import tree_of
@@ -221,7 +222,7 @@ def test_an_answer_too_large_to_send_leaves_the_kernel_standing(asked):
 def test_a_cold_start_runs_the_same_notebook(small_limits, cells, values):
     notebook = run_notebook(
         cells("x = 1", "1 / 0", "from d2l import torch as d2l\ny = x + 1"), None,
-        replace(small_limits, cell_s=30.0), seed=1,
+        replace(small_limits, cell_s=30.0), seed=1, environment=load_course().environment,
     )  # fmt: skip
     try:
         assert statuses(notebook) == ["ok", "raised", "ok"]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from exercises.cnn import training_notebooks as known
+from exercises.cnn.training_checks import CLOTHES
 from grader.checks.training.claims import Evidence, ModelKind, evidence_of
 from grader.course import load_assignment
 from grader.grading.in_process import student_of
@@ -41,6 +42,8 @@ def evidence(notebook: Callable[..., Student]) -> Callable[..., Evidence]:
             cell.replace("MAKE", "LeNet(lr=0.1)").replace("DATA", "d2l.FashionMNIST(64)")
             for cell in cells
         ]
-        return evidence_of(notebook(*given, **options), ModelKind("LeNet", lambda shapes: False))
+        return evidence_of(
+            notebook(*given, **options), ModelKind("LeNet", lambda shapes: False, CLOTHES)
+        )
 
     return run

@@ -6,8 +6,10 @@ import pytest
 import torch
 from torch import nn
 
+from exercises.cnn.training_checks import CLOTHES
 from exercises.cnn.training_notebooks import BOOK, IMPORTS, LOOP, changed
 from grader.checks.training.claims import ModelKind, complaint_of, evidence_of
+from grader.course import load_course
 from grader.errors import CallTimedOut, NothingTrained
 from grader.guest.model_shell import dress
 from grader.guest.recorder import Recorder
@@ -24,7 +26,7 @@ class LeNet(nn.Module):
 def test_the_namespace_is_as_it_was_afterwards(notebook):
     student = notebook("model = LeNet()\nmodel(torch.zeros(2, 784))\nkept = 7", LOOP_OF_ITS_OWN)
     before = [(c.name, c.kind) for c in student.values()]
-    evidence_of(student, ModelKind("LeNet", lambda shapes: False))
+    evidence_of(student, ModelKind("LeNet", lambda shapes: False, CLOTHES))
     assert [(c.name, c.kind) for c in student.values()] == before
     again = student.call("LeNet").value
     assert again(torch.zeros(2, 784)).shape == (2, 10)
@@ -92,7 +94,8 @@ def test_a_softmax_in_the_model_is_charged_there_and_not_in_the_training(evidenc
     assert complaint_of(evidence(LOOP, definition=SHARES.replace("log_softmax", "softmax"))) == ""
 
 
-def test_an_endless_loop_comes_to_an_end():
+def test_an_endless_loop_comes_to_an_end(monkeypatch):
+    monkeypatch.syspath_prepend(str(load_course().environment.folder))
     endless = """
 model = LeNet()
 x = torch.rand(8, 1, 28, 28)
@@ -104,7 +107,9 @@ while True:
         recorder.begin(cell, source)
     exec(IMPORTS + LENET, recorder.namespace)
     recorder.end()
-    found = Rehearsal(recorder, ["*lenet*"], ["model"], steps=5, tail="logits").run([1])
+    found = Rehearsal(
+        recorder, ["*lenet*"], ["model"], steps=5, tail="logits", probe=CLOTHES.probe
+    ).run([1])
     assert found["raised"] == ""
     assert found["models"][0]["steps"] == 21
 
@@ -131,7 +136,7 @@ def test_a_cell_that_cannot_be_run_again_costs_no_other_cell_what_it_showed(note
         return rehearse(asked, *args, **options)
 
     monkeypatch.setattr(student, "rehearse", first_one_hangs)
-    found = evidence_of(student, ModelKind("LeNet", lambda shapes: False))
+    found = evidence_of(student, ModelKind("LeNet", lambda shapes: False, CLOTHES))
     assert complaint_of(found) == ""
     assert cells == [2, 3]
 
@@ -145,7 +150,7 @@ def test_no_more_cells_are_run_again_once_one_is_right(notebook, monkeypatch):
         return rehearse(asked, *args, **options)
 
     monkeypatch.setattr(student, "rehearse", noted)
-    evidence_of(student, ModelKind("LeNet", lambda shapes: False))
+    evidence_of(student, ModelKind("LeNet", lambda shapes: False, CLOTHES))
     assert cells == [2]
 
 
@@ -205,7 +210,7 @@ def test_a_layer_that_the_model_froze_is_frozen(evidence):
 
 
 def test_a_clock_that_ran_before_does_not_shorten_the_run(evidence):
-    from d2l import _losses
+    from grader.guest import losses as _losses
 
     _losses._since = 1.0  # as after a training that took long
     try:
@@ -218,7 +223,7 @@ def test_a_training_starts_where_its_first_step_does(notebook):
     drawn = BOOK.replace("d2l.init_cnn", "lambda m: [nn.init.ones_(p) for p in m.parameters()]")
     cells = drawn.replace("MAKE", "LeNet(lr=0.01)").replace("DATA", "d2l.FashionMNIST(64)")
     student = notebook(cells)
-    facts = student.rehearse([2], ["*lenet*"], ["model"], steps=5)
+    facts = student.rehearse([2], ["*lenet*"], ["model"], probe=CLOTHES.probe, steps=5)
     assert all(bool((start == 1).all()) for start in facts.models[0].start)
 
 

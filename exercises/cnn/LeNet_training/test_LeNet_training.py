@@ -4,7 +4,7 @@ What a training does is judged, not what it prints; the book's LeNet shows
 nothing for a thousand steps, so a network that learns fast takes its place.
 """
 
-from exercises.cnn.training_checks import training_checks
+from exercises.cnn.training_checks import CLOTHES, training_checks
 from grader.checks.training.claims import ModelKind
 
 
@@ -17,4 +17,4 @@ def has_two_large_convolutions(shapes):
     test_moves_every_parameter_down_the_gradient,
     test_uses_the_gradient_of_each_batch,
     test_leaves_a_model_that_has_learned,
-) = training_checks(ModelKind("LeNet", has_two_large_convolutions), points=(3, 5, 2))
+) = training_checks(ModelKind("LeNet", has_two_large_convolutions, CLOTHES), points=(3, 5, 2))

@@ -7,10 +7,11 @@ have the sizes that were seen, 28 x 28 first.
 import torch
 from torch.nn import functional as F
 
+from exercises.cnn.training_checks import CLOTHES
 from grader.checks import assert_shape, check, expect_tensor
 from grader.checks.compare import fail
 from grader.checks.models import assert_gradients, make
-from grader.checks.training.images import HELD_OUT, TRAIN, clothes
+from grader.checks.training.protocol import Split
 from grader.errors import StudentRaised
 
 SIDES = (28, 32, 224)
@@ -103,8 +104,8 @@ def test_learns_in_a_short_run(student):
     kinds = {layer.kind for layer in model.layers(x)}
     if not kinds & LEARN_FAST:  # sigmoids show nothing for a thousand steps
         return
-    images, labels = clothes(student.seed, TRAIN)
-    unseen, answers = clothes(student.seed, HELD_OUT)
+    images, labels = CLOTHES.inputs(student.seed, Split.TRAIN)
+    unseen, answers = CLOTHES.inputs(student.seed, Split.HELD_OUT)
     side = x.shape[-1]
     if side > 32:  # 200 steps would take minutes
         return

@@ -4,7 +4,7 @@ What a training does is judged, not what it prints; a
 ResNet on 96 x 96 pixels takes seconds a step, so a small network takes its place.
 """
 
-from exercises.cnn.training_checks import training_checks
+from exercises.cnn.training_checks import CLOTHES, training_checks
 from grader.checks.training.claims import ModelKind
 
 
@@ -18,4 +18,4 @@ def has_a_large_stem(shapes):
     test_moves_every_parameter_down_the_gradient,
     test_uses_the_gradient_of_each_batch,
     test_leaves_a_model_that_has_learned,
-) = training_checks(ModelKind("ResNet", has_a_large_stem), points=(1, 3, 1))
+) = training_checks(ModelKind("ResNet", has_a_large_stem, CLOTHES), points=(1, 3, 1))

@@ -5,7 +5,7 @@ without batch norm shows nothing for hundreds of steps, so a network that learns
 place.
 """
 
-from exercises.cnn.training_checks import training_checks
+from exercises.cnn.training_checks import CLOTHES, training_checks
 from grader.checks.training.claims import ModelKind
 
 
@@ -19,4 +19,4 @@ def has_small_convolutions_alone(shapes):
     test_moves_every_parameter_down_the_gradient,
     test_uses_the_gradient_of_each_batch,
     test_leaves_a_model_that_has_learned,
-) = training_checks(ModelKind("VGG", has_small_convolutions_alone), points=(1, 3, 1))
+) = training_checks(ModelKind("VGG", has_small_convolutions_alone, CLOTHES), points=(1, 3, 1))

@@ -3,7 +3,7 @@
 Here: what the text of cells says. A cell trains where it calls `fit`, `backward` or something named
 `train...`, itself or through functions of the notebook. What it needs are the cells that bind its
 variables, back to the model's. Not here: running them (`Student.rehearse`), judging them
-(`training.py`).
+(`claims.py`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
 
-from grader.guest.probe_network import OTHER_MODELS
+from grader.guest.model_names import is_model_name, is_own_name
 
 _PREPARES = frozenset({"Trainer", "SGD", "Adam", "optim", "CrossEntropyLoss", "train_dataloader"})
 _TRAINS = ("fit", "backward", "train_*", "train")
@@ -143,11 +143,11 @@ class NotebookText:
     ) -> list[TrainingCells]:
         """Return the cells that train a model of a kind, in order.
 
-        Models that are named after the kind come first: the training of a `ModernLeNet` counts
-        where nothing is done to train a `LeNet`.
+        Models that are named after the kind come first: the training of a variant, `ModernNet`,
+        counts where nothing is done to train a `Net`.
 
         Args:
-            patterns: names of its classes or factories, `*LeNet*`; upper and lower case are alike.
+            patterns: names of its classes or factories, `*Net*`; upper and lower case are alike.
             models: names that hold such a model, and the cells after which they do.
         """
         found: list[TrainingCells] = []
@@ -245,17 +245,3 @@ class NotebookText:
     def _model_names(self, cell: int, patterns: Sequence[str]) -> Iterable[str]:
         text = self._runs[cell]
         return text.binds if any(is_model_name(n, patterns) for n in text.mentions) else ()
-
-
-def is_own_name(name: str, patterns: Sequence[str]) -> bool:
-    """Say whether a class is named after the kind and nothing else: `ResNet18`, not `MyResNet`."""
-    low = name.lower().rstrip("0123456789_")
-    return any(low == pattern.lower().strip("*") for pattern in patterns)
-
-
-def is_model_name(name: str, patterns: Sequence[str]) -> bool:
-    """Say whether a class or factory of this name makes a model of the kind."""
-    low = name.lower()
-    return not any(other in low for other in OTHER_MODELS) and any(
-        fnmatchcase(low, p.lower()) for p in patterns
-    )

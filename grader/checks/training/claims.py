@@ -1,8 +1,8 @@
 """Judges a student's training, not the model it is for: the cell is run again with our own.
 
 The loop, the data and the optimiser are the student's; the model is a small one that learns fast
-(`kernel/learner.py`), since the book's LeNet and VGG show nothing for a thousand steps. Three
-things are asked, of numbers that are computed here:
+(`guest/probe_network.py`), since large networks show nothing for a thousand steps. Three things
+are asked, of numbers that are computed here:
 
 1. Do the parameters move, all of them, and against the gradient?
 2. Is the gradient at each step that of the cross-entropy on the images that were shown, with their
@@ -17,21 +17,22 @@ Measured over 131 right and 118 wrong trainings (`benchmarks/README.md`): all ri
 wrong one does. Right gradients had a cos of 0.9976 or more and at most 1.002 of the length; half of
 it where the mean of two batches makes a step.
 
-Not here: which cells train (`training_cells.py`), points (`exercises/`).
+Not here: which cells train (`cells.py`), what depends on the kind of data (`protocol.py`), points
+(`exercises/`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-import torch
-
 from grader.checks.compare import fail
-from grader.checks.training.cells import NotebookText, TrainingCells, is_model_name
+from grader.checks.training.cells import NotebookText, TrainingCells
 from grader.checks.training.evidence import HARDLY_ANY, STEPS, Evidence, judge
+from grader.checks.training.protocol import TrainingTask
 from grader.errors import NothingTrained, StudentError
+from grader.guest.model_names import is_model_name
 from grader.kernel.handle import Handle
 from grader.kernel.observations import Captured
 from grader.kernel.student import Student
@@ -47,11 +48,12 @@ class ModelKind:
     """As messages say it; a class or factory whose name holds it makes such a model."""
     looks: Callable[[list[tuple[int, ...]]], bool]
     """Whether a model without such a name is one, by the shapes of its parameters."""
+    task: TrainingTask
+    """The data that it is trained with."""
 
-    @property
-    def patterns(self) -> tuple[str, ...]:
-        """Names of its classes and factories."""
-        return (f"*{self.name}*",)
+    def patterns(self, student: Student) -> tuple[str, ...]:
+        """Return patterns of its classes' names: the course's, or all that hold its own."""
+        return student.models.get(self.name, (f"*{self.name}*",))
 
 
 def complaint_of(found: Evidence) -> str:
@@ -168,14 +170,17 @@ def evidence_of(student: Student, kind: ModelKind) -> Evidence:
     """
     if "training" not in student.remembered:
         sources = student.sources()
-        cells = NotebookText(sources).trainings(kind.patterns, _holders(student, kind))
+        patterns = kind.patterns(student)
+        cells = NotebookText(sources).trainings(patterns, _holders(student, kind))
         found: list[Evidence] = []
         lost: list[StudentError] = []  # a cell that hangs costs no other cell what it showed
-        for one, end in ((c, e) for c in _likely(cells) for e in _tails(student, sources, c)):
+        tried = ((c, e) for c in _likely(cells) for e in _tails(student, kind.task, sources, c))
+        for one, end in tried:
             try:
-                asked = one.cells, kind.patterns, one.variables
-                facts = student.rehearse(*asked, steps=STEPS, tail=end)
-                found.append(judge(student, one.cell, facts))
+                facts = student.rehearse(
+                    one.cells, patterns, one.variables, probe=kind.task.probe, steps=STEPS, tail=end
+                )
+                found.append(judge(student, kind.task, one.cell, facts))
             except StudentError as error:
                 lost.append(error)
             if found and _holding(found[-1]) == len(COMPLAINTS):
@@ -195,22 +200,23 @@ def _holding(found: Evidence) -> int:
 
 
 def _likely(cells: list[TrainingCells]) -> list[TrainingCells]:
-    """Return the first trainings, which are the book's, and the last one."""
+    """Return the first trainings, of which most notebooks have one, and the last one."""
     return cells if len(cells) <= _MOST_CELLS else [*cells[: _MOST_CELLS - 1], cells[-1]]
 
 
 def _holders(student: Student, kind: ModelKind) -> dict[str, list[int]]:
     """Return the names that hold a model of the kind, and the cells after which they do."""
     found: dict[str, list[int]] = {}
+    patterns = kind.patterns(student)
     for entry in student.values(kinds=("module",)):
         handle = entry.value
-        if isinstance(handle, Handle) and _is_of(kind, handle):
+        if isinstance(handle, Handle) and _is_of(kind, patterns, handle):
             found.setdefault(entry.name, []).append(entry.cell)
     return found
 
 
-def _is_of(kind: ModelKind, handle: Handle) -> bool:
-    if is_model_name(handle.type_name, kind.patterns):
+def _is_of(kind: ModelKind, patterns: Sequence[str], handle: Handle) -> bool:
+    if is_model_name(handle.type_name, patterns):
         return True
     try:
         return kind.looks(list(handle.sizes().values()))
@@ -218,21 +224,23 @@ def _is_of(kind: ModelKind, handle: Handle) -> bool:
         return False
 
 
-def _tails(student: Student, sources: dict[int, str], one: TrainingCells) -> list[str]:
+def _tails(
+    student: Student, task: TrainingTask, sources: dict[int, str], one: TrainingCells
+) -> list[str]:
     """Return what the forward ends with, and without it: a softmax is charged elsewhere."""
-    return list(dict.fromkeys((_tail(student, sources, one), "logits")))
+    return list(dict.fromkeys((_tail(student, task, sources, one), "logits")))
 
 
-def _tail(student: Student, sources: dict[int, str], one: TrainingCells) -> str:
+def _tail(student: Student, task: TrainingTask, sources: dict[int, str], one: TrainingCells) -> str:
     """Say what the model's forward ends with, where a softmax is spoken of at all."""
     if not any("softmax" in source for source in sources.values()):
         return "logits"
     named = [e for e in student.values(kinds=("module",)) if e.name in one.variables]
     held = [e.value for e in named if e.cell <= one.cell and isinstance(e.value, Handle)]
     for model in reversed(held):
-        for side in (28, 96, 224):
+        for x in task.trial_inputs():
             try:
-                return model.tail(torch.rand(2, 1, side, side))
+                return model.tail(x)
             except StudentError:  # another size, perhaps
                 continue
     return "logits"

@@ -1,7 +1,7 @@
 """What running a training cell again showed: gradients, labels and answers, computed outside.
 
-Here: our own numbers for what was noted inside. Not here: what is wrong with them (`training.py`),
-which cells run again (`training_cells.py`).
+Here: our own numbers for what was noted inside. Not here: what is wrong with them (`claims.py`),
+which cells run again (`cells.py`), what depends on the kind of data (`protocol.py`).
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from grader.checks.training.images import HELD_OUT, LABELS, TRAIN, Recognised, clothes, recognise
-from grader.guest.probe_network import gradient, logits_of
+from grader.checks.training.protocol import Recognised, Split, TrainingTask
 from grader.kernel.handle import Handle
 from grader.kernel.observations import NotedStep, RehearsalFacts, Trained
 from grader.kernel.student import Student
@@ -89,47 +88,64 @@ class Evidence:
     keeps: bool = False
     """Whether a name of the notebook holds the model that was trained."""
     accuracy: float = 0.0
-    """On images that the notebook never saw."""
+    """On inputs that the notebook never saw: the score that the task gives."""
     due: float = LEAST_ACCURACY
     """What its accuracy should be at least."""
 
 
-def judge(student: Student, cell: int, facts: RehearsalFacts) -> Evidence:
+def judge(student: Student, task: TrainingTask, cell: int, facts: RehearsalFacts) -> Evidence:
     """Return what running a cell again showed, in our own numbers.
 
     Args:
         student: the notebook.
+        task: the kind of data it trains with.
         cell: the one that trains.
         facts: what was noted inside.
     """
     named = [m for m in facts.models if m.names and _has_changed(m)]
     trained = [m for m in facts.models if m.steps]
-    judged = max(named or trained, key=lambda m: m.steps, default=None)
+    judged = max(named or trained, key=_steps, default=None)
     if judged is None or not judged.start:
         return Evidence(cell, facts.raised)
-    watched = judged if judged.noted else max(trained, key=lambda m: m.steps, default=judged)
+    watched = judged if judged.noted else max(trained, key=_steps, default=judged)
     noted = [step for step in watched.noted if step.number <= _COMPARED]
-    labels = [recognise(step.x, student.seed) for step in noted]
-    known = all(bool((label.of_train | label.of_test).float().mean() >= KNOWN) for label in labels)
-    pairs = list(zip(noted, labels, strict=True))
-    ours = [gradient(step.before, step.x, label.labels) for step, label in pairs]
+    batches = [(step, task.recognise(step.x, student.seed)) for step in noted]
     rates = _rates(noted)
-    accuracy = _accuracy(student, judged, pairs)
+    score = _score(student, task, judged, batches)
     return Evidence(
         cell,
         facts.raised,
         judged.steps or watched.steps,
-        moved=sum(not torch.equal(a, b) for a, b in zip(judged.start, judged.end, strict=True))
-        / len(judged.start),
+        moved=_moved(judged),
         descends=not rates or median(rates) > 0,
-        validation=_of_validation(watched, student.seed),
-        gradients=tuple(_agreements(noted, ours)) if known else (),
+        validation=_of_validation(task, watched, student.seed),
+        gradients=_gradients(task, batches),
         repeats=_repeats(watched.noted),
         remade=len(trained) >= _MANY and max(m.steps for m in trained) <= HARDLY_ANY,
         keeps=bool(named) or not any(m.names for m in facts.models),
-        accuracy=accuracy,
-        due=_due(student, judged, accuracy, median(rates) if rates else 0.1),
+        accuracy=score,
+        due=_due(student, task, judged, score, median(rates) if rates else 0.1),
     )
+
+
+def _steps(model: Trained) -> int:
+    return model.steps
+
+
+def _moved(model: Trained) -> float:
+    """Return the share of a model's parameters that are other numbers than at the start."""
+    pairs = list(zip(model.start, model.end, strict=True))
+    return sum(not torch.equal(a, b) for a, b in pairs) / len(pairs)
+
+
+def _gradients(
+    task: TrainingTask, batches: Sequence[tuple[NotedStep, Recognised]]
+) -> tuple[Agreement, ...]:
+    """Compare the noted gradients with those that are due; none where inputs are not known."""
+    if not all(bool(found.known.float().mean() >= KNOWN) for _, found in batches):
+        return ()
+    due = [task.gradient(step.before, step.x, found.labels) for step, found in batches]
+    return tuple(_agreements([step for step, _ in batches], due))
 
 
 def _rates(steps: Sequence[NotedStep]) -> list[float]:
@@ -182,38 +198,32 @@ def _repeats(steps: Sequence[NotedStep]) -> bool:
     return len(sums) >= _MANY and all(torch.equal(sums[0], other) for other in sums[1:])
 
 
-def _accuracy(
-    student: Student, model: Trained, batches: Sequence[tuple[NotedStep, Recognised]]
-) -> float:
-    """Return the share of held-out images that a model tells apart.
-
-    They are given as the notebook gives its own: normalised, where it does that.
-    """
-    images, labels = clothes(student.seed, HELD_OUT)
+def _score(
+    student: Student, task: TrainingTask, model: Trained,
+    batches: Sequence[tuple[NotedStep, Recognised]],
+) -> float:  # fmt: skip
+    """Return how well a model answers held-out inputs, given as the notebook gives its own."""
+    inputs, labels = task.inputs(student.seed, Split.HELD_OUT)
     if batches:
-        scale, shift = batches[0][1].contrast(batches[0][0].x, student.seed)
-        images = images * scale + shift
-    y = model.module(images) if isinstance(model.module, Handle) else None
-    if not isinstance(y, Tensor) or tuple(y.shape) != (len(labels), LABELS):
-        return 0.0
-    right = (y.argmax(dim=1) == labels) & ~y.isnan().any(dim=1)
-    return float(right.double().mean())
+        (step, found), *_ = batches
+        inputs = task.as_given(inputs, step.x, found, student.seed)
+    return task.score(model.module(inputs), labels) if isinstance(model.module, Handle) else 0.0
 
 
-def _due(student: Student, model: Trained, accuracy: float, rate: float) -> float:
-    """Return the accuracy to demand: less, where the rate is low or the steps are few."""
-    if accuracy >= LEAST_ACCURACY or not model.noted:
+def _due(student: Student, task: TrainingTask, model: Trained, score: float, rate: float) -> float:
+    """Return the score to demand: less, where the rate is low or the steps are few."""
+    if score >= LEAST_ACCURACY or not model.noted:
         return LEAST_ACCURACY
-    images, labels = clothes(student.seed, TRAIN)
+    inputs, labels = task.inputs(student.seed, Split.TRAIN)
     batch = len(model.noted[0].x)
     held = [p.clone() for p in model.start]
     generator = torch.Generator().manual_seed(student.seed)
     for _ in range(min(model.steps, STEPS)):
-        chosen = torch.randint(len(images), (batch,), generator=generator)
-        grads = gradient(held, images[chosen], labels[chosen])
+        chosen = torch.randint(len(inputs), (batch,), generator=generator)
+        grads = task.gradient(held, inputs[chosen], labels[chosen])
         held = [p - min(max(rate, 0.0), _MOST_RATE) * g for p, g in zip(held, grads, strict=True)]
-    unseen, answers = clothes(student.seed, HELD_OUT)
-    reached = float((logits_of(held, unseen).argmax(dim=1) == answers).double().mean())
+    unseen, answers = task.inputs(student.seed, Split.HELD_OUT)
+    reached = task.score(task.answers(held, unseen), answers)
     spread = ACCURACY_SPREAD * (2 if model.steps < _FEW else 1)
     return min(LEAST_ACCURACY, reached - spread)
 
@@ -226,13 +236,13 @@ def _equal(one: Sequence[Tensor], other: Sequence[Tensor]) -> bool:
     return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
-def _of_validation(model: Trained, seed: int) -> float:
+def _of_validation(task: TrainingTask, model: Trained, seed: int) -> float:
     """Return the share of steps whose first image is one for validation.
 
     A single one of many counts where every image is known; changed images may resemble others.
     """
     if not len(model.seen):
         return 0.0
-    found = recognise(model.seen, seed)
+    found = task.recognise(model.seen, seed)
     share = float(found.of_test.float().mean())
-    return share if share > 1 - KNOWN or bool((found.of_train | found.of_test).all()) else 0.0
+    return share if share > 1 - KNOWN or bool(found.known.all()) else 0.0

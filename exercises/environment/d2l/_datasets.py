@@ -1,0 +1,251 @@
+"""Data sets with torchvision's API that never download: real IDX files, or drawn clothes.
+
+`FashionMNIST`, `MNIST`, `KMNIST` and `CIFAR10` take torchvision's arguments. Images are read or
+drawn when they are first looked at. The stand-in of each of the four shows the same clothes, in the
+shape, colours and class names of the original; and as many, since notebooks split 60000 into 50000
+and 10000: a few thousand are drawn, and come again and again.
+
+Not here: batches (`_data.py`), drawing (`drawn_clothes.py`), when these take torchvision's place
+(`course_setup.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import drawn_clothes
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torchvision import datasets  # type: ignore[import-untyped]
+from torchvision.datasets import VisionDataset  # type: ignore[import-untyped]
+
+from grader.guest.training_settings import settings
+
+from . import _idx
+from ._at_once import transformed
+
+
+class _Clothes(VisionDataset):  # type: ignore[misc]
+    """What the four data sets share: torchvision's arguments, lazy images, labels, length."""
+
+    classes: ClassVar[list[str]] = list(drawn_clothes.CLASSES)
+    sizes: ClassVar[tuple[int, int]] = (60_000, 10_000)
+    """Of the original's splits, for training and for testing."""
+
+    def __init__(
+        self,
+        root: str | Path | None = None,
+        train: bool = True,
+        transform: Callable[[Any], Any] | None = None,
+        target_transform: Callable[[Any], Any] | None = None,
+        download: bool = False,
+    ) -> None:
+        place = "." if root is None else root
+        super().__init__(place, transform=transform, target_transform=target_transform)
+        self.train = train
+        if download:
+            self.download()
+
+    @cached_property
+    def _arrays(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        return _drawn(settings.seed, self.train)
+
+    @cached_property
+    def _length(self) -> int:
+        return self.sizes[0 if self.train else 1]
+
+    def _whole(self, part: NDArray[Any]) -> NDArray[Any]:
+        return np.resize(part, (self._length, *part.shape[1:]))  # repeats, and is a copy
+
+    @cached_property
+    def data(self) -> Any:
+        """The images: uint8, shape (N, 28, 28)."""
+        return torch.from_numpy(self._whole(self._arrays[0]))
+
+    @cached_property
+    def targets(self) -> Any:
+        """The labels: int64, shape (N,)."""
+        return torch.from_numpy(self._whole(self._arrays[1]))
+
+    @property
+    def train_data(self) -> Any:
+        """The images, by a name of older editions of torchvision; `test_data` is the same."""
+        return self.data
+
+    @property
+    def train_labels(self) -> Any:
+        """The labels, by a name of older editions of torchvision; `test_labels` is the same."""
+        return self.targets
+
+    test_data, test_labels = train_data, train_labels
+
+    @property
+    def class_to_idx(self) -> dict[str, int]:
+        """The label of each class name."""
+        return {name: label for label, name in enumerate(self.classes)}
+
+    @property
+    def raw_folder(self) -> str:
+        """Where torchvision keeps the files of this data set."""
+        return str(Path(self.root, type(self).__name__, "raw"))
+
+    def download(self) -> None:
+        """Do nothing: there is no network, and no need."""
+
+    def extra_repr(self) -> str:
+        """Name the split, as torchvision does."""
+        return f"Split: {'Train' if self.train else 'Test'}"
+
+    def __len__(self) -> int:
+        return len(self.data) if "data" in vars(self) else self._length
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        if not -len(self) <= index < len(self):  # what ends a loop over the images
+            raise IndexError(f"there is no image {index}, of {len(self)}")
+        image: Any = Image.fromarray(self._pixels(int(index)))
+        label: Any = int(self._one("targets", self._arrays[1], int(index)))
+        if self.transform is not None:
+            image = self.transform(image)
+        if self.target_transform is not None:
+            label = self.target_transform(label)
+        return image, label
+
+    def __getitems__(self, indices: Sequence[int]) -> list[tuple[Any, Any]]:
+        """Return the images and labels of a batch, as loaders ask for them."""
+        one_by_one = type(self).__getitem__ is not _Clothes.__getitem__
+        known = all(0 <= index < len(self) for index in indices)
+        if one_by_one or not known or not len(indices) or self.target_transform is not None:
+            return [self[index] for index in indices]
+        images = transformed(self.transform, np.stack([self._pixels(int(i)) for i in indices]))
+        if images is None:
+            return [self[index] for index in indices]
+        labels = [int(self._one("targets", self._arrays[1], int(i))) for i in indices]
+        return list(zip(images, labels, strict=True))
+
+    def _pixels(self, index: int) -> NDArray[np.uint8]:
+        return np.asarray(self._one("data", self._arrays[0], index))
+
+    def _one(self, name: str, drawn: NDArray[Any], index: int) -> Any:
+        """Take one from what the notebook may have changed; what nobody looked at is not made."""
+        if name in vars(self):
+            return getattr(self, name)[index]
+        return drawn[index % self._length % len(drawn)]
+
+
+@lru_cache(maxsize=2)  # a notebook makes its data sets again and again
+def _drawn(seed: int, train: bool) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    images, labels = drawn_clothes.draw_clothes(
+        drawn_clothes.TRAIN_SIZE if train else drawn_clothes.TEST_SIZE, [seed, int(train)]
+    )
+    return images, labels
+
+
+class MNIST(_Clothes):
+    """MNIST from IDX files in `<root>/MNIST/raw` or the data folder; drawn clothes otherwise."""
+
+    classes: ClassVar[list[str]] = [
+        "0 - zero",
+        "1 - one",
+        "2 - two",
+        "3 - three",
+        "4 - four",
+        "5 - five",
+        "6 - six",
+        "7 - seven",
+        "8 - eight",
+        "9 - nine",
+    ]
+
+    @cached_property
+    def _arrays(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        if self._files is None:
+            drawn: tuple[NDArray[np.uint8], NDArray[np.int64]] = super()._arrays
+            return drawn
+        images, labels = (_idx.read_idx(path) for path in self._files)
+        if images.ndim != 3 or labels.shape != images.shape[:1]:
+            raise ValueError(f"{self._files[0].parent} does not hold one label for each image")
+        return images, labels.astype(np.int64)
+
+    @cached_property
+    def _files(self) -> tuple[Path, Path] | None:
+        if settings.replaying:
+            return None
+        return _idx.find_pair(self._folders(), self.train)
+
+    @cached_property
+    def _length(self) -> int:
+        length: int = super()._length if self._files is None else len(self._arrays[0])
+        return length
+
+    def _folders(self) -> list[Path]:
+        given = settings.data_dir
+        bases = [base for base in (given, Path(self.root)) if base is not None]
+        return [base / type(self).__name__ / "raw" for base in bases]
+
+
+class KMNIST(MNIST):
+    """Kuzushiji-MNIST, as `MNIST`."""
+
+    classes: ClassVar[list[str]] = ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"]
+
+
+class FashionMNIST(MNIST):
+    """Fashion-MNIST, as `MNIST`; its files may also lie in the data folder itself."""
+
+    classes: ClassVar[list[str]] = list(drawn_clothes.CLASSES)
+
+    def _folders(self) -> list[Path]:
+        given = settings.data_dir
+        return super()._folders() + ([] if given is None else [given / "raw", given])
+
+
+class CIFAR10(_Clothes):
+    """Drawn clothes in colour, 32x32: `data` is a uint8 array (N, 32, 32, 3), `targets` a list."""
+
+    classes: ClassVar[list[str]] = [
+        "airplane",
+        "automobile",
+        "bird",
+        "cat",
+        "deer",
+        "dog",
+        "frog",
+        "horse",
+        "ship",
+        "truck",
+    ]
+
+    sizes: ClassVar[tuple[int, int]] = (50_000, 10_000)
+
+    @cached_property
+    def _coloured(self) -> NDArray[np.uint8]:
+        images, labels = self._arrays
+        tint = np.random.default_rng(settings.seed).uniform(0.4, 1, (len(labels), 1, 1, 3))
+        padded = np.pad(images, ((0, 0), (2, 2), (2, 2)))
+        return (padded[..., None] * tint).astype(np.uint8)
+
+    @cached_property
+    def data(self) -> Any:
+        """The images: uint8, shape (N, 32, 32, 3)."""
+        return self._whole(self._coloured)
+
+    @cached_property
+    def targets(self) -> Any:
+        """The labels: a list of whole numbers."""
+        return self._whole(self._arrays[1]).tolist()
+
+    def _pixels(self, index: int) -> NDArray[np.uint8]:
+        return np.asarray(self._one("data", self._coloured, index))
+
+
+def replace_torchvision_s() -> None:
+    """Put these data sets in the place of torchvision's; a second call changes nothing."""
+    for kind in (MNIST, KMNIST, FashionMNIST, CIFAR10):
+        for home in (datasets, datasets.mnist, datasets.cifar):
+            if hasattr(home, kind.__name__):
+                setattr(home, kind.__name__, kind)

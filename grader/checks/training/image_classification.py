@@ -1,0 +1,128 @@
+"""The classification of images that the course draws from the run's seed: a training task.
+
+The environment of a course draws images for notebooks; the same function draws the same images
+here. So an image that a notebook trained with is recognised by its pixels, whatever transforms it
+went through, and its true label is known without being asked for.
+
+Here: drawing, recognising, gradient and accuracy. Not here: what follows from them (`evidence.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from grader.checks.training.protocol import Recognised, Split
+from grader.guest import probe_network
+from grader.guest.probe_network import ProbeShape
+
+# a normalised image has a correlation of 1 with itself, and one in eight bits of 0.999
+_ALIKE = 0.97
+
+
+@dataclass(frozen=True)
+class ImageClassification:
+    """Images of one size, each of one class.
+
+    Args:
+        side: height and width in pixels, as drawn.
+        channels: of an image.
+        classes: how many there are.
+        draw: called with a number of images and a seed; returns images, uint8 of shape (N, H, W) or
+            (N, H, W, C), and labels (N,). The same seed gives the same images.
+        train, test, held_out: how many images a split has; the first two as the environment draws
+            them, with the seeds [seed, 1] and [seed, 0].
+        sides: in which sizes models take images, likely ones first; without, `side` alone.
+    """
+
+    side: int
+    channels: int
+    classes: int
+    draw: Callable[[int, Sequence[int]], tuple[Any, Any]]
+    train: int
+    test: int
+    held_out: int = 500
+    sides: tuple[int, ...] = ()
+
+    @property
+    def probe(self) -> ProbeShape:
+        """The sizes of the network that takes the model's place."""
+        return ProbeShape(self.side, self.channels, self.classes)
+
+    def inputs(self, seed: int, split: Split) -> tuple[Tensor, Tensor]:
+        """Return images (N, C, H, W) with values from 0 to 1, and labels (N,), of one split."""
+        return _drawn(self, seed, split)
+
+    def recognise(self, x: Tensor, seed: int) -> Recognised:
+        """Find the known images that a batch (N, C, H, W) shows, mirrored or not."""
+        gallery, labels = _gallery(self, seed)
+        shown = _upright(x)
+        mirrored = _upright(x.flip(-1))
+        alike, place = torch.maximum(shown @ gallery.T, mirrored @ gallery.T).max(dim=1)
+        known = alike >= _ALIKE
+        of_test = place >= self.train
+        return Recognised(labels[place], known & ~of_test, known & of_test, place)
+
+    def as_given(self, inputs: Tensor, batch: Tensor, found: Recognised, seed: int) -> Tensor:
+        """Give images the brightness and contrast that a notebook gives its own."""
+        scale, shift = self.contrast(batch, found, seed)
+        return inputs * scale + shift
+
+    def contrast(self, x: Tensor, found: Recognised, seed: int) -> tuple[float, float]:
+        """Return scale and shift that make the known images those of the batch `x`."""
+        given = (Split.TRAIN, Split.TEST)
+        known = torch.cat([self.inputs(seed, split)[0] for split in given])[found.place]
+        spread = float(known.std())
+        scale = float(x.std()) / spread if spread > 0 and bool(found.of_train.any()) else 1.0
+        return scale, float(x.mean()) - scale * float(known.mean())
+
+    def gradient(self, parameters: Sequence[Tensor], x: Tensor, labels: Tensor) -> list[Tensor]:
+        """Return the gradient of the plain cross-entropy on one batch."""
+        return probe_network.gradient(self.probe, parameters, x, labels)
+
+    def answers(self, parameters: Sequence[Tensor], x: Tensor) -> Tensor:
+        """Return the logits of the probe network with these parameters."""
+        return probe_network.logits_of(self.probe, parameters, x)
+
+    def score(self, answers: object, labels: Tensor) -> float:
+        """Return the share of images whose class has the largest of the answers (N, classes)."""
+        if not isinstance(answers, Tensor):
+            return 0.0
+        if tuple(answers.shape) != (len(labels), self.classes):
+            return 0.0
+        right = (answers.argmax(dim=1) == labels) & ~answers.isnan().any(dim=1)
+        return float(right.double().mean())
+
+    def trial_inputs(self) -> Iterator[Tensor]:
+        """Yield two random images in each of the sizes that models take."""
+        for side in self.sides or (self.side,):
+            yield torch.rand(2, self.channels, side, side)
+
+
+@lru_cache(maxsize=6)
+def _drawn(task: ImageClassification, seed: int, split: Split) -> tuple[Tensor, Tensor]:
+    size = {Split.TRAIN: task.train, Split.TEST: task.test, Split.HELD_OUT: task.held_out}[split]
+    drawn, labels = task.draw(size, [seed, int(split)])
+    images = torch.from_numpy(drawn).float() / 255
+    images = images[:, None] if images.ndim == 3 else images.permute(0, 3, 1, 2).contiguous()
+    return images, torch.from_numpy(labels)
+
+
+@lru_cache(maxsize=2)
+def _gallery(task: ImageClassification, seed: int) -> tuple[Tensor, Tensor]:
+    parts = [task.inputs(seed, split) for split in (Split.TRAIN, Split.TEST)]
+    images, labels = (torch.cat(both) for both in zip(*parts, strict=True))
+    return _upright(images), labels
+
+
+def _upright(x: Tensor) -> Tensor:
+    """Return images as rows of mean 0 and length 1: brightness and contrast are free."""
+    rows = x.flatten(1).float()
+    rows = rows - rows.mean(dim=1, keepdim=True)
+    lengths: Tensor = rows.norm(dim=1, keepdim=True)
+    return rows / lengths.clamp_min(1e-6)

@@ -1,0 +1,84 @@
+"""Inside the sandbox: the losses of training loops, noted by cell, and how long a cell has trained.
+
+Every `backward` from a single number is a step of some training; its value is kept, for the grader
+to show as a curve of the cell. And a loop that has trained for long gets short passes over its
+data (`loaders.py`): ten epochs of a large network take eleven hours.
+
+Here: counting and noting. Not here: what a fit may spend (`training_settings.py`).
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from typing import Any
+
+import torch
+
+from grader.guest.training_settings import settings
+
+# what a grader can show of one notebook; a loop of a million steps must not fill the memory
+MOST_CURVES = 64
+MOST_POINTS = 2_000
+
+curves: dict[int, list[float]] = {}
+"""By cell, the loss of every step, in order; of a long training, the first ones."""
+
+_cell = -1
+_since = 0.0
+
+
+def begin(cell: int) -> None:
+    """Note that a cell is about to run: its training has all its time before it."""
+    global _cell, _since
+    _cell, _since = cell, 0.0
+
+
+def clear() -> None:
+    """Forget everything."""
+    curves.clear()
+    begin(-1)
+
+
+def trained_s() -> float:
+    """Return the seconds since the first step of the running cell; 0 before it.
+
+    A cell that runs again for the grader has limits of its own (`training_replay.py`).
+    """
+    if _since == 0 or settings.replaying:
+        return 0.0
+    return time.monotonic() - _since
+
+
+def spent() -> bool:
+    """Say whether the running cell has trained for as long as a fit may take."""
+    seconds = trained_s()
+    return seconds > 0 and seconds > settings.training_s
+
+
+def watch() -> None:
+    """Note what every `Tensor.backward` starts from. A second call changes nothing."""
+    original: Any = torch.Tensor.backward
+    if hasattr(original, "_watched"):
+        return
+
+    @functools.wraps(original)
+    def backward(self: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+        answer = original(self, *args, **kwargs)
+        if self.numel() == 1:
+            _note(float(self.detach()))
+        return answer
+
+    backward._watched = True  # type: ignore[attr-defined]
+    torch.Tensor.backward = backward  # type: ignore[method-assign]
+
+
+def _note(loss: float) -> None:
+    global _since  # noqa: PLW0603
+    if settings.replaying:
+        return
+    _since = _since or time.monotonic()
+    if _cell in curves or len(curves) < MOST_CURVES:
+        curve = curves.setdefault(_cell, [])
+        if len(curve) < MOST_POINTS:
+            curve.append(loss)

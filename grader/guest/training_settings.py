@@ -1,0 +1,59 @@
+"""What one fit may spend and where data lies: set by the grader before student code runs.
+
+Every notebook has a process of its own, so plain module state is enough. A course's library may
+read it, and keeps its own training loops within it.
+Here: the numbers. Not here: who keeps within them (`loaders.py`, `losses.py`, the course).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+# more pixels in one batch take a small network seconds a step, and gigabytes, on a CPU
+BATCH_PIXELS = 301_056
+# of one pass over a loader, training or validation
+EPOCH_PIXELS = 3_136_000
+
+
+@dataclass
+class Settings:
+    """The budget of one fit in seconds and steps, where data lies, and the seed of drawn data."""
+
+    training_s: float = 6.0
+    training_steps: int = 60
+    data_dir: Path | None = None
+    seed: int = 0
+    replaying: bool = False
+    """Whether a training cell runs again for the grader, on drawn data."""
+
+
+settings = Settings()
+
+
+def configure(
+    training_s: float = 6.0,
+    training_steps: int = 60,
+    data_dir: str | Path | None = None,
+    seed: int = 0,
+) -> None:
+    """Set the budget and the data of this process.
+
+    Args:
+        training_s: seconds one fit may take, validation included.
+        training_steps: training steps one fit may take over all its epochs.
+        data_dir: folder with files of the course's data sets; None for the folders the notebook
+            itself names.
+        seed: of drawn data.
+
+    Raises:
+        ValueError: no time or no step at all.
+    """
+    if training_s <= 0 or training_steps < 1:
+        raise ValueError(
+            f"a fit needs time and at least one step, got {training_s} s, {training_steps} steps"
+        )
+    settings.training_s = float(training_s)
+    settings.training_steps = int(training_steps)
+    settings.data_dir = None if data_dir is None else Path(data_dir)
+    settings.seed = int(seed)

@@ -1,0 +1,50 @@
+"""Images that were given are recognised, whatever was done to them on the way."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exercises.cnn.training_checks import CLOTHES
+from grader.checks.training.protocol import Split
+
+SEED = 20_240
+
+
+@given(
+    st.lists(st.integers(0, 3_999), min_size=1, max_size=8),
+    st.floats(0.1, 5),
+    st.floats(-2, 2),
+    st.booleans(),
+)
+def test_a_normalised_or_mirrored_image_is_known_with_its_label(places, scale, shift, mirrored):
+    images, labels = CLOTHES.inputs(SEED, Split.TRAIN)
+    x = images[places] * scale + shift
+    found = CLOTHES.recognise(x.flip(-1) if mirrored else x, SEED)
+    assert torch.equal(found.labels, labels[places])
+    assert bool(found.of_train.all())
+    assert CLOTHES.contrast(x, found, SEED) == pytest.approx((scale, shift), abs=1e-3)
+
+
+def test_images_for_validation_are_told_from_those_for_training():
+    found = CLOTHES.recognise(CLOTHES.inputs(SEED, Split.TEST)[0][:50], SEED)
+    assert bool(found.of_test.all())
+    assert not bool(found.of_train.any())
+
+
+def test_nobody_was_given_the_held_out_images():
+    found = CLOTHES.recognise(CLOTHES.inputs(SEED, Split.HELD_OUT)[0], SEED)
+    assert not bool(found.known.any())
+
+
+def test_noise_is_no_known_image():
+    found = CLOTHES.recognise(torch.rand(20, 1, 28, 28), SEED)
+    assert not bool(found.known.any())
+
+
+def test_these_are_the_images_of_the_library(notebook):
+    student = notebook("X = d2l.FashionMNIST().train.data[:10].float()[:, None]")
+    (entry,) = student.values("X")
+    assert bool(CLOTHES.recognise(entry.value, SEED).of_train.all())
