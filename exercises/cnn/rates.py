@@ -2,8 +2,7 @@
 
 import torch
 
-from grader.checks import assert_close, expect_number
-from grader.checks.compare import fail
+from grader.checks import assert_close, expect_number, fail
 
 GIVEN = 0.3
 MOST = 1.0  # no network of the course trains at a larger one

@@ -1,7 +1,6 @@
 """The checks that every training of the course shares: only the kind of model differs."""
 
-from grader.checks import check
-from grader.checks.training.claims import assert_follows_the_gradient, assert_learns, assert_trains
+from grader.checks import assert_follows_the_gradient, assert_learns, assert_trains, check
 
 MOVES = "test_moves_every_parameter_down_the_gradient"
 FOLLOWS = "test_uses_the_gradient_of_each_batch"

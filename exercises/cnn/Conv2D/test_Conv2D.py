@@ -10,19 +10,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader.checks import (
+    BadAnswer,
+    Mismatch,
+    StudentRaised,
     assert_close,
+    assert_close_unless,
     assert_equal,
     assert_shape,
     check,
+    expect_module,
     expect_tensor,
+    fail,
+    show,
     sizes,
     whole_numbers,
 )
-from grader.checks.compare import Mismatch, fail
-from grader.checks.excuses import assert_close_unless
-from grader.checks.models import expect_module
-from grader.errors import BadAnswer, StudentRaised
-from grader.kernel.describe import show
 from reference import corr2d
 
 SIZE = (2, 2)  # other sizes are asked for in test_forward, and only there

@@ -9,18 +9,18 @@ from pathlib import Path
 import torch
 
 from exercises.cnn.rates import GIVEN, assert_has_one_to_train_with, assert_keeps, rate_of
-from grader.checks import check
-from grader.checks.models import (
+from grader.checks import (
     assert_gradients,
     assert_outline,
     assert_result_shape,
     assert_same_results,
     assert_same_values,
+    check,
     make,
     numbered,
     outline_of,
+    parts_charged_elsewhere,
 )
-from grader.checks.right_parts import parts_charged_elsewhere
 from reference import LeNet
 
 of_right_parts = parts_charged_elsewhere(Path(__file__).parents[1] / "parts.py", "init_cnn")

@@ -7,11 +7,18 @@ have the sizes that were seen, 28 x 28 first.
 import torch
 from torch.nn import functional as F
 
-from grader.checks import assert_shape, check, expect_tensor
-from grader.checks.compare import fail
-from grader.checks.models import assert_gradients, make
-from grader.checks.training.images import HELD_OUT, TRAIN, clothes
-from grader.errors import StudentRaised
+from grader.checks import (
+    HELD_OUT,
+    TRAIN,
+    StudentRaised,
+    assert_gradients,
+    assert_shape,
+    check,
+    clothes,
+    expect_tensor,
+    fail,
+    make,
+)
 
 SIDES = (28, 32, 224)
 LEARN_FAST = {"ReLU", "LeakyReLU", "PReLU", "ELU", "SELU", "GELU", "SiLU", "Mish", "Hardswish"}

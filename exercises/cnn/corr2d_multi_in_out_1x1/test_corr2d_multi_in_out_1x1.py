@@ -8,8 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grader.checks import assert_close, assert_equal, check, sizes, whole_numbers
-from grader.kernel.describe import show
+from grader.checks import assert_close, assert_equal, check, show, sizes, whole_numbers
 from reference import corr2d_multi_in_out_1x1
 
 IMAGE = torch.tensor([[[1.0, 2.0, 3.0]], [[4.0, 5.0, 6.0]]])
