@@ -58,7 +58,7 @@ def _wrap(owner: Any, name: str, instead: Callable[..., Any]) -> None:
     setattr(owner, name, call)
     if operator := _builtins._find_builtin(original):  # type: ignore[no-untyped-call]
         # a scripted function finds the operators of torch by what stands for them in Python
-        _builtins._register_builtin(call, operator)  # type: ignore[no-untyped-call]
+        _builtins._register_builtin(call, operator)
 
 
 def _moved(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
