@@ -4,11 +4,14 @@ That imports point one way is checked by import-linter (`pyproject.toml`, `make 
 """
 
 import ast
+import importlib
+import inspect
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -82,3 +85,35 @@ def test_no_text_names_a_machine_or_a_package_host():
         if name and path.is_file() and names.search(path.read_bytes()):
             guilty.append(name)
     assert guilty == []
+
+
+def modules_of_exercises() -> list[Path]:
+    return sorted((ROOT / "exercises").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", modules_of_exercises(), ids=lambda p: f"{p.parent.name}/{p.name}")
+def test_an_exercise_imports_the_grader_by_one_door(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            named = {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            named = {node.module or ""}
+        else:
+            continue
+        packages = {name for name in named if name.split(".")[0] in ("grader", "reference")}
+        assert packages <= {"grader.checks", "reference"}, f"line {node.lineno}"
+
+
+def test_the_door_for_authors_lists_what_it_exports_and_documents_it():
+    door = importlib.import_module("grader.checks")
+    exported = [name for name, value in vars(door).items() if not isinstance(value, ModuleType)]
+    assert set(door.__all__) == {name for name in exported if not name.startswith("__")}
+    undocumented = [
+        name
+        for name in door.__all__
+        if callable(getattr(door, name)) and not inspect.getdoc(getattr(door, name))
+    ]
+    assert undocumented == []
+    guide = inspect.getdoc(door) or ""
+    for name in door.__all__:
+        assert re.search(rf"\b{name}\b", guide), f"the guide of grader.checks leaves out {name}"

@@ -2,10 +2,7 @@
 
 import torch
 
-from grader.checks import assert_close, expect_number
-from grader.checks.compare import fail
-from grader.checks.models import make
-from grader.errors import StudentRaised
+from grader.checks import StudentRaised, assert_close, expect_number, fail, make
 
 GIVEN = 0.3
 MOST = 1.0  # no network of the course trains at a larger one

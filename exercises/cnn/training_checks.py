@@ -7,9 +7,13 @@ from exercises.environment.drawn_clothes import (
     TRAIN_SIZE,
     draw_clothes,
 )
-from grader.checks import check
-from grader.checks.training.claims import assert_follows_the_gradient, assert_learns, assert_trains
-from grader.checks.training.image_classification import ImageClassification
+from grader.checks import (
+    ImageClassification,
+    assert_follows_the_gradient,
+    assert_learns,
+    assert_trains,
+    check,
+)
 
 CLOTHES = ImageClassification(
     side=SIDE,

@@ -7,6 +7,8 @@ points (`check_session.py`).
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 import hypothesis
@@ -46,8 +48,7 @@ class CheckPlugin:
         check = pyfuncitem.obj
         if check_of(check) is None:
             return None
-        names = pyfuncitem._fixtureinfo.argnames
-        fixtures = {name: pyfuncitem.funcargs[name] for name in names}
+        fixtures = {name: pyfuncitem.funcargs[name] for name in _fixture_names(check)}
         if is_property(check):
             self.properties.run(check, fixtures)
         else:
@@ -59,3 +60,10 @@ class CheckPlugin:
         """Keep the error itself: a verdict is never read from printed text."""
         if call.excinfo is not None:
             item.stash[ERROR] = call.excinfo.value
+
+
+def _fixture_names(check: Callable[..., Any]) -> list[str]:
+    """Return the parameters of a test function that pytest fills in, without those of `@given`."""
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    parameters = inspect.signature(check).parameters.values()
+    return [p.name for p in parameters if p.kind in named and p.default is p.empty]

@@ -20,8 +20,6 @@ from types import TracebackType
 from typing import Any, Self
 
 import pytest
-from _pytest.config import _prepareconfig
-from _pytest.runner import runtestprotocol
 
 from grader import errors
 from grader.checks.compare import Mismatch
@@ -30,6 +28,7 @@ from grader.checks.properties import is_property
 from grader.course import Course, Exercise
 from grader.grading.check_plugin import ERROR, CheckPlugin
 from grader.grading.course_modules import CourseModules
+from grader.grading.pytest_internals import configure, run_item, unconfigure
 from grader.records import DEFAULT_SEED, CheckResult, Counterexample
 from grader.verdict import Verdict, verdict_of
 
@@ -81,16 +80,14 @@ class CheckSession:
         # a conftest.py of the course may hold fixtures; one above it is somebody else's
         root = self._course.root
         args += [f"--rootdir={root}", f"--confcutdir={root}"]
-        # pytest.main() would collect for every student anew; xdist builds its sessions this way too
-        self._config = _prepareconfig(args, [self._plugin, _CollectionErrors()])
-        self._config._do_configure()
+        self._config = configure(args, [self._plugin, _CollectionErrors()])
         try:
             self._session = pytest.Session.from_config(self._config)
             self._config.hook.pytest_sessionstart(session=self._session)
             # without a folder pytest would collect whatever lies in the working directory
             self._items = self._sorted(self._session.perform_collect() if folders else ())
         except BaseException:
-            self._config._ensure_unconfigure()
+            unconfigure(self._config)
             raise
         return self
 
@@ -101,7 +98,7 @@ class CheckSession:
         trace: TracebackType | None,
     ) -> None:
         self._config.hook.pytest_sessionfinish(session=self._session, exitstatus=0)
-        self._config._ensure_unconfigure()
+        unconfigure(self._config)
 
     def rubric(self, exercise: Exercise) -> list[tuple[str, str, Check, Fraction]]:
         """Return name, claim, mark and points of every check of an exercise, in order."""
@@ -180,8 +177,7 @@ class CheckSession:
     def _run_item(self, item: pytest.Function) -> BaseException | None:
         if ERROR in item.stash:
             del item.stash[ERROR]
-        item._initrequest()  # the fixtures of the run before are gone
-        runtestprotocol(item, nextitem=None, log=False)
+        run_item(item)
         return item.stash.get(ERROR, None)
 
     def _sorted(self, items: Sequence[Any]) -> dict[str, list[pytest.Function]]:

@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from grader.wire.torch_internals import buffers_of, parameters_of, parts_of
+
 
 def dress(module: nn.Module, parts: list[nn.Module]) -> list[nn.Module]:
     """Put parts in the place of a module's layers, and take all its other parameters away.
@@ -37,8 +39,8 @@ def dress(module: nn.Module, parts: list[nn.Module]) -> list[nn.Module]:
                 _strip(inner)
     else:
         _strip(module)
-        module._modules.clear()
-        module._modules["net"] = nn.Sequential(*parts)
+        parts_of(module).clear()
+        parts_of(module)["net"] = nn.Sequential(*parts)
     for value in vars(module).values():
         if isinstance(value, torch.optim.Optimizer):
             _hand_over(value, instead)
@@ -58,10 +60,10 @@ def passes_on(x: Tensor, *_args: Any, **_kwargs: Any) -> Tensor:
 def _layers(module: nn.Module) -> list[tuple[nn.Module, str, nn.Module]]:
     """Return the layers with parameters of their own: what holds each, its name there, and it."""
     found: list[tuple[nn.Module, str, nn.Module]] = []
-    for name, part in module._modules.items():
+    for name, part in parts_of(module).items():
         if part is None:
             continue
-        if part._parameters and not part._modules:
+        if parameters_of(part) and not parts_of(part):
             found.append((module, name, part))
         found.extend(_layers(part))  # in the order of the model: blocks come before the last layer
     return found
@@ -82,18 +84,18 @@ def _replace(
             chosen[place] = part
     for place, (holder, name, layer) in enumerate(places):
         part = chosen.get(place) or _empty(layer)
-        for own, parameter in layer._parameters.items():
+        for own, parameter in parameters_of(layer).items():
             new = [p for key, p in part.named_parameters() if (key == "bias") == (own == "bias")]
             instead[id(parameter)] = new
             for each in new:
                 each.requires_grad_(parameter is None or parameter.requires_grad)
-        holder._modules[name] = part
+        parts_of(holder)[name] = part
 
 
 def _empty(layer: nn.Module) -> nn.Module:
     """Return a layer without parameters whose weight can be looked at and drawn all the same."""
     empty = nn.Identity()
-    for name, parameter in layer._parameters.items():
+    for name, parameter in parameters_of(layer).items():
         if parameter is not None:
             lazy = nn.parameter.is_lazy(parameter)
             axes = (1 + (name == "weight")) if lazy else parameter.ndim
@@ -102,8 +104,8 @@ def _empty(layer: nn.Module) -> nn.Module:
 
 
 def _strip(module: nn.Module) -> None:
-    module._parameters.clear()
-    module._buffers.clear()
+    parameters_of(module).clear()
+    buffers_of(module).clear()
 
 
 def _hand_over(optimiser: torch.optim.Optimizer, instead: dict[int, list[nn.Parameter]]) -> None:

@@ -9,6 +9,7 @@ Not here: starting the process (`provisioner.py`), running cells (`execution.py`
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import time
 from queue import Empty
@@ -19,12 +20,13 @@ import zmq.asyncio
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.channels import AsyncZMQSocketChannel
 from jupyter_client.kernelspec import KernelSpec
-from jupyter_client.manager import AsyncKernelManager
 from traitlets import Type
 
 from grader.errors import KernelLost
+from grader.kernel.jupyter_internals import ManagerWithoutControl
 from grader.kernel.provisioner import SPEC, SandboxProvisioner
 
+_TURN_S = 0.05  # for other tasks of the event loop, between two interrupts
 _MOST_MESSAGE_BYTES = 16 << 20  # a larger one drops the connection
 _WELCOME_S = 0.5  # for a kernel's welcome
 _ANSWER_S = 3.0  # for an answer, until it is asked again
@@ -121,8 +123,11 @@ class SandboxClient(AsyncKernelClient):
         made.setsockopt(zmq.RCVHWM, _MOST_WAITING)
         if identity:
             made.identity = identity
-        made.connect(self._make_url(channel))
+        made.connect(self._address(channel))
         return made
+
+    def _address(self, channel: str) -> str:
+        return f"{self.transport}://{self.ip}-{getattr(self, f'{channel}_port')}"
 
     def execute(self, code: str, *args: Any, **kwargs: Any) -> str:
         """Send a cell, saying which one it is."""
@@ -146,7 +151,7 @@ class SandboxClient(AsyncKernelClient):
             return
         while self._dropped.poll(0):
             self._dropped.recv_multipart()
-        output, address = self.iopub_channel.socket, self._make_url("iopub")
+        output, address = self.iopub_channel.socket, self._address("iopub")
         output.disconnect(address)  # a second connection to the same address would be ignored
         output.connect(address)
 
@@ -165,7 +170,6 @@ class SandboxClient(AsyncKernelClient):
             reply = await self._next(self.shell_channel, "kernel_info_reply", asked, _ANSWER_S)
             if reply is None:
                 continue
-            self._handle_kernel_info_reply(reply)
             while said := await self._next(self.iopub_channel, "status", asked, _ANSWER_S):
                 if said["content"].get("execution_state") == "idle":
                     return
@@ -180,7 +184,7 @@ class SandboxClient(AsyncKernelClient):
             try:
                 message: dict[str, Any] = await channel.get_msg(timeout=min(left, 0.25))
             except Empty:
-                if self.parent is not None and not await self.parent._async_is_alive():
+                if self.parent is not None and not await self.parent.is_alive():
                     raise KernelLost("the kernel died before its first cell") from None
                 continue
             about = message["parent_header"].get("msg_id")
@@ -189,7 +193,7 @@ class SandboxClient(AsyncKernelClient):
         return None
 
 
-class SandboxManager(AsyncKernelManager):
+class SandboxManager(ManagerWithoutControl):
     """Starts a kernel through our provisioner, whatever kernelspec a notebook names."""
 
     client_class = "grader.kernel.client.SandboxClient"
@@ -198,17 +202,21 @@ class SandboxManager(AsyncKernelManager):
     def __init__(self, provisioner: SandboxProvisioner) -> None:
         super().__init__(transport="ipc", context=zmq.asyncio.Context())
         provisioner.parent = self
-        self.provisioner = provisioner
+        self.provisioner = self._sandbox = provisioner
+        self.interrupted = False
+        """Whether a cell was interrupted because it took too long; reset before each cell."""
 
     @property
     def kernel_spec(self) -> KernelSpec:
         """Return the one kernel there is."""
         return SPEC
 
-    async def _async_interrupt_kernel(self) -> None:
-        await self._async_signal_kernel(signal.SIGINT)
-
-    interrupt_kernel = _async_interrupt_kernel
+    async def interrupt_kernel(self) -> None:  # type: ignore[override]  # the class above blocks
+        """Interrupt the running cell: nbclient asks for it when the time of a cell is over."""
+        self.interrupted = True
+        self._sandbox.signal(signal.SIGINT)
+        # nbclient asks again at once when what came is no answer: a deadline must get a turn
+        await asyncio.sleep(_TURN_S)
 
     def write_connection_file(self, **kwargs: Any) -> None:
         """Write none: the kernel is told over its own pipe."""
@@ -218,6 +226,3 @@ class SandboxManager(AsyncKernelManager):
 
     def cleanup_ipc_files(self) -> None:
         """They lie in the scratch folder, which is removed."""
-
-    def _connect_control_socket(self) -> None:
-        """Leave it: a kernel is ended by a signal."""

@@ -17,9 +17,8 @@ import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
-from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionComplete, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
@@ -29,6 +28,7 @@ from grader.errors import KernelLost
 from grader.kernel.client import Garbled, SandboxClient, SandboxManager
 from grader.kernel.connection import SocketConnection
 from grader.kernel.gpus import Gpu
+from grader.kernel.jupyter_internals import PatientNotebookClient
 from grader.kernel.processes import WarmParent
 from grader.kernel.provisioner import SandboxProvisioner
 from grader.records import Cell, CellRun, Limits
@@ -36,7 +36,6 @@ from grader.text import clean
 
 FLOODED = "flooded"  # as in `sandbox/output.py`, which loads ipykernel
 _GRACE_S = 2.0  # from the interrupt of a flood until its kernel is killed
-_TURN_S = 0.05
 _MOST_ERROR = 500
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")
 _PLACE = re.compile(r"^ *Cell In\[\d+\], line (\d{1,6})\b", re.MULTILINE)
@@ -150,7 +149,7 @@ class _Kernel:
         self, cells: Sequence[Cell], skip: frozenset[int]
     ) -> tuple[dict[int, CellRun], int | None]:
         self._manager = SandboxManager(self._provisioner)
-        await self._manager._async_start_kernel()
+        await self._manager.start_kernel()
         notebook = new_notebook(cells=[new_code_cell(cell.source) for cell in cells])  # type: ignore[no-untyped-call]
         for cell, node in zip(cells, notebook.cells, strict=True):
             node.cell_type = cell.kind
@@ -180,7 +179,7 @@ class _Kernel:
         return runs, None
 
 
-class _CellRunner(NotebookClient):
+class _CellRunner(PatientNotebookClient):
     """nbclient, with our deadlines, our limit on output, and the end of a kernel seen at once."""
 
     def __init__(
@@ -192,23 +191,26 @@ class _CellRunner(NotebookClient):
     ) -> None:
         super().__init__(
             notebook, km=manager, allow_errors=True, interrupt_on_timeout=True,
-            error_on_timeout={"ename": "CellTimeoutError", "evalue": "", "traceback": []},
+            # a function, because the setting itself takes whole seconds only
+            timeout_func=self._limit_of,
             store_widget_state=False, record_timing=False, iopub_timeout=_GRACE_S,
             raise_on_iopub_timeout=False,
         )  # fmt: skip
         self.log.setLevel("CRITICAL")
+        self._manager = manager
         self._provisioner = provisioner
         self._limits = limits
         self._received = 0
         self._flooded = False
-        self._late = False
         self._limit_s = limits.cell_s
         self._error: dict[str, Any] | None = None
 
+    def _limit_of(self, _cell: NotebookNode) -> float:
+        return self._limit_s
+
     def connect(self) -> SandboxClient:
         """Connect to the kernel, which has been started."""
-        assert isinstance(self.km, SandboxManager)
-        client = self.km.client(context=self.km.context)
+        client = self._manager.client(context=self._manager.context)
         assert isinstance(client, SandboxClient)
         client.start_channels()
         self.kc = client
@@ -216,8 +218,8 @@ class _CellRunner(NotebookClient):
 
     async def run(self, position: int, index: int, limit_s: float) -> CellRun:
         """Run one cell and say how it went."""
-        self._received, self._flooded, self._late, self._error = 0, False, False, None
-        self._limit_s, self._line = limit_s, 0
+        self._received, self._flooded, self._error = 0, False, None
+        self._limit_s, self._manager.interrupted = limit_s, False
         assert isinstance(self.kc, SandboxClient)
         self.kc.begin_cell(self._limits.output_bytes)
         started = time.perf_counter()
@@ -241,7 +243,7 @@ class _CellRunner(NotebookClient):
         finally:
             watch()
         run = self._ended(index, time.perf_counter() - started)
-        if (self._late or self._flooded) and not self._provisioner.end_descendants():
+        if (self._manager.interrupted or self._flooded) and not self._provisioner.end_descendants():
             self._provisioner.kill_now()
             message = f"{run.error}, and left processes without end"
             return CellRun(index, "died", run.seconds, message)
@@ -256,7 +258,7 @@ class _CellRunner(NotebookClient):
         return f"{self._limits.output_bytes >> 20} MiB"
 
     def _ended(self, index: int, seconds: float) -> CellRun:
-        if self._late:
+        if self._manager.interrupted:
             line = _line_of(self._error) if self._error else 0
             return CellRun(index, "timed_out", seconds, self._took_longer, line)
         if self._flooded:
@@ -268,22 +270,6 @@ class _CellRunner(NotebookClient):
 
     def _why_it_died(self) -> str:
         return self._provisioner.ended_for or "ended the notebook's process"
-
-    def _get_timeout(self, cell: NotebookNode | None) -> int | None:
-        # nbclient's own setting takes whole seconds only, and waits as well with a fraction
-        return cast(int, self._limit_s)
-
-    async def _async_handle_timeout(
-        self, timeout: int, cell: NotebookNode | None = None
-    ) -> dict[str, Any] | None:
-        self._late = True
-        self._provisioner.signal(signal.SIGINT)
-        # nbclient asks again at once when what came is no answer: our deadline must get a turn
-        await asyncio.sleep(_TURN_S)
-        return None
-
-    async def _check_raise_for_error(self, *_: object) -> None:
-        """Do nothing: the notebook goes on past errors, and a reply may hold anything."""
 
     def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> None:
         """Take from a message of a cell whether it is done, failed or floods; keep nothing else.
@@ -320,8 +306,7 @@ class _CellRunner(NotebookClient):
 
         def dead() -> None:
             loop.remove_reader(descriptor)
-            if self.task_poll_for_reply is not None:
-                self.task_poll_for_reply.cancel()
+            self.stop_waiting()
 
         loop.add_reader(descriptor, dead)
 

@@ -24,15 +24,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import ipykernel.debugger
-import ipykernel.iostream
 import IPython.core.completer
 import IPython.core.completerlib
 import IPython.core.oinspect
 import numpy as np
 import torch
 import tornado.platform.asyncio
-import zmq
-from ipykernel.kernelapp import IPKernelApp
 from tornado.ioloop import IOLoop
 from traitlets.config import Config
 
@@ -47,7 +44,13 @@ from grader.guest import (
     training_settings,
 )
 from grader.sandbox import linux, messages, output, policy, syscalls
+from grader.sandbox.ipykernel_internals import (
+    InheritedSocketsApp,
+    forget_log,
+    keep_output_of_children_local,
+)
 from grader.sandbox.policy import Wall
+from grader.wire.torch_internals import when_cuda_starts
 
 _READY, _QUESTIONS, _FIRST_LISTENER = 3, 4, 5
 _PORTS = ("shell", "iopub", "stdin", "hb", "control")
@@ -277,16 +280,13 @@ def _cap_gpu_memory(fraction: float) -> None:
     def cap() -> None:
         torch.cuda.set_per_process_memory_fraction(min(1.0, fraction), 0)
 
-    torch.cuda._lazy_call(cap)  # type: ignore[no-untyped-call]  # the queue manual_seed uses
+    when_cuda_starts(cap)
 
 
 def _kernel(order: messages.Fork, folder: str) -> Any:
     """Set up ipykernel over `ipc://`, without files, a debugger, history or a TCP socket."""
-    # output of forked children would come over tcp://127.0.0.1, and libzmq aborts when it is
-    # refused; it goes to descriptors 1 and 2 instead, which are captured as well
-    ipykernel.iostream.IOPubThread._setup_pipe_in = (  # type: ignore[method-assign]
-        lambda self: setattr(self, "_pipe_flag", False)
-    )
+    # output of forked children goes to descriptors 1 and 2, which are captured as well
+    keep_output_of_children_local()
     os.register_at_fork(after_in_child=_print_to_descriptors)
     settings = Config()
     settings.HistoryManager.enabled = False
@@ -301,30 +301,8 @@ def _kernel(order: messages.Fork, folder: str) -> Any:
     os.makedirs(profile, exist_ok=True)
     settings.ProfileDir.location = profile
 
-    class App(IPKernelApp):
-        def init_iopub(self, context: Any) -> None:
-            # the grader takes few messages at a time; what waits, waits here, and is not lost
-            context.setsockopt(zmq.SNDHWM, 0)
-            super().init_iopub(context)  # type: ignore[no-untyped-call]
-
-        def init_control(self, context: Any) -> None:
-            context.setsockopt(zmq.RECONNECT_IVL, -1)  # the debugger's socket reaches nobody
-            super().init_control(context)  # type: ignore[no-untyped-call]
-
-        def _try_bind_socket(self, socket: Any, port: int) -> int:
-            # the grader has made it: nothing in here may make a socket in a folder outside
-            socket.setsockopt(zmq.USE_FD, _FIRST_LISTENER + port - 1)
-            socket.bind(f"ipc://{self.ip}-{port}")
-            return port
-
-        def init_heartbeat(self) -> None: ...
-        def init_connection_file(self) -> None: ...
-        def write_connection_file(self, **_: Any) -> None: ...
-        def cleanup_connection_file(self) -> None: ...
-        def log_connection_info(self) -> None: ...
-        def parse_command_line(self, argv: Any = None) -> None: ...
-
-    app = App.instance(config=settings)
+    app = InheritedSocketsApp.instance(config=settings)
+    app.first_listener = _FIRST_LISTENER
     app.transport, app.ip = "ipc", f"{folder}/sockets/k"
     for i, name in enumerate(_PORTS):
         setattr(app, f"{name}_port", i + 1)
@@ -336,7 +314,7 @@ def _kernel(order: messages.Fork, folder: str) -> Any:
     # without a way to wake it, the loop of a cell that awaits sleeps through every interrupt
     asyncio.get_event_loop().add_signal_handler(signal.SIGUSR2, lambda: None)
     _prepare_shell(app.shell, order)
-    output.forget_log()
+    forget_log()
     return app
 
 

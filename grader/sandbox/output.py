@@ -10,8 +10,6 @@ received (`kernel/client.py`). Not here: what becomes of a cell that floods (`ex
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import Any
 
 from ipykernel.iostream import OutStream
@@ -83,15 +81,6 @@ class OutputBound:
         if before >= 0 > self._left:
             self._send_any(self._iopub, FLOODED, {}, parent=parent)
         return self._left >= 0
-
-
-def forget_log() -> None:
-    """Let go of the file that a kernel's start is logged to: nothing limits what it may hold."""
-    with open("/dev/null", "wb") as null:
-        for stream in (sys.stdout, sys.stderr):
-            place = getattr(stream, "_original_stdstream_copy", None)
-            if place is not None:
-                os.dup2(null.fileno(), place, inheritable=False)
 
 
 def _shortened(text: Any, most: int) -> str:

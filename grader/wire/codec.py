@@ -32,6 +32,7 @@ from grader.wire.messages import (
     TensorNode,
     WireError,
 )
+from grader.wire.torch_internals import without_overloads
 
 _MOST_DESCRIPTION = 300
 _DTYPES: dict[str, torch.dtype] = {
@@ -131,7 +132,7 @@ class Encoder:
 
     def _tensor(self, value: torch.Tensor) -> Node:
         # a subclass may overload everything: only its plain tensor is looked at
-        with torch._C.DisableTorchFunctionSubclass():
+        with without_overloads():
             plain = torch.Tensor.detach(value)
             with suppress(NotImplementedError):  # a sparse one has no bytes, and is refused below
                 plain = torch.Tensor.as_subclass(plain, torch.Tensor)

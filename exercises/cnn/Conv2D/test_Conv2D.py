@@ -13,20 +13,23 @@ from hypothesis import strategies as st
 
 from exercises.cnn.views import now_and_then_exchanged
 from grader.checks import (
+    BadAnswer,
+    Mismatch,
+    StudentRaised,
     assert_close,
+    assert_close_unless,
     assert_equal,
     assert_shape,
     check,
+    expect_module,
     expect_tensor,
+    fail,
+    parts_charged_elsewhere,
+    show,
+    show_argument,
     sizes,
     whole_numbers,
 )
-from grader.checks.compare import Mismatch, fail
-from grader.checks.excuses import assert_close_unless
-from grader.checks.models import expect_module
-from grader.checks.right_parts import parts_charged_elsewhere
-from grader.errors import BadAnswer, StudentRaised
-from grader.kernel.describe import show, show_argument
 from reference import corr2d
 
 SIZE = (2, 2)  # other sizes are asked for in test_forward, and only there

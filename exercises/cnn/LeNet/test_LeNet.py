@@ -15,20 +15,20 @@ from exercises.cnn.rates import (
     has_no_rate,
     rate_of,
 )
-from grader.checks import check
-from grader.checks.models import (
+from grader.checks import (
     assert_attempted,
     assert_gradients,
     assert_outline,
     assert_result_shape,
     assert_same_results,
     assert_same_values,
+    check,
     make,
     numbered,
     outline_of,
     outlined,
+    parts_charged_elsewhere,
 )
-from grader.checks.right_parts import parts_charged_elsewhere
 from reference import LeNet
 
 of_right_parts = parts_charged_elsewhere(Path(__file__).parents[1] / "parts.py", "init_cnn")

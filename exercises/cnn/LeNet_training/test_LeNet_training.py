@@ -5,7 +5,7 @@ nothing for a thousand steps, so a network that learns fast takes its place.
 """
 
 from exercises.cnn.training_checks import CLOTHES, training_checks
-from grader.checks.training.claims import ModelKind
+from grader.checks import ModelKind
 
 
 def has_two_large_convolutions(shapes):

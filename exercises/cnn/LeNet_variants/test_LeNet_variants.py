@@ -8,11 +8,16 @@ import torch
 from torch.nn import functional as F
 
 from exercises.cnn.training_checks import CLOTHES
-from grader.checks import assert_shape, check, expect_tensor
-from grader.checks.compare import fail
-from grader.checks.models import assert_gradients, make
-from grader.checks.training.protocol import Split
-from grader.errors import StudentRaised
+from grader.checks import (
+    Split,
+    StudentRaised,
+    assert_gradients,
+    assert_shape,
+    check,
+    expect_tensor,
+    fail,
+    make,
+)
 
 SIDES = (28, 32, 224)
 LEARN_FAST = {"ReLU", "LeakyReLU", "PReLU", "ELU", "SELU", "GELU", "SiLU", "Mish", "Hardswish"}

@@ -15,20 +15,20 @@ from pathlib import Path
 import torch
 
 from exercises.cnn.rates import GIVEN, assert_has_one_to_train_with, assert_keeps, rate_of
-from grader.checks import check
-from grader.checks.models import (
+from grader.checks import (
     assert_attempted,
     assert_gradients,
     assert_outline,
     assert_result_shape,
     assert_same_values,
     charged_once,
+    check,
     make,
     numbered,
     outline_of,
+    parts_charged_elsewhere,
     transplant,
 )
-from grader.checks.right_parts import parts_charged_elsewhere
 from reference import RESNET18, ResNet
 
 of_right_parts = parts_charged_elsewhere(

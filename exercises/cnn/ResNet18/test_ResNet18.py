@@ -16,9 +16,9 @@ from pathlib import Path
 import torch
 
 from exercises.cnn.rates import GIVEN, assert_has_one_to_train_with, assert_keeps, rate_of
-from grader.checks import check
-from grader.checks.compare import Mismatch
-from grader.checks.models import (
+from grader.checks import (
+    Mismatch,
+    StudentError,
     assert_attempted,
     assert_gradients,
     assert_outline,
@@ -26,12 +26,12 @@ from grader.checks.models import (
     assert_same_results,
     assert_same_values,
     charged_once,
+    check,
     make,
     numbered,
     outline_of,
+    parts_charged_elsewhere,
 )
-from grader.checks.right_parts import parts_charged_elsewhere
-from grader.errors import StudentError
 from reference import RESNET18, ResNet18
 
 of_right_parts = parts_charged_elsewhere(

@@ -5,7 +5,7 @@ ResNet on 96 x 96 pixels takes seconds a step, so a small network takes its plac
 """
 
 from exercises.cnn.training_checks import CLOTHES, training_checks
-from grader.checks.training.claims import ModelKind
+from grader.checks import ModelKind
 
 
 def has_a_large_stem(shapes):

@@ -8,8 +8,16 @@ from functools import cache
 
 import torch
 
-from grader.checks import assert_equal, assert_shape, check
-from grader.checks.models import assert_gradients, assert_same_values, make, numbered, transplant
+from grader.checks import (
+    assert_equal,
+    assert_gradients,
+    assert_same_values,
+    assert_shape,
+    check,
+    make,
+    numbered,
+    transplant,
+)
 from reference import Residual
 
 # input channels, channels, options, height, width

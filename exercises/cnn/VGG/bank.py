@@ -5,8 +5,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from grader.checks import mistake, rewrite
-from reference import Classifier, vgg_block
-from reference.shapes import VGG11
+from reference import VGG11, Classifier, vgg_block
 
 LAYERS = "test_vgg11_layer_by_layer"
 ARCHS = "test_other_architectures"

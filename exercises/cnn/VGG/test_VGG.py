@@ -16,22 +16,23 @@ import torch
 from torch import nn
 
 from exercises.cnn.rates import GIVEN, assert_has_one_to_train_with, assert_keeps, rate_of
-from grader.checks import check, expect_tensor
-from grader.checks.compare import fail
-from grader.checks.models import (
+from grader.checks import (
+    StudentRaised,
     assert_attempted,
     assert_gradients,
     assert_outline,
     assert_result_shape,
     assert_same_values,
     charged_once,
+    check,
+    expect_tensor,
+    fail,
     make,
     numbered,
     outline_of,
+    parts_charged_elsewhere,
     transplant,
 )
-from grader.checks.right_parts import parts_charged_elsewhere
-from grader.errors import StudentRaised
 from reference import VGG, VGG11, VGG16, VGG19, VGG_SMALL
 
 of_right_parts = parts_charged_elsewhere(

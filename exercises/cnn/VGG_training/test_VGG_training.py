@@ -6,7 +6,7 @@ place.
 """
 
 from exercises.cnn.training_checks import CLOTHES, training_checks
-from grader.checks.training.claims import ModelKind
+from grader.checks import ModelKind
 
 
 def has_small_convolutions_alone(shapes):

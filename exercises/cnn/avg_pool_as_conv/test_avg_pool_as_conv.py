@@ -8,9 +8,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grader.checks import assert_close, assert_equal, check, expect_tensor, sizes, whole_numbers
-from grader.errors import StudentRaised
-from grader.kernel.describe import show
+from grader.checks import (
+    StudentRaised,
+    assert_close,
+    assert_equal,
+    check,
+    expect_tensor,
+    show,
+    sizes,
+    whole_numbers,
+)
 from reference import pool2d
 
 IMAGE = torch.arange(9.0).reshape(3, 3)

@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from grader.checks import (
+    StudentRaised,
     assert_close,
     assert_equal,
     assert_shape,
     check,
+    fail,
+    show,
     sizes,
     whole_numbers,
 )
-from grader.checks.compare import fail
-from grader.errors import StudentRaised
-from grader.kernel.describe import show
 
 IMAGE = torch.arange(64.0).reshape(8, 8)
 BOOK = (  # arguments of the layer, and the shape of its result on an 8x8 image

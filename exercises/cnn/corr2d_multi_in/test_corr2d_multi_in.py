@@ -12,12 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exercises.cnn.views import now_and_then_exchanged
-from grader.checks import assert_close, assert_equal, check, sizes, whole_numbers
-from grader.checks.compare import Mismatch
-from grader.checks.excuses import assert_close_unless
-from grader.checks.right_parts import parts_charged_elsewhere
-from grader.errors import BadAnswer, StudentRaised
-from grader.kernel.describe import show_argument
+from grader.checks import (
+    BadAnswer,
+    Mismatch,
+    StudentRaised,
+    assert_close,
+    assert_close_unless,
+    assert_equal,
+    check,
+    parts_charged_elsewhere,
+    show_argument,
+    sizes,
+    whole_numbers,
+)
 from reference import corr2d_multi_in
 
 IMAGE = torch.stack([torch.arange(9.0).reshape(3, 3), torch.arange(1.0, 10.0).reshape(3, 3)])

@@ -7,8 +7,7 @@ One fault, one charge: a `Y` that is wrong because the student's own `corr2d` is
 
 import torch
 
-from grader.checks import assert_close, check
-from grader.errors import NameNotDefined, StudentError
+from grader.checks import NameNotDefined, StudentError, assert_close, check
 from reference import edge_image, edge_kernel, edges
 
 

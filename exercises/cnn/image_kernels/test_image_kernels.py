@@ -11,11 +11,7 @@ from math import prod
 import torch
 from torch.nn import functional as F
 
-from grader.checks import check
-from grader.checks.compare import fail
-from grader.errors import NameNotDefined
-from grader.kernel.describe import show
-from grader.kernel.handle import Handle
+from grader.checks import Handle, NameNotDefined, check, fail, show
 from reference import blur_kernel, sharpen_kernel
 
 _MOST_IMAGES = 200

@@ -9,11 +9,16 @@ import math
 
 import torch
 
-from grader.checks import assert_equal, check
-from grader.checks.compare import Mismatch, fail
-from grader.checks.models import assert_gradients
-from grader.errors import BadAnswer, StudentRaised
-from grader.kernel.describe import describe
+from grader.checks import (
+    BadAnswer,
+    Mismatch,
+    StudentRaised,
+    assert_equal,
+    assert_gradients,
+    check,
+    describe,
+    fail,
+)
 
 # Xavier's bound is about half of the one these layers start with, and a quarter above it
 LINEAR = ("Linear", 10, 200)

@@ -6,9 +6,7 @@ here, and what it prints is read: a line for each layer, white space and order w
 
 import re
 
-from grader.checks import check
-from grader.checks.compare import fail
-from grader.errors import StudentRaised
+from grader.checks import StudentRaised, check, fail
 
 # The shapes before and after a layer differ, but for those of an activation.
 SMALL = (("Conv2d", 1, 2, 3), ("ReLU",), ("MaxPool2d", 2), ("Flatten",), ("LazyLinear", 4))

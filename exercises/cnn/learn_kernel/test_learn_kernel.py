@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from grader.checks import assert_close, check
-from grader.errors import NameNotDefined, StudentError
+from grader.checks import NameNotDefined, StudentError, assert_close, check
 from reference import edge_image, edge_kernel, edges
 
 TARGET = edge_kernel()

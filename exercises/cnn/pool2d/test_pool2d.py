@@ -7,8 +7,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grader.checks import assert_close, assert_equal, check, sizes, whole_numbers
-from grader.kernel.describe import show, show_argument
+from grader.checks import (
+    assert_close,
+    assert_equal,
+    check,
+    show,
+    show_argument,
+    sizes,
+    whole_numbers,
+)
 from reference import pool2d
 
 IMAGE = torch.arange(9.0).reshape(3, 3)

@@ -7,8 +7,15 @@ from functools import cache
 
 import torch
 
-from grader.checks import assert_shape, check
-from grader.checks.models import assert_gradients, assert_same_values, make, numbered, transplant
+from grader.checks import (
+    assert_gradients,
+    assert_same_values,
+    assert_shape,
+    check,
+    make,
+    numbered,
+    transplant,
+)
 from reference import vgg_block
 
 # num_convs, input channels, out_channels, height, width

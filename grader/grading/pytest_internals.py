@@ -1,0 +1,41 @@
+"""What grading needs of pytest beyond its public interface, in one place.
+
+`pytest.main` collects anew for every run, which costs more than the checks themselves; here a
+session is opened once, and its items are run as often as there are notebooks. Covered by
+`tests/test_third_party_internals.py`. Not here: what is collected, and what a run means
+(`check_session.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from _pytest.config import _prepareconfig
+from _pytest.runner import runtestprotocol
+
+
+def configure(arguments: Sequence[str], plugins: Sequence[object]) -> pytest.Config:
+    """Return the configuration of a command line, with plugins registered and configured.
+
+    Call `unconfigure` when it is done with.
+    """
+    # xdist configures the sessions of its workers this way too
+    config = _prepareconfig(list(arguments), list(plugins))
+    config._do_configure()
+    return config
+
+
+def unconfigure(config: pytest.Config) -> None:
+    """Let all plugins of a configuration clean up."""
+    config._ensure_unconfigure()
+
+
+def run_item(item: pytest.Function) -> None:
+    """Run one collected test: set up its fixtures, call it, tear them down.
+
+    A second run of the same item begins with fresh fixtures. Hooks get the reports made, as in any
+    run. Unlike `pytest_runtest_protocol`, the public hook, it logs nothing and computes no
+    explanation of what an `assert` compared, which can take seconds for long values.
+    """
+    runtestprotocol(item, nextitem=None, log=False)

@@ -1,0 +1,53 @@
+"""What the grader needs of torch beyond its public interface, for every room that needs it.
+
+Covered by `tests/test_third_party_internals.py`. Here: tensors without their overloads, the tables
+of a module, the start of CUDA. Not here: what they are used for (`codec.py`,
+`guest/model_shell.py`, `sandbox/kernel_process.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import torch
+from torch import Tensor, nn
+
+
+def without_overloads() -> AbstractContextManager[None]:
+    """Return a context in which no subclass of `Tensor` runs code of its own."""
+    return torch._C.DisableTorchFunctionSubclass()
+
+
+def parts_of(module: nn.Module) -> dict[str, nn.Module | None]:
+    """Return the table of a module's direct parts, to be read and changed.
+
+    `named_children` leaves out a part that is there a second time, and empty places.
+    """
+    return module._modules
+
+
+def parameters_of(module: nn.Module) -> dict[str, nn.Parameter | None]:
+    """Return the table of a module's own parameters, to be read and changed.
+
+    `named_parameters` leaves out those that are None, and with them what kind of layer it is.
+    """
+    return module._parameters
+
+
+def buffers_of(module: nn.Module) -> dict[str, Tensor | None]:
+    """Return the table of a module's own buffers, to be read and changed."""
+    return module._buffers
+
+
+def is_made(module: nn.Module) -> bool:
+    """Return whether `nn.Module.__init__` has run for a module, so that it has its tables."""
+    return "_modules" in vars(module)
+
+
+def when_cuda_starts(call: Callable[[], None]) -> None:
+    """Call a function as soon as torch starts CUDA in this process; at once where it has.
+
+    torch queues `manual_seed` in the same place. Starting CUDA costs seconds and hundreds of MB.
+    """
+    torch.cuda._lazy_call(call)  # type: ignore[no-untyped-call]
