@@ -38,6 +38,7 @@ from grader.guest import (
     loaders,
     losses,
     notebook_shell,
+    progress_bars,
     recorder,
     server,
     stand_in_gpu,
@@ -73,6 +74,7 @@ def warm_up(setup: str) -> None:
     loaders.install()
     losses.watch()
     stand_in_gpu.install()
+    progress_bars.silence()
     environment.use(setup).prepare()
     plt.switch_backend("agg")
     figure = plt.figure(figsize=(1, 1))

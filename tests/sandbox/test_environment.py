@@ -86,13 +86,21 @@ def test_a_progress_bar_prints_nothing(run, values):
     notebook = run(
         """
         import contextlib, io
-        from tqdm import tqdm, trange
+        import threading
+        before = threading.active_count()
+        from tqdm import auto, notebook, tqdm, trange
         shown = io.StringIO()
         with contextlib.redirect_stderr(shown), contextlib.redirect_stdout(shown):
-            seen = [list(tqdm([3, 4], desc="epoch")), list(trange(2))]
-        printed = shown.getvalue()
+            bars = tqdm, auto.tqdm, notebook.tqdm
+            seen = [list(bar([3, 4], desc="epoch", leave=False)) for bar in bars]
+            with notebook.tqdm(total=5, unit="image") as bar:
+                bar.update(2)
+                bar.set_postfix(loss=0.1)
+            counted = list(notebook.trange(2))
+        printed, threads = shown.getvalue(), threading.active_count() - before
         """
     )
     assert notebook.cells[0].status == "ok"
     found = values(notebook)
-    assert (found["seen"], found["printed"]) == ([[3, 4], [0, 1]], "")
+    assert (found["seen"], found["counted"]) == ([[3, 4]] * 3, [0, 1])
+    assert (found["printed"], found["threads"]) == ("", 0)
