@@ -16,7 +16,9 @@ test: check  ## style, types and all tests
 
 test-lowest: $(LOWEST)/.installed  ## tests with the lowest versions that pyproject.toml allows
 	$(LOWEST)/bin/python -m pytest tests/test_third_party_internals.py \
-		tests/wire tests/checks tests/kernel tests/guest tests/sandbox tests/grading
+		tests/wire tests/checks tests/kernel tests/guest tests/sandbox tests/grading \
+		tests/reading tests/report
+	$(LOWEST)/bin/grader grade --help > $(LOWEST)/help.txt
 
 check: $(READY)
 	$(BIN)/ruff check
@@ -40,10 +42,11 @@ $(READY): pyproject.toml
 # Python 3.11 or 3.12: the lowest torch is built for no later one. pip has no way to ask for the
 # lowest versions, uv has; it is installed here only.
 $(LOWEST)/.installed: pyproject.toml
-	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
+	$(PYTHON) -m venv --clear $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
 	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python \
 		--resolution lowest-direct --requirements pyproject.toml
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --no-deps --editable .
 	touch $@
 
 clean:

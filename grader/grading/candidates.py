@@ -55,24 +55,29 @@ def read_source(source: str) -> Source:
     imports: dict[str, str] = {}
     binds: set[str] = set()
     mentions: set[str] = set()
-    star = False
     for node in ast.walk(tree):
         match node:
-            case ast.Import(names=names):
-                for name in names:
-                    first = name.name.split(".")[0]
-                    imports[name.asname or first] = name.name if name.asname else first
-            case ast.ImportFrom(names=names, module=module):
-                for name in names:
-                    imports[name.asname or name.name] = f"{module}.{name.name}"
-                star = star or any(name.name == "*" for name in names)
+            case ast.Import() | ast.ImportFrom():
+                imports |= _imported(node)
             case ast.FunctionDef(name=bound) | ast.ClassDef(name=bound):
                 binds.add(bound)
             case ast.Name(id=bound, ctx=ast.Store()):
                 binds.add(bound)
             case ast.Name() | ast.Attribute():
                 mentions.add(_dotted(node))
-    return Source(imports, frozenset(binds), star, frozenset(mentions))
+    return Source(imports, frozenset(binds), "*" in imports, frozenset(mentions))
+
+
+def _imported(node: ast.Import | ast.ImportFrom) -> dict[str, str]:
+    """Return what an import binds, and of what."""
+    found: dict[str, str] = {}
+    for name in node.names:
+        if isinstance(node, ast.ImportFrom):
+            found[name.asname or name.name] = f"{node.module}.{name.name}"
+        else:
+            first = name.name.split(".")[0]
+            found[name.asname or first] = name.name if name.asname else first
+    return found
 
 
 def _parsed(source: str) -> ast.Module | None:

@@ -65,27 +65,45 @@ class Diagnosis:
             results: of the student's candidate.
             student: makes the student of that candidate anew.
         """
+        alike = self._caught_alike(exercise, results)
+        if not alike:
+            return None
+        found = self._agreeing(exercise, alike, results, student)
+        return NamedMistake(found[0].title, found[0].hint) if found else None
+
+    def _caught_alike(self, exercise: Exercise, results: Sequence[CheckResult]) -> list[Entry]:
+        """Return the mistakes that may be named and that the same checks do not pass on."""
         caught = frozenset(r.check for r in results if r.verdict is not Verdict.PASSED)
         mistakes = self._banks[exercise.name].mistakes
         alike = [e for e in mistakes if caught and e.named and e.caught_by == caught]
-        if not any(r.verdict is Verdict.FAILED for r in results):
-            # nothing came back to compare; that an error has the same type says little
-            raised = _raised(results)
-            alike = [e for e in alike if self._raised_by(exercise, e) == raised]
-        if not alike:
-            return None
+        if any(r.verdict is Verdict.FAILED for r in results):
+            return alike
+        # nothing came back to compare; that an error has the same type says little
+        raised = _raised(results)
+        return [e for e in alike if self._raised_by(exercise, e) == raised]
+
+    def _agreeing(
+        self,
+        exercise: Exercise,
+        alike: Sequence[Entry],
+        results: Sequence[CheckResult],
+        student: Callable[[], Student],
+    ) -> list[Entry]:
+        """Return those of some mistakes that answer everything as the student does."""
         if exercise.kind == "values":
             said = _said(results)
-            found = [e for e in alike if _said(self._results_of(exercise, e)) == said]
-        else:
-            try:
-                given = self._answers(exercise, student())
-            except GraderError:  # it hangs or dies: its answers are not all known
-                return None
-            found = [e for e in alike if same_answers(given, self._answers_of(exercise, e))]
-        # what is left out of transcripts (parameters, layers) must fail with the same words
-        found = [e for e in found if self._fails_alike(exercise, e, results)]
-        return NamedMistake(found[0].title, found[0].hint) if found else None
+            return [e for e in alike if _said(self._results_of(exercise, e)) == said]
+        try:
+            given = self._answers(exercise, student())
+        except GraderError:  # it hangs or dies: its answers are not all known
+            return []
+        return [
+            e
+            for e in alike
+            if same_answers(given, self._answers_of(exercise, e))
+            # what is left out of transcripts (parameters, layers) must fail with the same words
+            and self._fails_alike(exercise, e, results)
+        ]
 
     def _fails_alike(
         self, exercise: Exercise, entry: Entry, results: Sequence[CheckResult]
