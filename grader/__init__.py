@@ -1,4 +1,24 @@
-"""An autograder for notebooks of PyTorch exercises."""
+"""An autograder for notebooks of PyTorch exercises.
 
-__version__ = "0.1.0"
-__all__ = ["__version__"]
+`grader.load("reports/latest")` returns the frames of a finished run (`report/frames.py`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from grader.version import __version__
+
+if TYPE_CHECKING:
+    from grader.report.frames import load
+
+__all__ = ["__version__", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import `load` on first use: the commands and the sandbox need no pandas."""
+    if name == "load":
+        from grader.report.frames import load  # noqa: PLC0415
+
+        return load
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,6 +18,7 @@ from grader.grading.data_files import find_data, places_of
 from grader.grading.plan import Isolation, Plan
 from grader.kernel import gpus
 from grader.records import DEFAULT_SEED
+from grader.runs import logs
 from grader.runs.deferred_signals import stoppable, was_asked
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_BROKEN, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
@@ -28,7 +29,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Grade notebooks of PyTorch exercises. Exit codes: 0 graded, 1 a check failed (--strict, "
-    "check), 2 wrong usage or nothing to grade, 3 our side broke, 130 interrupted.",
+    "check), 2 wrong usage or nothing to grade, 3 internal error, 130 interrupted.",
 )
 
 AssignmentOption = Annotated[
@@ -41,6 +42,9 @@ IsolationOption = Annotated[
 DataOption = Annotated[
     Path | None,
     typer.Option("--data", help="Folder with the files of the course's data sets."),
+]
+VerboseOption = Annotated[
+    bool, typer.Option("--verbose", help="The log on stderr, and the traceback of what is broken.")
 ]
 DeviceOption = Annotated[
     str,
@@ -69,6 +73,7 @@ def grade(
     device: DeviceOption = "auto",
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 when a check failed.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no table.")] = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Grade submissions, store every result as it is found, and write the reports."""
     from grader.report.terminal import summary_table  # noqa: PLC0415
@@ -76,6 +81,7 @@ def grade(
     from grader.runs import pipeline  # noqa: PLC0415  (what a command needs is loaded when it runs)
     from grader.runs.progress import progress  # noqa: PLC0415
 
+    logs.configure(verbose=verbose)
     names = tuple(name.strip() for name in only.split(",") if name.strip())
     plan = _plan(assignment, names, seed, data, isolation, device)
     found = pipeline.collect(submissions, plan)
@@ -95,6 +101,8 @@ def grade(
         Console().print(summary_table(run.results, max_points=run.max_points))
         count = f"{len(run.results)} submission{'s' * (len(run.results) != 1)}"
         print(f"\n{count}; reports in {out / 'report.html'}")
+    if verbose:
+        _say("\n".join(logs.tracebacks_of(run.results)))
     raise typer.Exit(_exit_code(run, strict=strict))
 
 
@@ -108,13 +116,17 @@ def check(
     data: DataOption = None,
     isolation: IsolationOption = "sandbox",
     device: DeviceOption = "auto",
+    verbose: VerboseOption = False,
 ) -> None:
     """Check one notebook and show, on the terminal, what is wrong and on which input."""
     from grader.report.terminal import check_view  # noqa: PLC0415
     from grader.runs import pipeline  # noqa: PLC0415
 
     plan = _plan(assignment, tuple(exercises or ()), seed, data, isolation, device)
+    logs.configure(verbose=verbose)
     result = pipeline.check_one(notebook, plan)
+    if verbose:
+        _say("\n".join(logs.tracebacks_of([result])))
     Console().print(check_view(result, hints=hints))
     if result.status == "broken":
         raise typer.Exit(EXIT_BROKEN)

@@ -14,6 +14,8 @@ from typing import Literal
 from grader.verdict import Status, Verdict
 
 DEFAULT_SEED = 20_240
+MOST_TRACEBACK = 8_000
+"""Characters of a traceback that are stored: its end, which names the error."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,8 @@ class CheckResult:
     hint: str = ""
     """The feedback sentence of the check's author, shown when it did not pass."""
     counterexample: Counterexample | None = None
+    traceback: str = ""
+    """Of a broken check, for whoever mends it; it is on no page of a student."""
 
 
 @dataclass(frozen=True)
@@ -193,6 +197,8 @@ class SubmissionResult:
     seconds: float = 0.0
     finished_at: str = ""
     """UTC, ISO 8601."""
+    traceback: str = ""
+    """Of a broken submission, for whoever mends it; it is on no page of a student."""
     facts: dict[str, str] = field(default_factory=dict)
     """What the run used: `isolation`, `device`, `data`, `grader`."""
 

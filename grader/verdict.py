@@ -1,36 +1,90 @@
-"""How one check ended, and which outcome becomes which verdict.
+"""How a check and a submission ended: the verdict, its words, its tone and who pays for it.
 
-Seven verdicts are the student's. `BROKEN` is ours: it leaves the points open and asks for a person.
-Nothing here reads what a cell printed.
+All that a page, a table or a terminal needs to know about a verdict stands in the enum, so a new
+verdict is one line here and its error in `_BY_ERROR`. Nothing here reads what a cell printed.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal, Self
 
 from grader import errors
 
+Tone = Literal["good", "part", "bad", "open", "none"]
+"""What a reader should feel: earned, partly, lost, open (our fault), not asked."""
+Payer = Literal["", "student", "grader"]
+STYLES: dict[Tone, str] = {
+    "good": "green", "part": "yellow", "bad": "red", "open": "magenta", "none": "dim",
+}  # fmt: skip
+"""The colour of each tone on a terminal; pages have a class of the same name."""
+
 
 class Verdict(StrEnum):
-    """How one check ended."""
+    """How one check ended: its spelling, its words for a student, its tone, who pays.
 
-    PASSED = "passed"
-    FAILED = "failed"
-    RAISED = "raised"
-    TIMED_OUT = "timed_out"
-    OUT_OF_MEMORY = "out_of_memory"
-    MISSING = "missing"
-    SKIPPED = "skipped"
-    BROKEN = "broken"
+    Attributes:
+        words: for a student, in a sentence about the check.
+        tone: one of `Tone`.
+        mark: two characters before the line of a check on a terminal.
+        pays: `student` where points are lost; `grader` where the fault is ours and the points
+            stay open; empty where nobody loses anything.
+    """
+
+    words: str
+    tone: Tone
+    mark: str
+    pays: Payer
+
+    PASSED = "passed", "passed", "good", "ok", ""
+    FAILED = "failed", "not right yet", "bad", "no", "student"
+    RAISED = "raised", "stopped with an error", "bad", "no", "student"
+    TIMED_OUT = "timed_out", "took too long", "bad", "no", "student"
+    OUT_OF_MEMORY = "out_of_memory", "needed too much memory", "bad", "no", "student"
+    MISSING = "missing", "not found in the notebook", "bad", "no", "student"
+    SKIPPED = "skipped", "not asked, it builds on another check", "none", "--", "student"
+    BROKEN = "broken", "our fault, points open", "open", "??", "grader"
+
+    def __new__(
+        cls,
+        spelling: str,
+        words: str,
+        tone: Tone,
+        mark: str,
+        pays: Literal["", "student", "grader"],
+    ) -> Self:
+        """Make a member that is its spelling and knows the rest."""
+        member = str.__new__(cls, spelling)
+        member._value_ = spelling
+        member.words, member.tone, member.mark, member.pays = words, tone, mark, pays
+        return member
+
+    @property
+    def style(self) -> str:
+        """The colour on a terminal."""
+        return STYLES[self.tone]
 
 
 class Status(StrEnum):
-    """How the grading of one submission ended."""
+    """How the grading of one submission ended: its spelling and its tone."""
 
-    GRADED = "graded"
-    PARTIAL = "partial"
-    UNREADABLE = "unreadable"
-    BROKEN = "broken"
+    tone: Tone
+
+    GRADED = "graded", "good"
+    PARTIAL = "partial", "part"
+    UNREADABLE = "unreadable", "bad"
+    BROKEN = "broken", "open"
+
+    def __new__(cls, spelling: str, tone: Tone) -> Self:
+        """Make a member that is its spelling and knows its tone."""
+        member = str.__new__(cls, spelling)
+        member._value_, member.tone = spelling, tone
+        return member
+
+    @property
+    def style(self) -> str:
+        """The colour on a terminal."""
+        return STYLES[self.tone]
 
 
 _BY_ERROR: tuple[tuple[type[BaseException], Verdict], ...] = (
@@ -45,9 +99,9 @@ _BY_ERROR: tuple[tuple[type[BaseException], Verdict], ...] = (
 
 
 def verdict_of(error: BaseException | None) -> Verdict:
-    """Say how a check ended that ended with `error`; None means that it passed.
+    """Return the verdict of a check that ended with `error`; None means that it passed.
 
-    Whatever is not known to be the student's is ours.
+    An error that is not known to be the student's is the grader's.
     """
     if error is None:
         return Verdict.PASSED

@@ -56,6 +56,7 @@ from grader.checks.compare import (
 )
 from grader.checks.decorator import check
 from grader.checks.excuses import assert_close_unless
+from grader.checks.making import expect_module, make, outlined
 from grader.checks.models import (
     assert_attempted,
     assert_gradients,
@@ -64,11 +65,8 @@ from grader.checks.models import (
     assert_same_results,
     assert_same_values,
     charged_once,
-    expect_module,
-    make,
     numbered,
     outline_of,
-    outlined,
     transplant,
 )
 from grader.checks.right_parts import parts_charged_elsewhere

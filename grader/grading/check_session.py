@@ -11,8 +11,10 @@ definitions is asked (`candidates.py`), what a check asks (`exercises/`).
 from __future__ import annotations
 
 import copy
+import logging
 import os
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -29,12 +31,13 @@ from grader.course import Course, Exercise
 from grader.grading.check_plugin import ERROR, CheckPlugin
 from grader.grading.course_modules import CourseModules
 from grader.grading.pytest_internals import configure, run_item, unconfigure
-from grader.records import DEFAULT_SEED, CheckResult, Counterexample
+from grader.records import DEFAULT_SEED, MOST_TRACEBACK, CheckResult, Counterexample
 from grader.verdict import Verdict, verdict_of
 
 COLLECTED = "collected"
 COLLECTED_CLAIM = "What is written is collected by section, for a person to grade."
 _MOST_MESSAGE = 2_000
+log = logging.getLogger(__name__)
 _QUIET = ["--disable-plugin-autoload", "--import-mode=importlib", "--capture=no"]
 _QUIET += [
     f"-pno:{plugin}"
@@ -239,7 +242,16 @@ def _result(
         message=message[:_MOST_MESSAGE],
         hint="" if passed else mark.feedback,
         counterexample=_counterexample(error),
+        traceback=_traceback(error) if verdict is Verdict.BROKEN else "",
     )
+
+
+def _traceback(error: BaseException | None) -> str:
+    if error is None:
+        return ""
+    text = "".join(traceback.format_exception(error))
+    log.error("a check is broken\n%s", text)
+    return text[-MOST_TRACEBACK:]
 
 
 def _counterexample(error: BaseException | None) -> Counterexample | None:

@@ -6,6 +6,7 @@ Not here: many submissions (`scheduling.py`), how a check is run (`checks/sessio
 
 from __future__ import annotations
 
+import logging
 import time
 import traceback
 from contextlib import ExitStack
@@ -33,6 +34,7 @@ from grader.kernel.student import Student
 from grader.reading.submissions import find_submissions
 from grader.reading.written_answers import collect_answers, in_short
 from grader.records import (
+    MOST_TRACEBACK,
     Cell,
     CheckResult,
     ExerciseResult,
@@ -42,6 +44,8 @@ from grader.records import (
     WrittenAnswer,
 )
 from grader.verdict import Status, Verdict
+
+log = logging.getLogger(__name__)
 
 
 class Grader:
@@ -119,14 +123,18 @@ class Grader:
         try:
             return self._judged(submission, result)
         except Exception:  # our side: once more, from a new warm process where that one is gone
-            pass
+            log.warning("%s is graded again", submission.path, exc_info=True)
         try:
             return self._judged(submission, result)
         except Exception as error:  # a person is asked, and the class goes on
             reason = _in_words(error)
+            log.exception("%s is broken", submission.path)
+            trace = "".join(traceback.format_exception(error))[-MOST_TRACEBACK:]
         exercises = tuple(self._broken(e, reason) for e in self.plan.assignment.exercises)
         problem = f"Our side failed, no points are lost: {reason}"
-        return replace(result, status=Status.BROKEN, exercises=exercises, problem=problem)
+        return replace(
+            result, status=Status.BROKEN, exercises=exercises, problem=problem, traceback=trace
+        )
 
     def _judged(self, submission: Submission, result: SubmissionResult) -> SubmissionResult:
         answers = collect_answers(submission.cells, handed_out=self._handed_out)

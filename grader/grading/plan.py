@@ -15,11 +15,11 @@ from typing import Literal
 
 import msgspec
 
-from grader import __version__
 from grader.course import Assignment, load_assignment
 from grader.grading.data_files import in_words
 from grader.kernel.gpus import Gpu, describe
 from grader.records import DEFAULT_SEED, Limits, Submission
+from grader.version import __version__
 
 Isolation = Literal["sandbox", "process"]
 

@@ -189,32 +189,15 @@ def _went_wrong(exercise: ExerciseResult) -> list[tuple[str, bool, str]]:
         # nobody has to try what is optional
         return [] if exercise.optional else [("not found in the notebook", False, "")]
     return [
-        (f"{one_line(check.claim or check.check, limit=160)} ({said(check.verdict)})", False,
+        (f"{one_line(check.claim or check.check, limit=160)} ({check.verdict.words})", False,
          check.message)
         for check in failed
     ]  # fmt: skip
 
 
 def is_wrong(check: CheckResult) -> bool:
-    """Say whether a check ended in a way that is the student's to mend."""
-    return check.verdict not in (Verdict.PASSED, Verdict.SKIPPED, Verdict.BROKEN)
-
-
-def said(verdict: Verdict) -> str:
-    """Put a verdict in plain words."""
-    return _WORDS[verdict]
-
-
-_WORDS = {
-    Verdict.PASSED: "passed",
-    Verdict.FAILED: "not right yet",
-    Verdict.RAISED: "stopped with an error",
-    Verdict.TIMED_OUT: "took too long",
-    Verdict.OUT_OF_MEMORY: "needed too much memory",
-    Verdict.MISSING: "not found in the notebook",
-    Verdict.SKIPPED: "not asked, it builds on another check",
-    Verdict.BROKEN: "our fault, points open",
-}
+    """Return whether a check ended in a way that the student can mend."""
+    return check.verdict.pays == "student" and check.verdict is not Verdict.SKIPPED
 
 
 def _worries(results: Sequence[SubmissionResult]) -> list[Worry]:

@@ -22,7 +22,7 @@ from markupsafe import Markup
 from grader.points import Standing, standing, standing_of
 from grader.records import CheckResult, ExerciseResult, SubmissionResult
 from grader.report import curves, run_facts
-from grader.report.overview import is_wrong, overview, said
+from grader.report.overview import is_wrong, overview
 from grader.report.tables import exercise_names, percent, points_of, shown, total_of
 from grader.text import clean, clip
 from grader.verdict import Status, Verdict
@@ -30,12 +30,6 @@ from grader.verdict import Status, Verdict
 _MOST_LINES = 200
 _LONGEST_LINE = 500
 _LONGEST_TEXT = 20_200
-_TONE_OF = {
-    Status.GRADED: "good",
-    Status.PARTIAL: "part",
-    Status.UNREADABLE: "bad",
-    Status.BROKEN: "open",
-}
 
 
 @dataclass(frozen=True)
@@ -124,7 +118,6 @@ def report_page(
     return _ENVIRONMENT.get_template("report.html").render(
         view=view,
         rows=[_grid_row(result, names, max_points) for result in results],
-        tone_of=_TONE_OF,
         links=[f"feedback/{quote(file)}" for file in files],
         judged=any(tally.judged for tally in view.tallies),
         seconds=sum(result.seconds for result in results),
@@ -245,7 +238,6 @@ _ENVIRONMENT = Environment(
 _ENVIRONMENT.filters |= {
     "points": shown,
     "percent": percent,
-    "said": said,
     "moment": _moment,
     "capital": _capital,
     "clip": lambda text, limit: clip(str(text), limit=limit),

@@ -18,20 +18,10 @@ from rich.text import Text
 
 from grader.points import Standing, standing, standing_of
 from grader.records import CheckResult, ExerciseResult, SubmissionResult
-from grader.report.overview import is_wrong, said
+from grader.report.overview import is_wrong
 from grader.report.tables import percent, shown, total_of
 from grader.text import clean, clip, one_line
 from grader.verdict import Status, Verdict
-
-_STYLES = {
-    Status.GRADED: "green",
-    Status.PARTIAL: "yellow",
-    Status.UNREADABLE: "red",
-    Status.BROKEN: "magenta",
-}
-_MARKS = {Verdict.PASSED: ("ok", "green"), Verdict.SKIPPED: ("--", "dim")} | {
-    Verdict.BROKEN: ("??", "magenta")
-}
 
 
 def summary_table(
@@ -49,7 +39,7 @@ def summary_table(
         share = percent(total.share)
         table.add_row(
             Text(one_line(result.student, limit=40)),
-            Text(str(result.status), style=_STYLES[result.status]),
+            Text(str(result.status), style=result.status.style),
             Text(_points(total) + _open(total)),
             Text("" if share is None else str(share)),
             Text(_in_short(result)),
@@ -72,7 +62,7 @@ def _parts(result: SubmissionResult, hints: int) -> Iterator[RenderableType]:
     yield Text(one_line(result.student), style="bold")
     if result.problem:
         whose = "our fault: " if result.status is Status.BROKEN else ""
-        yield _line(f"  {whose}{one_line(result.problem)}", _STYLES[result.status])
+        yield _line(f"  {whose}{one_line(result.problem)}", result.status.style)
     for exercise in result.exercises:
         yield Text("")
         yield from _exercise(exercise, hints)
@@ -123,9 +113,9 @@ def _exercise(exercise: ExerciseResult, hints: int) -> Iterator[RenderableType]:
 
 
 def _check(check: CheckResult, hints: int) -> Iterator[RenderableType]:
-    mark, style = _MARKS.get(check.verdict, ("no", "red"))
+    mark, style = check.verdict.mark, check.verdict.style
     claim = one_line(check.claim or check.check, limit=200)
-    ending = "" if check.verdict is Verdict.PASSED else f" [{said(check.verdict)}]"
+    ending = "" if check.verdict is Verdict.PASSED else f" [{check.verdict.words}]"
     yield _indented(f"{mark}  {claim}{ending}", 2, style)
     if not is_wrong(check):
         return

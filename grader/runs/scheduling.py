@@ -29,6 +29,7 @@ from grader.errors import GraderError, KernelLost, SandboxUnavailable
 from grader.grading.plan import Plan
 from grader.kernel.processes import remove_abandoned
 from grader.records import Submission, SubmissionResult
+from grader.runs import logs
 from grader.runs.deferred_signals import leave_to_parent, not_now, raise_if_asked
 from grader.verdict import Status
 
@@ -202,6 +203,7 @@ def _receive(pipe: Connection) -> object:
 def _work(plan: Plan, pipe: Connection) -> None:
     """Be a worker: grade what comes until the pipe is closed."""
     leave_to_parent()
+    logs.configure(verbose=False)
     _end_with_parent()
     from grader.grading.grader import Grader  # noqa: PLC0415  (torch is loaded in workers alone)
 

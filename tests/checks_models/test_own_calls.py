@@ -2,7 +2,7 @@
 
 import pytest
 
-from grader.checks.models import calls_of
+from grader.checks.making import calls_of
 from grader.verdict import Verdict
 
 LENET = """

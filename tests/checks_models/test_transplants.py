@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from grader.checks.compare import Mismatch
-from grader.checks.models import assert_same_values, make, numbered, transplant
+from grader.checks.making import make
+from grader.checks.models import assert_same_values, numbered, transplant
 from grader.course import Exercise
 from grader.errors import BadAnswer, StudentRaised
 from grader.grading.in_process import student_of

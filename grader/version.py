@@ -1,0 +1,3 @@
+"""The version of the grader, part of every stored result."""
+
+__version__ = "0.1.0"
