@@ -94,6 +94,7 @@ class _Team:
         self._due = deque(range(len(submissions)))
         self._tried: dict[int, int] = {}
         self._failed_starts = 0
+        self._finished = 0
         # spawned, not forked: whatever threads this process has would not survive a fork
         self._context = multiprocessing.get_context("spawn")
         self._workers: list[_Worker] = []
@@ -108,39 +109,55 @@ class _Team:
         """Hand out submissions until every one has its result."""
         for _ in range(self._jobs):
             self._hire()
-        finished = 0
-        while finished < len(self._submissions):
-            for worker in self._workers:
-                if worker.ready and worker.position < 0 and self._due:
-                    position = self._due.popleft()
-                    self._tried[position] = self._tried.get(position, 0) + 1
-                    worker.position = position
-                    worker.deadline = time.monotonic() + self._most_s
-                    with suppress(OSError):  # it has just died; seen below
-                        worker.pipe.send(self._submissions[position])
-                    yield Started(position, self._submissions[position])
+        while self._finished < len(self._submissions):
+            yield from self._hand_out()
             ready = wait([worker.pipe for worker in self._workers], timeout=1.0)
             raise_if_asked()
             for worker in list(self._workers):
                 late = time.monotonic() > worker.deadline
-                if worker.pipe not in ready and not late:
-                    continue
-                answer = None if late else _receive(worker.pipe)
-                if isinstance(answer, SubmissionResult):
-                    position, worker.position = worker.position, -1
-                    worker.deadline = float("inf")
-                    finished += 1
-                    yield Finished(position, answer)
-                elif answer == "ready":
-                    worker.ready, self._failed_starts = True, 0
-                    worker.deadline = float("inf")
-                elif isinstance(answer, GraderError) and not isinstance(answer, KernelLost):
-                    raise answer
-                else:
-                    lost = self._replace(worker, answer)
-                    if lost is not None:
-                        finished += 1
-                        yield Finished(worker.position, lost)
+                if late or worker.pipe in ready:
+                    yield from self._heard(worker, None if late else _receive(worker.pipe))
+
+    def _hand_out(self) -> Iterator[Event]:
+        """Give every idle worker a submission, as long as there are any."""
+        for worker in self._workers:
+            if worker.ready and worker.position < 0 and self._due:
+                position = self._due.popleft()
+                self._tried[position] = self._tried.get(position, 0) + 1
+                worker.position = position
+                worker.deadline = time.monotonic() + self._most_s
+                with suppress(OSError):  # it has just died; seen when its pipe is read
+                    worker.pipe.send(self._submissions[position])
+                yield Started(position, self._submissions[position])
+
+    def _heard(self, worker: _Worker, answer: object) -> Iterator[Event]:
+        """Act on what a worker sent; None stands for one that died or is late.
+
+        Raises:
+            GraderError: the worker met an error that every other one would meet too.
+        """
+        if isinstance(answer, SubmissionResult):
+            position, worker.position = worker.position, -1
+            worker.deadline = float("inf")
+            yield self._finish(position, answer)
+        elif answer == "ready":
+            worker.ready, self._failed_starts = True, 0
+            worker.deadline = float("inf")
+        elif answer == "waiting":
+            worker.deadline = float("inf")  # other runs hold the GPUs for as long as they need
+        elif answer == "holding":
+            allowed_s = self._most_s if worker.position >= 0 else _MOST_START_S
+            worker.deadline = time.monotonic() + allowed_s
+        elif isinstance(answer, GraderError) and not isinstance(answer, KernelLost):
+            raise answer
+        else:
+            lost = self._replace(worker, answer)
+            if lost is not None:
+                yield self._finish(worker.position, lost)
+
+    def _finish(self, position: int, result: SubmissionResult) -> Finished:
+        self._finished += 1
+        return Finished(position, result)
 
     def close(self) -> None:
         """End every worker at once; each ends its own kernels with it."""
@@ -206,7 +223,7 @@ def _work(plan: Plan, pipe: Connection) -> None:
     from grader.grading.grader import Grader  # noqa: PLC0415  (torch is loaded in workers alone)
 
     try:
-        with Grader(plan) as grader:
+        with Grader(plan, tell=pipe.send) as grader:
             pipe.send("ready")
             while isinstance(submission := _receive(pipe), Submission):
                 pipe.send(grader.grade(submission))
