@@ -81,15 +81,24 @@ class StudentRaised(StudentError):
 
 
 class CallTimedOut(StudentError):
-    """A call into the student's code took longer than it may."""
+    """A call into the student's code took longer than it may.
 
-    def __init__(self, call: str, limit_s: float) -> None:
-        super().__init__(call, limit_s)
+    `of_processor`: the limit is one of processor seconds, not of the wall clock.
+    """
+
+    def __init__(self, call: str, limit_s: float, of_processor: bool = False) -> None:
+        super().__init__(call, limit_s, of_processor)
         self.call = call
         self.limit_s = limit_s
+        self.of_processor = of_processor
+
+    @property
+    def limit(self) -> str:
+        """The limit in words."""
+        return f"{self.limit_s:g} s" + " of processor time" * self.of_processor
 
     def __str__(self) -> str:
-        return f"{self.call} took longer than {self.limit_s:g} s"
+        return f"{self.call} took longer than {self.limit}"
 
 
 class BadAnswer(StudentError):

@@ -46,11 +46,17 @@ class Limits:
     """What one submission may spend."""
 
     cell_s: float = 30.0
+    """This and the next four are processor seconds of the kernel and all it started."""
     notebook_s: float = 240.0
     call_s: float = 5.0
     exercise_s: float = 60.0
     submission_s: float = 1_200.0
     """For a notebook and all questions about it, fresh kernels included."""
+    wall_factor: float = 4.0
+    """How many times as long a cell, a call or an exercise may take by the wall clock, for code
+    that sleeps; the wait for a core of a busy machine is left out (`kernel/deadlines.py`)."""
+    total_wall_factor: float = 1.25
+    """The same for all cells of a notebook together, and for a submission."""
     interrupt_s: float = 6.0
     """For an interrupted cell to end. A step of a large network is one call of torch, and no
     interrupt is seen before it ends; to run the notebook again without the cell costs more."""

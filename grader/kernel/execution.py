@@ -17,7 +17,7 @@ import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionComplete, CellTimeoutError, DeadKernelError
@@ -27,6 +27,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from grader.errors import KernelLost
 from grader.kernel.client import Garbled, SandboxClient, SandboxManager
 from grader.kernel.connection import SocketConnection
+from grader.kernel.deadlines import Deadline, Spent
 from grader.kernel.gpus import Gpu
 from grader.kernel.processes import WarmParent
 from grader.kernel.provisioner import SandboxProvisioner
@@ -56,6 +57,12 @@ class RunNotebook:
     ended_by: frozenset[int]
     """Cells that ended a kernel and were left out of the last run."""
     _kernel: _Kernel = field(repr=False)
+    _before: Spent = field(default_factory=Spent, repr=False)
+    """What kernels have spent that are gone."""
+
+    def spent(self) -> Spent:
+        """Return what all kernels of the notebook have spent, up to some moments ago."""
+        return self._before + self._kernel.spent()
 
     def close(self) -> None:
         """End the kernel."""
@@ -86,6 +93,7 @@ def run_notebook(
     """
     runs: dict[int, CellRun] = {}
     skipped = set(skip)
+    before = Spent()
     while True:
         kernel = _Kernel(warm, limits, seed, gpu)
         try:
@@ -93,18 +101,31 @@ def run_notebook(
             runs = {**found, **{i: run for i, run in runs.items() if i in skipped}}
             if killer is None or len(skipped) >= limits.kernel_restarts:
                 if killer is not None:  # once too often: what came after it does not run
+                    runs |= _not_run(cells, killer)
+                    before += kernel.spent()
                     kernel.close()
                     kernel = _Kernel(warm, limits, seed, gpu)
                     last = [cell for cell in cells if cell.index < killer]
                     kernel.run(last, frozenset(skipped))
                 connection = kernel.serve()
                 ordered = tuple(run for _, run in sorted(runs.items()))
-                return RunNotebook(ordered, connection, frozenset(skipped), kernel)
+                return RunNotebook(ordered, connection, frozenset(skipped), kernel, before)
         except BaseException:
             kernel.close()
             raise
         skipped.add(killer)
+        before += kernel.spent()
         kernel.close()
+
+
+def _not_run(cells: Sequence[Cell], killer: int) -> dict[int, CellRun]:
+    """Return a row for each cell after the last one that ended a kernel."""
+    message = "not run: cells before it ended the notebook's process too often"
+    return {
+        cell.index: CellRun(cell.index, "not_run", error=message)
+        for cell in cells
+        if cell.index > killer and cell.kind == "code" and cell.source.strip()
+    }
 
 
 class _Kernel:
@@ -129,7 +150,14 @@ class _Kernel:
         self._client.execute(_SERVE, silent=True, store_history=False)
         self._runner.run(asyncio.sleep(0))  # lets the message go
         assert self._provisioner.questions is not None
-        return SocketConnection(self._provisioner.questions, self._provisioner, self._limits.call_s)
+        limits = self._limits
+        return SocketConnection(
+            self._provisioner.questions, self._provisioner, limits.call_s, limits.wall_factor
+        )
+
+    def spent(self) -> Spent:
+        """Return what the kernel has spent, as of the watchdog's last look."""
+        return self._provisioner.lately_spent()
 
     def close(self) -> None:
         """End the kernel; nothing of it is left."""
@@ -153,20 +181,20 @@ class _Kernel:
         self._client = runner.connect()
         await self._client.wait_for_ready()
         runs: dict[int, CellRun] = {}
-        deadline = time.monotonic() + self._limits.notebook_s
+        limits = self._limits
+        whole = Deadline(self.spent, limits.notebook_s, limits.total_wall_factor)
         for position, cell in enumerate(cells):
             if cell.kind != "code" or not cell.source.strip():
                 continue
             if cell.index in skip:
                 runs[cell.index] = CellRun(cell.index, "died")
                 continue
-            left = deadline - time.monotonic()
-            if left <= 0:
-                message = f"not run: the notebook had used its {self._limits.notebook_s:g} s"
+            if whole.left() <= 0:
+                message = f"not run: the notebook had used its {whole.what}"
                 runs[cell.index] = CellRun(cell.index, "not_run", error=message)
                 continue
             self._client.cell_id = str(cell.index)
-            run = await runner.run(position, cell.index, min(self._limits.cell_s, left))
+            run = await runner.run(position, cell.index, whole)
             runs[cell.index] = run
             if run.status == "died":
                 return runs, cell.index
@@ -196,7 +224,7 @@ class _CellRunner(NotebookClient):
         self._received = 0
         self._flooded = False
         self._late = False
-        self._limit_s = limits.cell_s
+        self._time = self._deadline_after(limits.cell_s)
         self._error: dict[str, Any] | None = None
 
     def connect(self) -> SandboxClient:
@@ -208,22 +236,24 @@ class _CellRunner(NotebookClient):
         self.kc = client
         return client
 
-    async def run(self, position: int, index: int, limit_s: float) -> CellRun:
-        """Run one cell and say how it went."""
+    async def run(self, position: int, index: int, whole: Deadline) -> CellRun:
+        """Run one cell, within its own deadline and that of the whole notebook; say how it went."""
         self._received, self._flooded, self._late, self._error = 0, False, False, None
-        self._limit_s, self._line = limit_s, 0
+        self._time = self._deadline_after(self._limits.cell_s)
+        self._flood = asyncio.Event()  # wakes the timer
         assert isinstance(self.kc, SandboxClient)
         self.kc.begin_cell(self._limits.output_bytes)
         started = time.perf_counter()
         watch = self._notice_death()
-        self._deadline = asyncio.timeout(limit_s + self._limits.interrupt_s)
+        self._end = asyncio.timeout(None)
+        timer = asyncio.create_task(self._end_in_time(whole))
         try:
-            async with self._deadline:
+            async with self._end:
                 await self.async_execute_cell(self.nb.cells[position], position)
         except (TimeoutError, CellTimeoutError, DeadKernelError):
             # nbclient takes the end of our deadline, a cancellation, for the end of the kernel
             message = self._why_it_died()
-            if self._deadline.expired():
+            if self._end.expired():
                 self._provisioner.kill_now()
                 did = f"printed more than {self._most}" if self._flooded else self._took_longer
                 message = f"{did} and could not be interrupted"
@@ -233,6 +263,7 @@ class _CellRunner(NotebookClient):
             message = "sent what no notebook sends to the grader, and was ended"
             return CellRun(index, "died", time.perf_counter() - started, message)
         finally:
+            timer.cancel()
             watch()
         run = self._ended(index, time.perf_counter() - started)
         if (self._late or self._flooded) and not self._provisioner.end_descendants():
@@ -243,7 +274,7 @@ class _CellRunner(NotebookClient):
 
     @property
     def _took_longer(self) -> str:
-        return f"ran longer than {self._limit_s:g} s"
+        return f"ran longer than {self._time.what}"
 
     @property
     def _most(self) -> str:
@@ -263,18 +294,29 @@ class _CellRunner(NotebookClient):
     def _why_it_died(self) -> str:
         return self._provisioner.ended_for or "ended the notebook's process"
 
-    def _get_timeout(self, cell: NotebookNode | None) -> int | None:
-        # nbclient's own setting takes whole seconds only, and waits as well with a fraction
-        return cast(int, self._limit_s)
+    def _deadline_after(self, limit_s: float) -> Deadline:
+        return Deadline(self._provisioner.spent, limit_s, self._limits.wall_factor)
 
-    async def _async_handle_timeout(
-        self, timeout: int, cell: NotebookNode | None = None
-    ) -> dict[str, Any] | None:
-        self._late = True
-        self._provisioner.signal(signal.SIGINT)
-        # nbclient asks again at once when what came is no answer: our deadline must get a turn
-        await asyncio.sleep(_TURN_S)
-        return None
+    async def _end_in_time(self, whole: Deadline) -> None:
+        """Interrupt the cell once it is late or floods; end its kernel where that is not enough.
+
+        nbclient's own timeout counts whole seconds of the wall clock.
+        """
+        while not self._flooded and (left_s := min(self._time.left(), whole.left())) > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._flood.wait(), left_s)
+        self._late = not self._flooded
+        if self._late and whole.left() <= 0:
+            self._time = whole
+        grace = self._deadline_after(_GRACE_S if self._flooded else self._limits.interrupt_s)
+        interrupted = float("-inf")
+        while grace.left() > 0:
+            # again and again: some code takes the first interrupts and goes on
+            if time.monotonic() - interrupted > self._limits.cell_s:
+                self._provisioner.signal(signal.SIGINT)
+                interrupted = time.monotonic()
+            await asyncio.sleep(_TURN_S)
+        self._end.reschedule(asyncio.get_running_loop().time())
 
     async def _check_raise_for_error(self, *_: object) -> None:
         """Do nothing: the notebook goes on past errors, and a reply may hold anything."""
@@ -294,15 +336,8 @@ class _CellRunner(NotebookClient):
             self._error = content
         self._received += len(str(content)) + sum(map(len, msg.get("buffers", ())))
         if kind == FLOODED or self._received > self._limits.output_bytes:
-            self._end_flood()
-
-    def _end_flood(self) -> None:
-        if self._flooded:
-            return
-        self._flooded = True
-        self._provisioner.signal(signal.SIGINT)
-        sooner = asyncio.get_running_loop().time() + _GRACE_S
-        self._deadline.reschedule(min(sooner, self._deadline.when() or sooner))
+            self._flooded = True
+            self._flood.set()
 
     def _notice_death(self) -> Any:
         """End the waiting for a reply as soon as the kernel is dead; returns how to stop that."""

@@ -12,6 +12,7 @@ import select
 import signal
 import socket
 import tempfile
+import time
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +21,7 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 
 from grader.errors import KernelLost
+from grader.kernel.deadlines import Spent, TreeClock
 from grader.kernel.gpus import Gpu
 from grader.kernel.process_tree import end_descendants
 from grader.kernel.processes import ColdProcess, KernelProcess, WarmParent, remove_folder
@@ -52,6 +54,8 @@ class SandboxProvisioner(KernelProvisionerBase):
         self._gpu = gpu
         self.process: KernelProcess | None = None
         self.watchdog: Watchdog | None = None
+        self._clock: TreeClock | None = None
+        self._since = time.monotonic()
         self.questions: socket.socket | None = None
         self.lockdown_s = 0.0
         self._folder: Path | None = None
@@ -107,8 +111,9 @@ class SandboxProvisioner(KernelProvisionerBase):
         if os.path.isdir("/proc/self"):
             quota = self._warm is not None and Wall.QUOTA in self._warm.standing
             home = None if quota else self._folder / "home"
+            self._clock = TreeClock(self.process.pid)
             self.watchdog = Watchdog(
-                self.process, self._limits, home, memory_files=self._gpu is not None
+                self.process, self._clock, self._limits, home, memory_files=self._gpu is not None
             )
             self.watchdog.start()
         info: dict[str, Any] = {
@@ -174,6 +179,14 @@ class SandboxProvisioner(KernelProvisionerBase):
     def ended_for(self) -> str:
         """What the kernel was ended for by us, in words; empty if it was not."""
         return self.watchdog.ended_for if self.watchdog else ""
+
+    def spent(self) -> Spent:
+        """Return what the kernel and all it started have spent up to now."""
+        return self._clock.look() if self._clock else Spent(time.monotonic() - self._since)
+
+    def lately_spent(self) -> Spent:
+        """Return the same as of the watchdog's last look, which costs nothing."""
+        return self._clock.latest if self._clock else self.spent()
 
     def signal(self, number: int) -> None:
         """Send a signal to the kernel, at once."""

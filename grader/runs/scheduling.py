@@ -27,6 +27,7 @@ from multiprocessing.process import BaseProcess
 
 from grader.errors import GraderError, KernelLost, SandboxUnavailable
 from grader.grading.plan import Plan
+from grader.kernel.deadlines import MOST_FORGIVEN
 from grader.kernel.processes import remove_abandoned
 from grader.records import Submission, SubmissionResult
 from grader.runs.deferred_signals import leave_to_parent, not_now, raise_if_asked
@@ -101,9 +102,8 @@ class _Team:
         self._jobs = jobs
         limits = plan.spending
         # far beyond what a submission can take: only a worker that hangs gets there
-        runs = limits.kernel_restarts + 2
-        exercises = len(plan.assignment.exercises)
-        self._most_s = 60 + 2 * runs * limits.notebook_s + 6 * exercises * limits.exercise_s
+        ceiling_s = limits.submission_s * limits.total_wall_factor
+        self._most_s = 120 + (1 + MOST_FORGIVEN) * ceiling_s
 
     def work(self) -> Iterator[Event]:
         """Hand out submissions until every one has its result."""

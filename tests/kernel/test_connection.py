@@ -16,6 +16,7 @@ import torch
 from grader.errors import CallTimedOut, KernelDied, MemoryRefused, OutOfMemory, StudentError
 from grader.kernel import connection as connecting
 from grader.kernel.connection import SocketConnection
+from grader.kernel.deadlines import Spent
 from grader.kernel.student import Student
 from grader.verdict import Verdict, verdict_of
 from grader.wire import messages
@@ -31,11 +32,15 @@ class FakeProcess:
         self.ended_for = ""
         self.on_interrupt: Callable[[], None] = lambda: None
         self.leaves_a_bomb = False
+        self.processor_s = 0.0
 
     def signal(self, number: int) -> None:
         self.signals.append(number)
         if number == signal.SIGINT:
             self.on_interrupt()
+
+    def spent(self) -> Spent:
+        return Spent(self.processor_s)
 
     def end_descendants(self) -> bool:
         return not self.leaves_a_bomb
