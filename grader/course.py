@@ -33,6 +33,9 @@ _MOST_DOTS = 200
 _POINTS = re.compile(r"\d{1,6}(?:\.\d{1,6}|/\d{1,6})?", re.ASCII)
 _MOST_POINTS = 1_000_000
 _MOST_OF_A_LIMIT = 1e15
+_MOST_HASHED = 64 << 20
+_NO_PART = ("~", ".pyc", ".md", ".rst")
+"""Ends of names of files that decide no grade: caches, backups, notes for the team."""
 Kind = Literal["function", "class", "method", "values", "answers"]
 """What is looked for; `answers` is the student's own text, which a person grades."""
 _PACKAGE = Path(__file__).resolve().parent
@@ -67,7 +70,7 @@ class Assignment:
     forbid: tuple[str, ...] = ()
     """Dotted names that may not be used, `torch.nn.functional.conv2d`."""
     digest: str = ""
-    """sha256 over every file that a grade depends on."""
+    """sha256 over every file of the assignment, and of its course, that a grade may depend on."""
 
     @property
     def course(self) -> Path:
@@ -230,20 +233,56 @@ def _read(path: Path, kind: type[T]) -> T:
 
 
 def _digest(folder: Path) -> str:
-    """Hash what a grade depends on: the assignment's files and the reference they compare with."""
+    """Hash what a grade depends on: the assignment's files, what the course adds, the reference."""
     total = hashlib.sha256()
     for path in _files(folder):
-        total.update(os.fsencode(path.relative_to(folder.parent.parent).as_posix()))
+        total.update(os.fsencode(path.relative_to(folder.parent.parent).as_posix()) + b"\0")
         try:
-            total.update(hashlib.sha256(path.read_bytes()).digest())
+            total.update(_content(path))
         except OSError as error:
             raise CourseError(f"{path} cannot be read: {error.strerror}.") from None
     return total.hexdigest()
 
 
+def _content(path: Path) -> bytes:
+    """Hash a file; of a very large one, its size and the time of its last change."""
+    state = path.stat()
+    if state.st_size > _MOST_HASHED:
+        return f"{state.st_size} bytes, {state.st_mtime_ns}".encode()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
 def _files(folder: Path) -> Iterator[Path]:
-    for root in (folder, folder.parent.parent / "reference"):
-        for path in sorted(root.rglob("*")):
-            # the notebook handed out says which text is a student's own
-            if path.suffix in (".py", ".toml", ".ipynb") and "__pycache__" not in path.parts:
-                yield path
+    """Yield the files of an assignment, of its course and of the reference; no other assignment's.
+
+    A folder that stands alone has no course: of what lies around it, pytest reads a conftest.py.
+    """
+    course, root = folder.parent, folder.parent.parent
+    yield from _files_below(folder)
+    if course.name == "exercises" or (course / "course.toml").is_file():
+        for path in sorted(course.iterdir()):
+            if not path.is_dir():
+                yield from filter(_counts, [path])
+            elif path != folder and not (path / "assignment.toml").is_file() and _counts(path):
+                yield from _files_below(path)
+    else:
+        yield from filter(Path.is_file, [course / "conftest.py"])
+    yield from filter(Path.is_file, [root / "conftest.py"])
+    yield from _files_below(root / "reference")
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder)
+        # what is a link to nothing is told; what is no file, a pipe for instance, is no part
+        if (path.is_file() or (path.is_symlink() and not path.exists())) and all(
+            _counts(Path(part)) for part in inside.parts
+        ):
+            yield path
+
+
+def _counts(path: Path) -> bool:
+    """Say whether a file or folder can decide a grade: no cache, no hidden file, no notes."""
+    name = path.name
+    return not name.startswith(".") and name != "__pycache__" and not name.endswith(_NO_PART)

@@ -185,7 +185,7 @@ class SubmissionResult:
     """Everything that is known about one submission after it was graded."""
 
     key: str
-    """What the result depends on, hashed: bytes, assignment, grader, seed, device."""
+    """What the result depends on, hashed, a dash, and whose it is, hashed (`Plan.key`)."""
     student: str
     submission: str
     assignment: str
@@ -201,6 +201,8 @@ class SubmissionResult:
     """UTC, ISO 8601."""
     facts: dict[str, str] = field(default_factory=dict)
     """What the run used: `isolation`, `device`, `data`, `grader`."""
+    inputs: dict[str, str] = field(default_factory=dict)
+    """What the result depends on, by name (`Plan.inputs`)."""
 
     @property
     def points(self) -> Fraction:

@@ -1,6 +1,7 @@
 """What is to be graded and how: one record, made by a command, used by every worker.
 
-Here: the options of a run, and the key under which a result is stored. Not here: the grading.
+Here: the options of a run, and the key under which a result is stored. Not here: the grading,
+how what decides a result is identified (`inputs.py`).
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import math
-import platform
 import struct
 import sys
 from dataclasses import dataclass
@@ -20,6 +20,12 @@ import msgspec
 
 from grader import __version__
 from grader.course import Assignment, load_assignment
+from grader.grading.inputs import (
+    data_identity,
+    grader_source,
+    libraries,
+    means_of_isolation,
+)
 from grader.kernel.gpus import Gpu, describe
 from grader.records import DEFAULT_SEED, Limits, Submission
 
@@ -74,15 +80,41 @@ class Plan:
             "seed": str(self.seed),
         }
 
+    def inputs(self, submission: Submission) -> dict[str, str]:
+        """Return everything that decides a result of this run, by name, and nothing else."""
+        return {"submission": submission.digest, **self._inputs}
+
     def key(self, submission: Submission) -> str:
-        """Return what a result of this run depends on, hashed."""
-        parts = (
-            submission.student, submission.path, submission.digest, self.assignment.digest,
-            *(exercise.name for exercise in self.assignment.exercises),
-            msgspec.json.encode(self.spending).decode(), *self.facts().values(),
-            platform.machine(), ".".join(map(str, sys.version_info[:2])),
-        )  # fmt: skip
-        return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+        """Return the key of a result: what it depends on, hashed, a dash, whose it is, hashed.
+
+        Whose it is decides no result: one of equal inputs serves another student as well.
+        """
+        inputs = (f"{name}\0{value}" for name, value in self.inputs(submission).items())
+        return f"{_hash(*inputs)}-{_hash(submission.student, submission.path)[:16]}"
+
+    @cached_property
+    def _inputs(self) -> dict[str, str]:
+        """What is the same for all submissions; a worker is sent it, and works out nothing anew."""
+        return {
+            "checks": self.assignment.digest,
+            "exercises": ", ".join(exercise.name for exercise in self.assignment.exercises),
+            "grader": f"{__version__} {grader_source()}",
+            "libraries": libraries(),
+            "data": data_identity(_data_files(self.data)) if self.data else "stand-in",
+            "isolation": f"{self.isolation}, {means_of_isolation()}",
+            "limits": msgspec.json.encode(self.spending).decode(),
+            "seed": str(self.seed),
+            "device": self.device,
+        }
+
+
+def content_of(key: str) -> str:
+    """Return the part of a key that says what the result depends on, and not whose it is."""
+    return key.partition("-")[0]
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def find_data(wanted: Path | None) -> Path | None:
@@ -93,10 +125,30 @@ def find_data(wanted: Path | None) -> Path | None:
     """
     places = [wanted] if wanted else [Path("data"), Path("../data"), Path.home() / "data"]
     for place in places:
-        for raw in (place / "FashionMNIST" / "raw", *([place / "raw", place] if wanted else [])):
+        for raw in _folders(place)[: None if wanted else 1]:
             if all(_is_there(raw, part) for part in ("train", "t10k")):
                 return place.resolve()
     return None
+
+
+def _folders(place: Path) -> list[Path]:
+    """Return the folders in which the files of a place may lie."""
+    return [place / "FashionMNIST" / "raw", place / "raw", place]
+
+
+def _data_files(place: Path) -> list[Path]:
+    """Return the files that a place holds, of the first of its folders that has any."""
+    for raw in _folders(place):
+        found = [
+            path
+            for part in ("train", "t10k")
+            for name in _IDX_FILES
+            for path in (raw / f"{part}-{name}", raw / f"{part}-{name}.gz")
+            if path.is_file()
+        ]
+        if found:
+            return found
+    return []
 
 
 def _is_there(raw: Path, part: str) -> bool:

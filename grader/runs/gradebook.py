@@ -165,6 +165,33 @@ class Gradebook:
         except msgspec.MsgspecError:
             return None
 
+    def find_alike(self, content: str) -> SubmissionResult | None:
+        """Return a result whose key begins with `content`, whosever it is: see `Plan.key`.
+
+        None for a broken one, as in `find`.
+        """
+        rows = self._execute(
+            "SELECT record FROM results WHERE key > ? AND key < ? AND status <> ? "
+            "ORDER BY rowid DESC LIMIT 1",
+            (f"{content}-", f"{content}.", Status.BROKEN),  # a full stop follows the dash
+        )
+        for (record,) in rows:
+            with suppress(msgspec.MsgspecError):
+                return _decode(record)
+        return None
+
+    def previous(self, student: str, assignment: str) -> SubmissionResult | None:
+        """Return the result of a student that was stored last; None also in an older form."""
+        rows = self._execute(
+            "SELECT record FROM results WHERE student = ? AND assignment = ? "
+            "ORDER BY rowid DESC LIMIT 1",
+            (_storable(student), _storable(assignment)),
+        )
+        for (record,) in rows:
+            with suppress(msgspec.MsgspecError):
+                return _decode(record)
+        return None
+
     def results_of(self, run_id: int) -> list[SubmissionResult]:
         """Return what a run has produced so far, in the order in which submissions were listed.
 

@@ -67,6 +67,25 @@ def test_a_broken_result_is_stored_but_never_found_again(book):
     assert [result.status for result in book.results_of(run)] == [Status.BROKEN]
 
 
+def test_a_result_of_the_same_inputs_is_found_for_another_student(book):
+    run = book.start_run("cnn")
+    book.save(replace(RESULT, key="abc-1"), run)
+    book.save(replace(RESULT, key="abd-2", student="lee"), run)
+    book.save(replace(RESULT, key="abe-3", status=Status.BROKEN), run)
+    assert book.find_alike("abc").key == "abc-1"
+    assert book.find_alike("abd").student == "lee"
+    assert book.find_alike("ab") is book.find_alike("abe") is book.find_alike("x") is None
+
+
+def test_the_result_that_a_student_had_last_is_found_by_name(book):
+    run = book.start_run("cnn")
+    for key in ("b", "a"):
+        book.save(replace(RESULT, key=key, inputs={"seed": key}), run)
+    book.save(replace(RESULT, key="c", student="lee"), run)
+    assert book.previous("kim", "cnn").inputs == {"seed": "a"}
+    assert book.previous("kim", "rnn") is book.previous("mo", "cnn") is None
+
+
 def test_results_come_in_the_order_submissions_were_listed_not_finished(book):
     run = book.start_run("cnn", keys=["a", "b", "c"])
     for key in ("c", "extra", "a"):
