@@ -59,6 +59,7 @@ class Grader:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
+        self.plan.require_walls()
         torch.set_num_threads(1)  # the other cores grade other submissions
         plan = self.plan
         self._warm: WarmParent | None = None
@@ -118,7 +119,9 @@ class Grader:
         self._ensure_warm()
         plan = self.plan
         asked = frozenset(exercise.name for exercise in plan.assignment.exercises)
-        return OpenNotebook(submission, self._warm, plan.spending, plan.seed, gpu, asked)
+        return OpenNotebook(
+            submission, self._warm, plan.spending, plan.seed, gpu, asked, data=plan.data
+        )
 
     def _grade_readable(self, submission: Submission, result: SubmissionResult) -> SubmissionResult:
         try:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -42,7 +43,7 @@ class OpenNotebook:
 
     def __init__(
         self, submission: Submission, warm: WarmParent | None, limits: Limits, seed: int,
-        gpu: Gpu | None = None, asked: Collection[str] | None = None,
+        gpu: Gpu | None = None, asked: Collection[str] | None = None, *, data: Path | None = None,
     ) -> None:  # fmt: skip
         self._submission = submission
         self._asked = asked
@@ -50,6 +51,7 @@ class OpenNotebook:
         self._limits = limits
         self._seed = seed
         self._gpu = gpu
+        self._data = data
         self._gone = Spent()
         """What kernels have spent that were replaced."""
         self._end = Deadline(
@@ -168,8 +170,9 @@ class OpenNotebook:
     def _fresh(self, skip: frozenset[int]) -> RunNotebook:
         cells = self._submission.cells
         return run_notebook(
-            cells, self._warm, self._limits, seed=self._seed, skip=skip, gpu=self._gpu
-        )
+            cells, self._warm, self._limits, seed=self._seed, skip=skip, gpu=self._gpu,
+            data=self._data,
+        )  # fmt: skip
 
     def _spent(self) -> Spent:
         """Return what the notebook's kernels have spent, up to some moments ago."""

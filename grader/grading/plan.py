@@ -20,6 +20,7 @@ import msgspec
 
 from grader import __version__
 from grader.course import Assignment, load_assignment
+from grader.errors import SandboxUnavailable
 from grader.grading.inputs import (
     data_identity,
     grader_source,
@@ -69,6 +70,20 @@ class Plan:
     def can_fork(self) -> bool:
         """Whether kernels are forked from a warm process here; elsewhere they start cold."""
         return sys.platform == "linux"
+
+    def require_walls(self) -> None:
+        """Refuse to run notebooks without walls unless that was asked for.
+
+        On Linux the warm process finds out which walls stand, and refuses too.
+
+        Raises:
+            SandboxUnavailable: this system has no walls at all.
+        """
+        if self.isolation == "sandbox" and not self.can_fork:
+            raise SandboxUnavailable(
+                f"the sandbox is built from Linux's own means, and this is {sys.platform}",
+                "Grade on Linux, or give --isolation process, for notebooks you trust.",
+            )
 
     def facts(self) -> dict[str, str]:
         """Return what the reports say about the run."""

@@ -17,6 +17,7 @@ import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from nbclient import NotebookClient
@@ -37,7 +38,7 @@ from grader.text import clean
 FLOODED = "flooded"  # as in `sandbox/output.py`, which loads ipykernel
 _GRACE_S = 2.0  # from the interrupt of a flood until its kernel is killed
 _TURN_S = 0.05
-_MOST_ERROR = 500
+_MOST_ERROR, _MOST_TRACEBACK = 500, 200_000
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")
 _PLACE = re.compile(r"^ *Cell In\[\d+\], line (\d{1,6})\b", re.MULTILINE)
 _PLACE_BELOW_TIME = re.compile(r"^ *File <timed exec>:(\d{1,6})\b", re.MULTILINE)
@@ -77,6 +78,7 @@ def run_notebook(
     seed: int,
     skip: frozenset[int] = frozenset(),
     gpu: Gpu | None = None,
+    data: Path | None = None,
 ) -> RunNotebook:
     """Run the code cells of a notebook and keep its kernel.
 
@@ -87,6 +89,7 @@ def run_notebook(
         seed: of the random state of the kernel and of every call.
         skip: cells to leave out, known to end the kernel.
         gpu: what the notebook may compute on; the caller holds the lease.
+        data: folder of the data sets, for a cold start; a warm parent has been given its own.
 
     Raises:
         SandboxError: no kernel could be had; the fault is ours.
@@ -95,7 +98,7 @@ def run_notebook(
     skipped = set(skip)
     before = Spent()
     while True:
-        kernel = _Kernel(warm, limits, seed, gpu)
+        kernel = _Kernel(warm, limits, seed, gpu, data)
         try:
             found, killer = kernel.run(cells, frozenset(skipped))
             runs = {**found, **{i: run for i, run in runs.items() if i in skipped}}
@@ -104,7 +107,7 @@ def run_notebook(
                     runs |= _not_run(cells, killer)
                     before += kernel.spent()
                     kernel.close()
-                    kernel = _Kernel(warm, limits, seed, gpu)
+                    kernel = _Kernel(warm, limits, seed, gpu, data)
                     last = [cell for cell in cells if cell.index < killer]
                     kernel.run(last, frozenset(skipped))
                 connection = kernel.serve()
@@ -131,10 +134,13 @@ def _not_run(cells: Sequence[Cell], killer: int) -> dict[int, CellRun]:
 class _Kernel:
     """One kernel from its start to its end, with the event loop its sockets belong to."""
 
-    def __init__(self, warm: WarmParent | None, limits: Limits, seed: int, gpu: Gpu | None) -> None:
+    def __init__(
+        self, warm: WarmParent | None, limits: Limits, seed: int, gpu: Gpu | None,
+        data: Path | None,
+    ) -> None:  # fmt: skip
         self._limits = limits
         self._runner = asyncio.Runner()
-        self._provisioner = SandboxProvisioner(warm, limits, seed, gpu=gpu)
+        self._provisioner = SandboxProvisioner(warm, limits, seed, data=data, gpu=gpu)
         self._manager: SandboxManager | None = None
         self._client: SandboxClient | None = None
 
@@ -363,7 +369,7 @@ class _CellRunner(NotebookClient):
 
 def _told(error: dict[str, Any]) -> str:
     """Return an error in one sentence: its type and message, as the kernel says them."""
-    name, value = (clean(str(error.get(key, ""))) for key in ("ename", "evalue"))
+    name, value = (clean(str(error.get(key, ""))[: 2 * _MOST_ERROR]) for key in ("ename", "evalue"))
     told = f"{name}: {value}"
     if name == "OutOfMemoryError":  # torch's, of a GPU
         told = f"needed more memory of the GPU than it may use: {value}"
@@ -376,7 +382,8 @@ def _line_of(error: dict[str, Any]) -> int:
     It is shown to the student whose code wrote it, and nothing else follows from it.
     """
     said = error.get("traceback")
-    text = _COLOURS.sub("", "\n".join(map(str, said if isinstance(said, list) else ())))
+    lines = map(str, said if isinstance(said, list) else ())
+    text = _COLOURS.sub("", "\n".join(lines)[-_MOST_TRACEBACK:])
     last = _ANOTHER_ERROR.split(text)[-1]
     if match := _PLACE_BELOW_TIME.search(last):  # counted without the line of `%%time`
         return int(match[1]) + 1

@@ -7,7 +7,6 @@ Not here: what runs inside (`sandbox/`), Jupyter's view of a kernel (`provisione
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import itertools
 import os
 import select
@@ -17,6 +16,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -26,12 +26,19 @@ from grader.kernel.gpus import Gpu
 from grader.records import Limits
 from grader.sandbox import messages, policy
 
+try:
+    import fcntl
+except ImportError:  # Windows, where no kernel is forked
+    fcntl = None  # type: ignore[assignment]
+
 _BOOT = policy.PACKAGE / "sandbox" / "boot.py"
 _PACKET = 1 << 18
 _START_S = 120.0
 _FORK_S = 30.0  # it takes 0.01 s
 _FIRST_UID, _UIDS_EACH = 200_000, 500
 _PREFIX, _CLAIM = "grader-", "claim"
+_NEW = "new-grader-"
+_MOST_MAKING_S = 3_600.0  # a folder is made in a millisecond
 
 
 class KernelProcess(Protocol):
@@ -217,18 +224,24 @@ def _environment(*, with_gpu: bool) -> dict[str, str]:
 
 
 def _claimed_folder() -> tuple[Path, int]:
-    """Make a scratch folder, and lock a file in it for as long as this process lives."""
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-    folder.chmod(0o711)
-    claim = os.open(folder / _CLAIM, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    """Make a scratch folder, and lock a file in it for as long as this process lives.
+
+    It has another name until it is locked, so that nobody takes it for an abandoned one.
+    """
+    new = Path(tempfile.mkdtemp(prefix=_NEW))
+    new.chmod(0o711)
+    claim = os.open(new / _CLAIM, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     fcntl.flock(claim, fcntl.LOCK_EX)
-    return folder, claim
+    return new.rename(new.with_name(new.name.replace(_NEW, _PREFIX, 1))), claim
 
 
 def remove_abandoned() -> None:
     """Remove scratch folders of graders that were killed: nobody holds their locks any more."""
+    if fcntl is None:
+        return
     try:
-        found = list(Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"))
+        place = Path(tempfile.gettempdir())
+        found = [*place.glob(f"{_PREFIX}*"), *filter(_is_old, place.glob(f"{_NEW}*"))]
     except OSError:
         return  # a disk so full that no folder will do; whoever needs one says so
     for folder in found:
@@ -243,6 +256,14 @@ def remove_abandoned() -> None:
             continue
         finally:
             os.close(claim)
+
+
+def _is_old(folder: Path) -> bool:
+    """Say whether a folder was begun so long ago that nobody is at work on it."""
+    try:
+        return time.time() - folder.stat().st_mtime > _MOST_MAKING_S
+    except OSError:
+        return False
 
 
 def remove_folder(folder: Path) -> None:

