@@ -7,7 +7,7 @@ GraderError
   StudentError       the student's code: NameNotDefined, StudentRaised, CallTimedOut,
                      BadAnswer, KernelDied, OutOfMemory, GpuOutOfMemory
   SandboxError       us or this machine, so no points are lost: SandboxUnavailable, KernelLost,
-                     CannotStore, GpuUnavailable
+                     ReplayFailed, CannotStore, GpuUnavailable
 
 Here: what went wrong and whose it is. Not here: which verdict follows (`verdict.py`).
 """
@@ -177,6 +177,21 @@ class SandboxUnavailable(SandboxError):
 
 class KernelLost(SandboxError):
     """A kernel could not be started, or was lost without the student's doing."""
+
+
+class ReplayFailed(SandboxError):
+    """A training cell that ran through failed when it was run again with a small network."""
+
+    def __init__(self, cell: int, raised: str) -> None:
+        super().__init__(cell, raised)
+        self.cell = cell
+        self.raised = raised
+
+    def __str__(self) -> str:
+        return (
+            f"cell {self.cell} ran through in the notebook, and raised {self.raised} when the "
+            "grader ran it again with a small network as its model; please grade it by hand"
+        )
 
 
 class CannotStore(SandboxError):

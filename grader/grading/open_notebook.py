@@ -117,7 +117,10 @@ class OpenNotebook:
         self._exercise_end = Deadline(self._spent, limits.exercise_s, limits.wall_factor)
         if not self._run.connection.lost:
             self._select()
-        return Student(self, definitions, answer=exercise.name, seed=self._seed, asked=self._asked)
+        return Student(
+            self, definitions, answer=exercise.name, seed=self._seed, asked=self._asked,
+            first_run=self.cells,
+        )  # fmt: skip
 
     def ask(
         self, request: messages.Request, args: Sequence[object], kwargs: dict[str, object],

@@ -148,6 +148,7 @@ def test_kernels_start_below_a_long_temporary_folder(
     parent = None
     if start != "cold":
         parent = WarmParent(isolate="walls" not in start)
+        parent.wait()
     try:
         limits = replace(small_limits, cell_s=30.0)
         notebook = run_notebook(cells("x = 1", "x += 1"), parent, limits, seed=1)
