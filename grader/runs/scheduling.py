@@ -2,9 +2,9 @@
 
 A worker is a process of ours that grades one submission after another. One that dies is replaced,
 and its submission is graded once more; if that ends a worker too, it is our side that broke, and
-a person is asked. Each worker has a pipe of its own: what several share, one that is killed can
-leave locked. A worker ends with the main process, however that ends. Nothing here stores or shows
-anything.
+a person is asked. One that has no result after far too long is replaced as well, and there is no
+second try. Each worker has a pipe of its own: a killed worker could leave a shared queue locked.
+A worker ends with the main process, however that ends. Nothing here stores or shows anything.
 
 Here: workers and their lives. Not here: the grading of one submission (`grading/grader.py`).
 """
@@ -34,6 +34,7 @@ from grader.runs.deferred_signals import leave_to_parent, not_now, raise_if_aske
 from grader.verdict import Status
 
 _MOST_STARTS_IN_A_ROW = 3
+_LATE = "late"
 _MOST_START_S = 300.0  # far beyond what a start takes on a busy machine
 
 
@@ -116,7 +117,7 @@ class _Team:
             for worker in list(self._workers):
                 late = time.monotonic() > worker.deadline
                 if late or worker.pipe in ready:
-                    yield from self._heard(worker, None if late else _receive(worker.pipe))
+                    yield from self._heard(worker, _LATE if late else _receive(worker.pipe))
 
     def _hand_out(self) -> Iterator[Event]:
         """Give every idle worker a submission, as long as there are any."""
@@ -131,7 +132,7 @@ class _Team:
                 yield Started(position, self._submissions[position])
 
     def _heard(self, worker: _Worker, answer: object) -> Iterator[Event]:
-        """Act on what a worker sent; None stands for one that died or is late.
+        """Act on what a worker sent; None stands for one that died, `_LATE` for one that hangs.
 
         Raises:
             GraderError: the worker met an error that every other one would meet too.
@@ -193,17 +194,19 @@ class _Team:
         self._hire()
         if worker.position < 0:
             return None
-        if self._tried[worker.position] < 2:
+        if self._tried[worker.position] < 2 and why != _LATE:
             self._due.appendleft(worker.position)
             return None
         submission = self._submissions[worker.position]
+        # what took so long once would take as long again
+        end = f"had no result after {self._most_s:.0f} s" if why == _LATE else "ended, twice"
         return SubmissionResult(
             key=self._plan.key(submission),
             student=submission.student,
             submission=submission.path,
             assignment=self._plan.assignment.name,
             status=Status.BROKEN,
-            problem="Our side failed, no points are lost: the worker that graded it ended, twice.",
+            problem=f"Our side failed, no points are lost: the worker that graded it {end}.",
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
             facts=self._plan.facts(),
         )

@@ -145,6 +145,22 @@ def test_waiting_for_a_gpu_that_others_hold_counts_against_no_deadline(
     assert finished.result.status is Status.GRADED
 
 
+def test_a_submission_that_took_far_too_long_is_not_tried_again(plan, submissions, monkeypatch):
+    monkeypatch.setattr(scheduling, "_work", light_worker)
+    team = scheduling._Team(plan, [submissions[1], submissions[0]], jobs=1)
+    monkeypatch.setattr(scheduling._Team, "_hire", patient(scheduling._Team._hire))
+    team._most_s = 3.0
+    try:
+        events = list(team.work())
+    finally:
+        team.close()
+    assert [event.submission.student for event in events if isinstance(event, Started)] == [
+        "bob", "ann",
+    ]  # fmt: skip
+    bob = next(event.result for event in events if isinstance(event, scheduling.Finished))
+    assert (bob.status, "no result after 3 s" in bob.problem) == (Status.BROKEN, True)
+
+
 def patient(hire):
     """Let a process take its time until it says the first word: the machine may be busy."""
 
