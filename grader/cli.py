@@ -100,7 +100,10 @@ def grade(
     if not quiet:
         Console().print(summary_table(run.results, max_points=run.max_points))
         count = f"{len(run.results)} submission{'s' * (len(run.results) != 1)}"
-        print(f"\n{count}; reports in {out / 'report.html'}")
+        print(f"\n{run.origins.as_text()}")
+        print(f"{count}; reports in {out / 'report.html'}")
+    elif again := run.origins.graded_again():
+        _say(again)
     if verbose:
         _say("\n".join(logs.tracebacks_of(run.results)))
     raise typer.Exit(_exit_code(run, strict=strict))

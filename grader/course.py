@@ -12,10 +12,8 @@ themselves (`checks/`), which are collected by pytest; the modules of a course
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -23,6 +21,7 @@ from typing import Literal
 
 import msgspec
 
+from grader.digest import assignment_files, hash_files
 from grader.errors import CourseError, UsageError
 from grader.records import Limits
 from grader.text import one_line
@@ -32,6 +31,7 @@ from grader.toml_file import read_toml
 _POINTS = re.compile(r"\d{1,6}(?:\.\d{1,6}|/\d{1,6})?", re.ASCII)
 _MOST_POINTS = 1_000_000
 _MOST_OF_A_LIMIT = 1e15
+"""Ends of names of files that decide no grade: caches, backups, notes for the team."""
 Kind = Literal["function", "class", "method", "values", "answers"]
 """What is looked for; `answers` is the student's own text, which a person grades."""
 _PACKAGE = Path(__file__).resolve().parent
@@ -130,7 +130,7 @@ class Assignment:
     forbid: tuple[str, ...] = ()
     """Dotted names that may not be used, `torch.nn.functional.conv2d`."""
     digest: str = ""
-    """sha256 over every file that a grade depends on."""
+    """sha256 over every file of the assignment, and of its course, that a grade may depend on."""
 
     def only(self, names: list[str]) -> Assignment:
         """Keep some exercises, in the assignment's order.
@@ -368,22 +368,8 @@ def _limits(path: Path, values: dict[str, float]) -> Limits:
 
 def _digest(folder: Path, course: Course) -> str:
     """Hash what a grade depends on: the files of the assignment, the course and its reference."""
-    total = hashlib.sha256()
-    for path in _files(folder, course):
-        total.update(os.fsencode(path.relative_to(course.root).as_posix()))
-        try:
-            total.update(hashlib.sha256(path.read_bytes()).digest())
-        except OSError as error:
-            raise CourseError(f"{path} cannot be read: {error.strerror}.") from None
-    return total.hexdigest()
-
-
-def _files(folder: Path, course: Course) -> Iterator[Path]:
-    roots = {folder, course.reference, course.environment.folder, course.environment.beside}
-    for path in sorted({*course.folder.glob("*.toml"), *course.folder.glob("*.py")}):
-        yield path
-    for root in sorted(root for root in roots if root is not None):
-        for path in sorted(root.rglob("*")):
-            # the notebook handed out says which text is a student's own
-            if path.suffix in (".py", ".toml", ".ipynb") and "__pycache__" not in path.parts:
-                yield path
+    files = assignment_files(folder, course.folder, course.root, course.reference)
+    try:
+        return hash_files(files, course.root)
+    except OSError as error:
+        raise CourseError(f"{error.filename} cannot be read: {error.strerror}.") from None

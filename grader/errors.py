@@ -7,7 +7,7 @@ GraderError
   StudentError       the student's code: NameNotDefined, StudentRaised, CallTimedOut,
                      BadAnswer, KernelDied, OutOfMemory, GpuOutOfMemory
   SandboxError       us or this machine, so no points are lost: SandboxUnavailable, KernelLost,
-                     CannotStore, GpuUnavailable
+                     ReplayFailed, CannotStore, GpuUnavailable
 
 Here: what went wrong and whose it is. Not here: which verdict follows (`verdict.py`).
 """
@@ -81,15 +81,24 @@ class StudentRaised(StudentError):
 
 
 class CallTimedOut(StudentError):
-    """A call into the student's code took longer than it may."""
+    """A call into the student's code took longer than it may.
 
-    def __init__(self, call: str, limit_s: float) -> None:
-        super().__init__(call, limit_s)
+    `of_processor`: the limit is one of processor seconds, not of the wall clock.
+    """
+
+    def __init__(self, call: str, limit_s: float, of_processor: bool = False) -> None:
+        super().__init__(call, limit_s, of_processor)
         self.call = call
         self.limit_s = limit_s
+        self.of_processor = of_processor
+
+    @property
+    def limit(self) -> str:
+        """The limit in words."""
+        return f"{self.limit_s:g} s" + " of processor time" * self.of_processor
 
     def __str__(self) -> str:
-        return f"{self.call} took longer than {self.limit_s:g} s"
+        return f"{self.call} took longer than {self.limit}"
 
 
 class BadAnswer(StudentError):
@@ -168,6 +177,21 @@ class SandboxUnavailable(SandboxError):
 
 class KernelLost(SandboxError):
     """A kernel could not be started, or was lost without the student's doing."""
+
+
+class ReplayFailed(SandboxError):
+    """A training cell that ran through failed when it was run again with a small network."""
+
+    def __init__(self, cell: int, raised: str) -> None:
+        super().__init__(cell, raised)
+        self.cell = cell
+        self.raised = raised
+
+    def __str__(self) -> str:
+        return (
+            f"cell {self.cell} ran through in the notebook, and raised {self.raised} when the "
+            "grader ran it again with a small network as its model; please grade it by hand"
+        )
 
 
 class CannotStore(SandboxError):

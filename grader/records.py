@@ -48,11 +48,17 @@ class Limits:
     """What one submission may spend."""
 
     cell_s: float = 30.0
+    """This and the next four are processor seconds of the kernel and all it started."""
     notebook_s: float = 240.0
     call_s: float = 5.0
     exercise_s: float = 60.0
     submission_s: float = 1_200.0
     """For a notebook and all questions about it, fresh kernels included."""
+    wall_factor: float = 4.0
+    """How many times as long a cell, a call or an exercise may take by the wall clock, for code
+    that sleeps; the wait for a core of a busy machine is left out (`kernel/deadlines.py`)."""
+    total_wall_factor: float = 1.25
+    """The same for all cells of a notebook together, and for a submission."""
     interrupt_s: float = 6.0
     """For an interrupted cell to end. A step of a large network is one call of torch, and no
     interrupt is seen before it ends; to run the notebook again without the cell costs more."""
@@ -183,7 +189,7 @@ class SubmissionResult:
     """Everything that is known about one submission after it was graded."""
 
     key: str
-    """What the result depends on, hashed: bytes, assignment, grader, seed, device."""
+    """What the result depends on, hashed, a dash, and whose it is, hashed (`Plan.key`)."""
     student: str
     submission: str
     assignment: str
@@ -201,6 +207,8 @@ class SubmissionResult:
     """Of a broken submission, for whoever mends it; it is on no page of a student."""
     facts: dict[str, str] = field(default_factory=dict)
     """What the run used: `isolation`, `device`, `data`, `grader`."""
+    inputs: dict[str, str] = field(default_factory=dict)
+    """What the result depends on, by name (`Plan.inputs`)."""
 
     @property
     def points(self) -> Fraction:

@@ -48,6 +48,7 @@ IMPORTS = (
 )
 SMALL = Limits(
     cell_s=2.0, interrupt_s=2.0, notebook_s=30.0, call_s=1.0, exercise_s=10.0, cpu_s=60,
+    wall_factor=2.0,
     memory_bytes=1 << 30, scratch_bytes=32 << 20, scratch_files=1_000, file_bytes=16 << 20,
     processes=24, open_files=256, output_bytes=1 << 20, kernel_restarts=2,
 )  # fmt: skip

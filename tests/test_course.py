@@ -1,5 +1,6 @@
 """What a course says about itself, and the sentence for every way to say it wrong."""
 
+import os
 from fractions import Fraction
 
 import pytest
@@ -162,7 +163,14 @@ def test_a_file_of_the_course_that_cannot_be_read_is_named(tmp_path, write_cours
 def test_the_digest_changes_with_the_reference_and_not_with_other_files(tmp_path, write_course):
     folder = write_course(tmp_path, TWO)
     before = load_assignment(folder).digest
-    (folder / "notes.md").write_text("for the team")
+    for name in (
+        "notes.md", ".ipynb_checkpoints/cnn.ipynb", "add/__pycache__/x.pyc", "add/test_add.py~",
+        ".pytest_cache/v/x",
+    ):  # fmt: skip
+        (folder / name).parent.mkdir(exist_ok=True, parents=True)
+        (folder / name).write_text("for the team")
+    other = write_course(tmp_path, TWO)
+    assert other.parent == folder.parent
     assert load_assignment(folder).digest == before
     (tmp_path / "reference").mkdir()
     (tmp_path / "reference" / "ops.py").write_text("def add(x): return x")
@@ -237,3 +245,33 @@ def test_a_change_of_the_library_is_a_change_of_the_assignment(course_with, tmp_
     before = load_assignment(folder).digest
     (tmp_path / "exercises" / "environment" / "library.py").write_text("X = 1\n")
     assert load_assignment(folder).digest != before
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "add/images.npy", "add/deep/er/data.csv", "helpers.txt", "../conftest.py", "../parts.py",
+        "../environment/library/losses.py", "../../conftest.py",
+    ],
+)  # fmt: skip
+def test_the_digest_changes_with_helpers_data_and_what_the_course_adds(
+    tmp_path, write_course, name
+):
+    folder = write_course(tmp_path, TWO)
+    found = {load_assignment(folder).digest}
+    for content in ("one", "two"):
+        (folder / name).parent.mkdir(exist_ok=True, parents=True)
+        (folder / name).write_text(content)
+        found.add(load_assignment(folder).digest)
+    assert len(found) == 3
+
+
+def test_what_lies_around_an_assignment_that_stands_alone_is_no_part_of_it(tmp_path, write_course):
+    alone = write_course(tmp_path, TWO).rename(tmp_path / "homework")
+    before = load_assignment(alone).digest
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "draft.txt").write_text("of another matter")
+    os.mkfifo(alone / "pipe")
+    assert load_assignment(alone).digest == before
+    (tmp_path / "conftest.py").write_text("")
+    assert load_assignment(alone).digest != before

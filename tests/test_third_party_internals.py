@@ -44,7 +44,7 @@ LISTED = (
     "grader/wire/torch_internals.py",
     "grader/kernel/jupyter_internals.py",
     "grader/sandbox/ipykernel_internals.py",
-    "_stand_in_gpu.py",  # in the library that notebooks import
+    "grader/guest/stand_in_gpu.py",
 )
 
 # --------------------------------------------------------------------------- pytest
@@ -421,6 +421,7 @@ def test_private_names_of_other_packages_stand_in_the_listed_modules_only():
     trees = scanned()
     own = {name for path, tree in trees.items() if not is_listed(path)
            for name in names_bound_by(tree)}  # fmt: skip
+    own |= {"_value_"}  # documented: how an enum with more than a value is made
     packages = {"grader", "reference", "exercises"}
     packages |= {path.parent.name for path in trees if path.name == "__init__.py"}
     guilty = [

@@ -264,7 +264,7 @@ def _counterexample(error: BaseException | None) -> Counterexample | None:
             raised = ": ".join(part for part in (error.kind, error.message) if part)
             return Counterexample(error.call, raised, "", error.where)
         case errors.CallTimedOut():
-            return Counterexample(error.call, f"no answer in {error.limit_s:g} s", "")
+            return Counterexample(error.call, f"no answer in {error.limit}", "")
     return None
 
 

@@ -34,6 +34,18 @@ def find_data(wanted: Path | None, data: Sequence[DataSet]) -> Path | None:
     return None
 
 
+def files_of(folder: Path, data: Sequence[DataSet]) -> list[Path]:
+    """Return the files of the data sets that a folder holds, packed ones included."""
+    found = []
+    for one in data:
+        for place in (*one.folders, *one.loose):
+            if all(_is_whole(folder / place, group) for group in one.files):
+                names = [folder / place / name for group in one.files for name in group]
+                found += [path if path.is_file() else Path(f"{path}.gz") for path in names]
+                break
+    return found
+
+
 def in_words(folder: Path | None, data: Sequence[DataSet]) -> str:
     """Say for each data set whether its files are used, or what stands in for them."""
     held = [folder is not None and _holds(folder, one, given=True) for one in data]

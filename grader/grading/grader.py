@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -49,13 +50,20 @@ log = logging.getLogger(__name__)
 
 
 class Grader:
-    """Grades one submission after another: a warm process, and checks collected once."""
+    """Grades one submission after another: a warm process, and checks collected once.
 
-    def __init__(self, plan: Plan) -> None:
+    Args:
+        plan: what is graded and how.
+        tell: called with "waiting" before a wait for a GPU, and with "holding" at its end.
+    """
+
+    def __init__(self, plan: Plan, tell: Callable[[str], None] = lambda said: None) -> None:
         self.plan = plan
+        self._tell = tell
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
+        self.plan.require_walls()
         torch.set_num_threads(1)  # the other cores grade other submissions
         plan = self.plan
         self._warm: WarmParent | None = None
@@ -71,7 +79,7 @@ class Grader:
             self._asked = collect_answers(self._handed_out)
             if self._warm is not None:
                 self._warm.wait()
-            with leased(plan.gpus) as gpu:
+            with self._leased() as gpu:
                 if gpu is not None:
                     try_out(self._warm, gpu)
         except BaseException:
@@ -116,7 +124,14 @@ class Grader:
         plan = self.plan
         asked = frozenset(exercise.name for exercise in plan.assignment.exercises)
         return OpenNotebook(
-            submission, self._warm, plan.spending, plan.seed, gpu, asked, plan.assignment.course
+            submission,
+            self._warm,
+            plan.spending,
+            plan.seed,
+            gpu,
+            asked,
+            plan.assignment.course,
+            data=plan.data,
         )
 
     def _grade_readable(self, submission: Submission, result: SubmissionResult) -> SubmissionResult:
@@ -138,7 +153,7 @@ class Grader:
 
     def _judged(self, submission: Submission, result: SubmissionResult) -> SubmissionResult:
         answers = collect_answers(submission.cells, handed_out=self._handed_out)
-        with leased(self.plan.gpus) as gpu, self.open(submission, gpu) as notebook:
+        with self._leased() as gpu, self.open(submission, gpu) as notebook:
             curves = notebook.curves()  # of the cells' own training, before anything is asked
             exercises = tuple(
                 self._written(exercise, answers)
@@ -152,6 +167,17 @@ class Grader:
                 raise KernelLost("the warm process ended while a notebook ran")
         done = replace(result, answers=answers, exercises=exercises, cells=cells, curves=curves)
         return replace(done, status=_status(done))
+
+    @contextmanager
+    def _leased(self) -> Iterator[Gpu | None]:
+        """Hold one of the plan's GPUs; None, at once, where it has none."""
+        if not self.plan.gpus:
+            yield None
+            return
+        self._tell("waiting")
+        with leased(self.plan.gpus) as gpu:
+            self._tell("holding")
+            yield gpu
 
     def _written(self, exercise: Exercise, answers: tuple[WrittenAnswer, ...]) -> ExerciseResult:
         """Say what a person finds to grade: no verdict on it, so it passes and is worth 0."""

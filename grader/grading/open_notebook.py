@@ -12,12 +12,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from grader.course import Course, Exercise, load_course
 from grader.errors import CallTimedOut, KernelDied, OutOfMemory, StudentError
 from grader.grading.candidates import callables, candidates_for, own_definitions
+from grader.kernel.deadlines import Deadline, Spent
 from grader.kernel.execution import RunNotebook, run_notebook
 from grader.kernel.gpus import Gpu
 from grader.kernel.observations import Captured
@@ -43,7 +45,7 @@ class OpenNotebook:
     def __init__(
         self, submission: Submission, warm: WarmParent | None, limits: Limits, seed: int,
         gpu: Gpu | None = None, asked: Collection[str] | None = None,
-        course: Course | None = None,
+        course: Course | None = None, *, data: Path | None = None,
     ) -> None:  # fmt: skip
         self._submission = submission
         self._asked = asked
@@ -52,12 +54,17 @@ class OpenNotebook:
         self._limits = limits
         self._seed = seed
         self._gpu = gpu
-        self._ends_at = time.monotonic() + limits.submission_s
+        self._data = data
+        self._gone = Spent()
+        """What kernels have spent that were replaced."""
+        self._end = Deadline(
+            self._spent, limits.submission_s, limits.total_wall_factor, since=Spent()
+        )
         self._revivals: dict[str, int] = {}
         self._reviving_s = 0.0
         self._exercise = ""
         self._world = -1
-        self._exercise_deadline = float("inf")
+        self._exercise_end = self._end
         self.silent = ""
         """Why the notebook answers no question, where it does not."""
         self._run = self._fresh(frozenset())
@@ -109,12 +116,13 @@ class OpenNotebook:
             self._world = candidate.cell
         else:
             self._world = max((cell.index for cell in self._submission.cells), default=0)
-        self._exercise_deadline = time.monotonic() + self._limits.exercise_s
+        limits = self._limits
+        self._exercise_end = Deadline(self._spent, limits.exercise_s, limits.wall_factor)
         if not self._run.connection.lost:
             self._select()
         return Student(
             self, definitions, answer=exercise.name, seed=self._seed, asked=self._asked,
-            models=self._course.models,
+            models=self._course.models, first_run=self.cells,
         )  # fmt: skip
 
     def ask(
@@ -127,10 +135,10 @@ class OpenNotebook:
             StudentError: what the student's code did instead of answering.
             SandboxError: the fault is ours.
         """
-        if time.monotonic() > self._ends_at:
-            raise CallTimedOut(f"{call}: the whole notebook", self._limits.submission_s)
-        if time.monotonic() > self._exercise_deadline:
-            raise CallTimedOut(f"{call}: the exercise", self._limits.exercise_s)
+        for what, end in (("the whole notebook", self._end), ("the exercise", self._exercise_end)):
+            if end.left() <= 0:
+                limit_s = end.ceiling_s if end.by_wall else end.limit_s
+                raise CallTimedOut(f"{call}: {what}", limit_s, of_processor=not end.by_wall)
         if self._run.connection.lost:
             self._revive(call)
         return self._run.connection.ask(
@@ -145,18 +153,20 @@ class OpenNotebook:
                 raise OutOfMemory(call, limit)
             raise KernelDied(call, f"{lost}; it was not started again after {before} times")
         self._revivals[self._exercise] = before + 1
-        started = time.monotonic()
+        started, spent = time.monotonic(), self._spent()
         try:
             self._start_again(call, lost)
         finally:
             self._reviving_s += time.monotonic() - started
         # the notebook ran again; that time is not the exercise's
-        self._exercise_deadline += time.monotonic() - started
+        self._exercise_end.forgive(self._spent() - spent, time.monotonic() - started)
 
     def _start_again(self, call: str, lost: str) -> None:
         skip = self._run.ended_by
         self._run.close()
-        self._run = self._fresh(skip)
+        fresh = self._fresh(skip)
+        self._gone = self._spent()
+        self._run = fresh
         again = self._catalog()
         if [(e.name, e.cell) for e in again] != [(e.name, e.cell) for e in self.catalog]:
             self._run.connection.lost = f"{lost}, and the notebook ran differently the second time"
@@ -167,8 +177,12 @@ class OpenNotebook:
         cells = self._submission.cells
         return run_notebook(
             cells, self._warm, self._limits, seed=self._seed, skip=skip, gpu=self._gpu,
-            environment=self._course.environment,
+            environment=self._course.environment, data=self._data,
         )  # fmt: skip
+
+    def _spent(self) -> Spent:
+        """Return what the notebook's kernels have spent, up to some moments ago."""
+        return self._gone + self._run.spent()
 
     def _catalog(self) -> list[Captured]:
         try:

@@ -1,12 +1,12 @@
 """What is to be graded and how: one record, made by a command, used by every worker.
 
-Here: the options of a run, and the key under which a result is stored. Not here: the grading.
+Here: the options of a run, and the key under which a result is stored. Not here: the grading,
+how what decides a result is identified (`inputs.py`).
 """
 
 from __future__ import annotations
 
 import hashlib
-import platform
 import sys
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +16,14 @@ from typing import Literal
 import msgspec
 
 from grader.course import Assignment, load_assignment
-from grader.grading.data_files import in_words
+from grader.errors import SandboxUnavailable
+from grader.grading.data_files import files_of, in_words
+from grader.grading.inputs import (
+    data_identity,
+    grader_source,
+    libraries,
+    means_of_isolation,
+)
 from grader.kernel.gpus import Gpu, describe
 from grader.records import DEFAULT_SEED, Limits, Submission
 from grader.version import __version__
@@ -64,6 +71,20 @@ class Plan:
     def _data_in_words(self) -> str:
         return in_words(self.data, self.assignment.course.data)
 
+    def require_walls(self) -> None:
+        """Refuse to run notebooks without walls unless that was asked for.
+
+        On Linux the warm process finds out which walls stand, and refuses too.
+
+        Raises:
+            SandboxUnavailable: this system has no walls at all.
+        """
+        if self.isolation == "sandbox" and not self.can_fork:
+            raise SandboxUnavailable(
+                f"the sandbox is built from Linux's own means, and this is {sys.platform}",
+                "Grade on Linux, or give --isolation process, for notebooks you trust.",
+            )
+
     def facts(self) -> dict[str, str]:
         """Return what the reports say about the run."""
         return {
@@ -74,12 +95,44 @@ class Plan:
             "seed": str(self.seed),
         }
 
+    def inputs(self, submission: Submission) -> dict[str, str]:
+        """Return everything that decides a result of this run, by name, and nothing else."""
+        return {"submission": submission.digest, **self._inputs}
+
     def key(self, submission: Submission) -> str:
-        """Return what a result of this run depends on, hashed."""
-        parts = (
-            submission.student, submission.path, submission.digest, self.assignment.digest,
-            *(exercise.name for exercise in self.assignment.exercises),
-            msgspec.json.encode(self.spending).decode(), *self.facts().values(),
-            platform.machine(), ".".join(map(str, sys.version_info[:2])),
-        )  # fmt: skip
-        return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+        """Return the key of a result: what it depends on, hashed, a dash, whose it is, hashed.
+
+        Whose it is decides no result: one of equal inputs serves another student as well.
+        """
+        inputs = (f"{name}\0{value}" for name, value in self.inputs(submission).items())
+        return f"{_hash(*inputs)}-{_hash(submission.student, submission.path)[:16]}"
+
+    @property
+    def _data_identity(self) -> str:
+        if self.data is None:
+            return "stand-in"
+        return data_identity(files_of(self.data, self.assignment.course.data))
+
+    @cached_property
+    def _inputs(self) -> dict[str, str]:
+        """What is the same for all submissions; a worker is sent it, and works out nothing anew."""
+        return {
+            "checks": self.assignment.digest,
+            "exercises": ", ".join(exercise.name for exercise in self.assignment.exercises),
+            "grader": f"{__version__} {grader_source()}",
+            "libraries": libraries(),
+            "data": self._data_identity,
+            "isolation": f"{self.isolation}, {means_of_isolation()}",
+            "limits": msgspec.json.encode(self.spending).decode(),
+            "seed": str(self.seed),
+            "device": self.device,
+        }
+
+
+def content_of(key: str) -> str:
+    """Return the part of a key that says what the result depends on, and not whose it is."""
+    return key.partition("-")[0]
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()

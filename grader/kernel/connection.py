@@ -9,7 +9,6 @@ from __future__ import annotations
 import select
 import signal
 import socket
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from grader.errors import (
     StudentRaised,
 )
 from grader.guest.server import Guest
+from grader.kernel.deadlines import Deadline, Spent
 from grader.kernel.handle import handle_nodes
 from grader.wire import messages
 from grader.wire.codec import Decoder, Encoder
@@ -133,6 +133,9 @@ class Process(Protocol):
     def ended_for(self) -> str:
         """What the kernel was ended for by us, in words; empty if it was not."""
 
+    def spent(self) -> Spent:
+        """Return what the kernel and all it started have spent up to now."""
+
     def signal(self, number: int) -> None:
         """Send a signal to the kernel."""
 
@@ -147,6 +150,7 @@ class SocketConnection:
     channel: socket.socket
     process: Process
     call_s: float
+    wall_factor: float = 4.0
     lost: str = ""
     """Why nothing more can be asked; empty while the kernel lives."""
 
@@ -160,7 +164,10 @@ class SocketConnection:
         decode: Callable[[HandleNode], object],
         limit_s: float | None = None,
     ) -> messages.Answer:
-        """Send one request and wait for its answer, for `call_s` seconds or as long as is given.
+        """Send one request and wait for its answer.
+
+        It may take `call_s` processor seconds, or `limit_s`, and `wall_factor` times as long by
+        the wall clock.
 
         Raises:
             CallTimedOut: no answer in time. The call was interrupted; if that did not help, the
@@ -169,8 +176,7 @@ class SocketConnection:
         """
         if self.lost:
             raise KernelDied(call, self.lost)
-        limit_s = self.call_s if limit_s is None else limit_s
-        deadline = time.monotonic() + limit_s
+        deadline = self._deadline(self.call_s if limit_s is None else limit_s)
         try:
             self._send(encode(request, args, kwargs), deadline)
             return self._receive(request.number, deadline, call, decode)
@@ -178,17 +184,22 @@ class SocketConnection:
             self._interrupt(request.number, call, decode)
             if self.process.out_of_memory:  # the interrupt came while it was being ended for that
                 raise OutOfMemory(call, self.process.out_of_memory) from None
-            raise CallTimedOut(call, limit_s) from None
+            if deadline.by_wall:
+                raise CallTimedOut(call, deadline.ceiling_s) from None
+            raise CallTimedOut(call, deadline.limit_s, of_processor=True) from None
         except messages.WireError as error:
             raise self._end(call, f"its answer cannot be read: {error}") from None
         except (EOFError, OSError):
             raise self._end(call, "the process exited") from None
 
+    def _deadline(self, limit_s: float) -> Deadline:
+        return Deadline(self.process.spent, limit_s, self.wall_factor)
+
     def _interrupt(self, number: int, call: str, decode: Callable[[HandleNode], object]) -> None:
         self.process.signal(signal.SIGINT)
         try:
             with suppress(StudentRaised, MemoryRefused):
-                self._receive(number, time.monotonic() + _GRACE_S, call, decode)
+                self._receive(number, self._deadline(_GRACE_S), call, decode)
         except (_Late, messages.WireError, EOFError, OSError):
             self._end(call, "it did not stop when a call took too long")
         else:
@@ -202,10 +213,10 @@ class SocketConnection:
         if self.process.out_of_memory:
             return OutOfMemory(call, self.process.out_of_memory)
         if self.process.out_of_time:
-            return CallTimedOut(call, self.process.out_of_time)
+            return CallTimedOut(call, self.process.out_of_time, of_processor=True)
         return KernelDied(call, self.lost)
 
-    def _send(self, parts: list[memoryview], deadline: float) -> None:
+    def _send(self, parts: list[memoryview], deadline: Deadline) -> None:
         small = sum(part.nbytes for part in parts) < 1 << 16
         for part in [memoryview(_joined(parts))] if small else parts:
             view = part
@@ -216,7 +227,7 @@ class SocketConnection:
     def _receive(
         self,
         number: int,
-        deadline: float,
+        deadline: Deadline,
         call: str,
         decode: Callable[[HandleNode], object],
     ) -> messages.Answer:
@@ -227,7 +238,7 @@ class SocketConnection:
             raise messages.WireError("it answers another question")
         return read_answer(reply, data, call, decode)
 
-    def _read(self, size: int, deadline: float) -> bytearray:
+    def _read(self, size: int, deadline: Deadline) -> bytearray:
         data = bytearray(size)
         view = memoryview(data)
         while view:
@@ -238,16 +249,16 @@ class SocketConnection:
             view = view[got:]
         return data
 
-    def _wait(self, event: int, deadline: float) -> None:
+    def _wait(self, event: int, deadline: Deadline) -> None:
         """Wait until the channel is ready; a dead kernel may have left its answer there."""
         poll = select.poll()
         poll.register(self.channel, event)
         poll.register(self.process.pidfd, select.POLLIN)
         while True:
-            left = deadline - time.monotonic()
-            if left <= 0:
+            left_s = deadline.left()
+            if left_s <= 0:
                 raise _Late
-            ready = dict(poll.poll(left * 1000))
+            ready = dict(poll.poll(left_s * 1000))
             if ready.get(self.channel.fileno(), 0) & (event | select.POLLHUP | select.POLLERR):
                 return
             if ready:

@@ -17,6 +17,7 @@ import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from nbclient.exceptions import CellExecutionComplete, CellTimeoutError, DeadKernelError
@@ -27,6 +28,7 @@ from grader.course import BARE, Environment
 from grader.errors import KernelLost
 from grader.kernel.client import Garbled, SandboxClient, SandboxManager
 from grader.kernel.connection import SocketConnection
+from grader.kernel.deadlines import Deadline, Spent
 from grader.kernel.gpus import Gpu
 from grader.kernel.jupyter_internals import PatientNotebookClient
 from grader.kernel.processes import WarmParent
@@ -36,7 +38,8 @@ from grader.text import clean
 
 FLOODED = "flooded"  # as in `sandbox/output.py`, which loads ipykernel
 _GRACE_S = 2.0  # from the interrupt of a flood until its kernel is killed
-_MOST_ERROR = 500
+_TURN_S = 0.05
+_MOST_ERROR, _MOST_TRACEBACK = 500, 200_000
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")
 _PLACE = re.compile(r"^ *Cell In\[\d+\], line (\d{1,6})\b", re.MULTILINE)
 _PLACE_BELOW_TIME = re.compile(r"^ *File <timed exec>:(\d{1,6})\b", re.MULTILINE)
@@ -56,6 +59,12 @@ class RunNotebook:
     ended_by: frozenset[int]
     """Cells that ended a kernel and were left out of the last run."""
     _kernel: _Kernel = field(repr=False)
+    _before: Spent = field(default_factory=Spent, repr=False)
+    """What kernels have spent that are gone."""
+
+    def spent(self) -> Spent:
+        """Return what all kernels of the notebook have spent, up to some moments ago."""
+        return self._before + self._kernel.spent()
 
     def close(self) -> None:
         """End the kernel."""
@@ -71,6 +80,7 @@ def run_notebook(
     skip: frozenset[int] = frozenset(),
     gpu: Gpu | None = None,
     environment: Environment = BARE,
+    data: Path | None = None,
 ) -> RunNotebook:
     """Run the code cells of a notebook and keep its kernel.
 
@@ -82,31 +92,46 @@ def run_notebook(
         skip: cells to leave out, known to end the kernel.
         gpu: what the notebook may compute on; the caller holds the lease.
         environment: of the course, for a cold start; a warm process has it.
+        data: folder of the data sets, for a cold start; a warm process has its own.
 
     Raises:
         SandboxError: no kernel could be had; the fault is ours.
     """
     runs: dict[int, CellRun] = {}
     skipped = set(skip)
+    before = Spent()
     while True:
-        kernel = _Kernel(warm, limits, seed, gpu, environment)
+        kernel = _Kernel(warm, limits, seed, gpu, environment, data)
         try:
             found, killer = kernel.run(cells, frozenset(skipped))
             runs = {**found, **{i: run for i, run in runs.items() if i in skipped}}
             if killer is None or len(skipped) >= limits.kernel_restarts:
                 if killer is not None:  # once too often: what came after it does not run
+                    runs |= _not_run(cells, killer)
+                    before += kernel.spent()
                     kernel.close()
-                    kernel = _Kernel(warm, limits, seed, gpu, environment)
+                    kernel = _Kernel(warm, limits, seed, gpu, environment, data)
                     last = [cell for cell in cells if cell.index < killer]
                     kernel.run(last, frozenset(skipped))
                 connection = kernel.serve()
                 ordered = tuple(run for _, run in sorted(runs.items()))
-                return RunNotebook(ordered, connection, frozenset(skipped), kernel)
+                return RunNotebook(ordered, connection, frozenset(skipped), kernel, before)
         except BaseException:
             kernel.close()
             raise
         skipped.add(killer)
+        before += kernel.spent()
         kernel.close()
+
+
+def _not_run(cells: Sequence[Cell], killer: int) -> dict[int, CellRun]:
+    """Return a row for each cell after the last one that ended a kernel."""
+    message = "not run: cells before it ended the notebook's process too often"
+    return {
+        cell.index: CellRun(cell.index, "not_run", error=message)
+        for cell in cells
+        if cell.index > killer and cell.kind == "code" and cell.source.strip()
+    }
 
 
 class _Kernel:
@@ -114,11 +139,13 @@ class _Kernel:
 
     def __init__(
         self, warm: WarmParent | None, limits: Limits, seed: int, gpu: Gpu | None,
-        environment: Environment,
+        environment: Environment, data: Path | None,
     ) -> None:  # fmt: skip
         self._limits = limits
         self._runner = asyncio.Runner()
-        self._provisioner = SandboxProvisioner(warm, limits, seed, gpu=gpu, environment=environment)
+        self._provisioner = SandboxProvisioner(
+            warm, limits, seed, data=data, gpu=gpu, environment=environment
+        )
         self._manager: SandboxManager | None = None
         self._client: SandboxClient | None = None
 
@@ -134,7 +161,14 @@ class _Kernel:
         self._client.execute(_SERVE, silent=True, store_history=False)
         self._runner.run(asyncio.sleep(0))  # lets the message go
         assert self._provisioner.questions is not None
-        return SocketConnection(self._provisioner.questions, self._provisioner, self._limits.call_s)
+        limits = self._limits
+        return SocketConnection(
+            self._provisioner.questions, self._provisioner, limits.call_s, limits.wall_factor
+        )
+
+    def spent(self) -> Spent:
+        """Return what the kernel has spent, as of the watchdog's last look."""
+        return self._provisioner.lately_spent()
 
     def close(self) -> None:
         """End the kernel; nothing of it is left."""
@@ -158,20 +192,20 @@ class _Kernel:
         self._client = runner.connect()
         await self._client.wait_for_ready()
         runs: dict[int, CellRun] = {}
-        deadline = time.monotonic() + self._limits.notebook_s
+        limits = self._limits
+        whole = Deadline(self.spent, limits.notebook_s, limits.total_wall_factor)
         for position, cell in enumerate(cells):
             if cell.kind != "code" or not cell.source.strip():
                 continue
             if cell.index in skip:
                 runs[cell.index] = CellRun(cell.index, "died")
                 continue
-            left = deadline - time.monotonic()
-            if left <= 0:
-                message = f"not run: the notebook had used its {self._limits.notebook_s:g} s"
+            if whole.left() <= 0:
+                message = f"not run: the notebook had used its {whole.what}"
                 runs[cell.index] = CellRun(cell.index, "not_run", error=message)
                 continue
             self._client.cell_id = str(cell.index)
-            run = await runner.run(position, cell.index, min(self._limits.cell_s, left))
+            run = await runner.run(position, cell.index, whole)
             runs[cell.index] = run
             if run.status == "died":
                 return runs, cell.index
@@ -191,8 +225,6 @@ class _CellRunner(PatientNotebookClient):
     ) -> None:
         super().__init__(
             notebook, km=manager, allow_errors=True, interrupt_on_timeout=True,
-            # a function, because the setting itself takes whole seconds only
-            timeout_func=self._limit_of,
             store_widget_state=False, record_timing=False, iopub_timeout=_GRACE_S,
             raise_on_iopub_timeout=False,
         )  # fmt: skip
@@ -202,11 +234,9 @@ class _CellRunner(PatientNotebookClient):
         self._limits = limits
         self._received = 0
         self._flooded = False
-        self._limit_s = limits.cell_s
+        self._late = False
+        self._time = self._deadline_after(limits.cell_s)
         self._error: dict[str, Any] | None = None
-
-    def _limit_of(self, _cell: NotebookNode) -> float:
-        return self._limit_s
 
     def connect(self) -> SandboxClient:
         """Connect to the kernel, which has been started."""
@@ -216,22 +246,24 @@ class _CellRunner(PatientNotebookClient):
         self.kc = client
         return client
 
-    async def run(self, position: int, index: int, limit_s: float) -> CellRun:
-        """Run one cell and say how it went."""
-        self._received, self._flooded, self._error = 0, False, None
-        self._limit_s, self._manager.interrupted = limit_s, False
+    async def run(self, position: int, index: int, whole: Deadline) -> CellRun:
+        """Run one cell, within its own deadline and that of the whole notebook; say how it went."""
+        self._received, self._flooded, self._late, self._error = 0, False, False, None
+        self._time = self._deadline_after(self._limits.cell_s)
+        self._flood = asyncio.Event()  # wakes the timer
         assert isinstance(self.kc, SandboxClient)
         self.kc.begin_cell(self._limits.output_bytes)
         started = time.perf_counter()
         watch = self._notice_death()
-        self._deadline = asyncio.timeout(limit_s + self._limits.interrupt_s)
+        self._end = asyncio.timeout(None)
+        timer = asyncio.create_task(self._end_in_time(whole))
         try:
-            async with self._deadline:
+            async with self._end:
                 await self.async_execute_cell(self.nb.cells[position], position)
         except (TimeoutError, CellTimeoutError, DeadKernelError):
             # nbclient takes the end of our deadline, a cancellation, for the end of the kernel
             message = self._why_it_died()
-            if self._deadline.expired():
+            if self._end.expired():
                 self._provisioner.kill_now()
                 did = f"printed more than {self._most}" if self._flooded else self._took_longer
                 message = f"{did} and could not be interrupted"
@@ -241,9 +273,10 @@ class _CellRunner(PatientNotebookClient):
             message = "sent what no notebook sends to the grader, and was ended"
             return CellRun(index, "died", time.perf_counter() - started, message)
         finally:
+            timer.cancel()
             watch()
         run = self._ended(index, time.perf_counter() - started)
-        if (self._manager.interrupted or self._flooded) and not self._provisioner.end_descendants():
+        if (self._late or self._flooded) and not self._provisioner.end_descendants():
             self._provisioner.kill_now()
             message = f"{run.error}, and left processes without end"
             return CellRun(index, "died", run.seconds, message)
@@ -251,7 +284,7 @@ class _CellRunner(PatientNotebookClient):
 
     @property
     def _took_longer(self) -> str:
-        return f"ran longer than {self._limit_s:g} s"
+        return f"ran longer than {self._time.what}"
 
     @property
     def _most(self) -> str:
@@ -271,6 +304,30 @@ class _CellRunner(PatientNotebookClient):
     def _why_it_died(self) -> str:
         return self._provisioner.ended_for or "ended the notebook's process"
 
+    def _deadline_after(self, limit_s: float) -> Deadline:
+        return Deadline(self._provisioner.spent, limit_s, self._limits.wall_factor)
+
+    async def _end_in_time(self, whole: Deadline) -> None:
+        """Interrupt the cell once it is late or floods; end its kernel where that is not enough.
+
+        nbclient's own timeout counts whole seconds of the wall clock.
+        """
+        while not self._flooded and (left_s := min(self._time.left(), whole.left())) > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._flood.wait(), left_s)
+        self._late = not self._flooded
+        if self._late and whole.left() <= 0:
+            self._time = whole
+        grace = self._deadline_after(_GRACE_S if self._flooded else self._limits.interrupt_s)
+        interrupted = float("-inf")
+        while grace.left() > 0:
+            # again and again: some code takes the first interrupts and goes on
+            if time.monotonic() - interrupted > self._limits.cell_s:
+                self._provisioner.signal(signal.SIGINT)
+                interrupted = time.monotonic()
+            await asyncio.sleep(_TURN_S)
+        self._end.reschedule(asyncio.get_running_loop().time())
+
     def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> None:
         """Take from a message of a cell whether it is done, failed or floods; keep nothing else.
 
@@ -286,15 +343,8 @@ class _CellRunner(PatientNotebookClient):
             self._error = content
         self._received += len(str(content)) + sum(map(len, msg.get("buffers", ())))
         if kind == FLOODED or self._received > self._limits.output_bytes:
-            self._end_flood()
-
-    def _end_flood(self) -> None:
-        if self._flooded:
-            return
-        self._flooded = True
-        self._provisioner.signal(signal.SIGINT)
-        sooner = asyncio.get_running_loop().time() + _GRACE_S
-        self._deadline.reschedule(min(sooner, self._deadline.when() or sooner))
+            self._flooded = True
+            self._flood.set()
 
     def _notice_death(self) -> Any:
         """End the waiting for a reply as soon as the kernel is dead; returns how to stop that."""
@@ -319,7 +369,7 @@ class _CellRunner(PatientNotebookClient):
 
 def _told(error: dict[str, Any]) -> str:
     """Return an error in one sentence: its type and message, as the kernel says them."""
-    name, value = (clean(str(error.get(key, ""))) for key in ("ename", "evalue"))
+    name, value = (clean(str(error.get(key, ""))[: 2 * _MOST_ERROR]) for key in ("ename", "evalue"))
     told = f"{name}: {value}"
     if name == "OutOfMemoryError":  # torch's, of a GPU
         told = f"needed more memory of the GPU than it may use: {value}"
@@ -332,7 +382,8 @@ def _line_of(error: dict[str, Any]) -> int:
     It is shown to the student whose code wrote it, and nothing else follows from it.
     """
     said = error.get("traceback")
-    text = _COLOURS.sub("", "\n".join(map(str, said if isinstance(said, list) else ())))
+    lines = map(str, said if isinstance(said, list) else ())
+    text = _COLOURS.sub("", "\n".join(lines)[-_MOST_TRACEBACK:])
     last = _ANOTHER_ERROR.split(text)[-1]
     if match := _PLACE_BELOW_TIME.search(last):  # counted without the line of `%%time`
         return int(match[1]) + 1

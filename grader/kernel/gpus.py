@@ -22,7 +22,6 @@ other makers. Here: finding, choosing, leasing. Not here: what the sandbox opens
 
 from __future__ import annotations
 
-import fcntl
 import importlib.util
 import os
 import re
@@ -34,6 +33,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grader.errors import GpuUnavailable, UsageError
+
+try:
+    import fcntl
+except ImportError:  # Windows, where no GPU is found: it has no /dev
+    fcntl = None  # type: ignore[assignment]
 
 DEVICES = ("auto", "cpu", "cuda")
 _NEEDED = ("dev/nvidiactl", "dev/nvidia-uvm")
@@ -240,18 +244,18 @@ def _taken(gpus: Sequence[Gpu], folder: Path, held: ExitStack) -> Iterator[Gpu]:
 
 def _take(gpu: Gpu, folder: Path, held: ExitStack) -> bool:
     try:
-        held.enter_context(_locked(folder / f"gpu-{gpu.number}", fcntl.LOCK_NB))
+        held.enter_context(_locked(folder / f"gpu-{gpu.number}", wait=False))
     except BlockingIOError:
         return False
     return True
 
 
 @contextmanager
-def _locked(path: Path, how: int = 0) -> Iterator[None]:
-    """Hold the lock of a file, waiting for it unless `how` says not to."""
+def _locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold the lock of a file, waiting for it if asked to."""
     descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | how)
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     finally:
         os.close(descriptor)

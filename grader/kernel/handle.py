@@ -15,7 +15,11 @@ from torch import Tensor
 
 from grader.kernel import observations
 from grader.kernel.observations import Call, Layer
+from grader.text import one_line
 from grader.wire import messages
+
+_MOST_NAME = 100
+"""Characters of a name from the sandbox that are shown."""
 
 
 class Handle:
@@ -35,7 +39,7 @@ class Handle:
     @property
     def type_name(self) -> str:
         """The name of its class, as the student's side says it."""
-        return self._node.type_name
+        return one_line(self._node.type_name[:_MOST_NAME])
 
     @property
     def is_module(self) -> bool:
@@ -99,7 +103,7 @@ class Handle:
 
     def tail(self, x: Tensor) -> str:
         """Say what the forward ends with: logits, softmax or log_softmax."""
-        return str(self._ask("tail", (x,), {}).value)
+        return str(self._ask("tail", (x,), {}).value)[:_MOST_NAME]
 
     def reached(self, *args: Any) -> dict[str, bool]:
         """Say by parameter name whether a gradient of the result reaches it that is not 0."""
@@ -114,7 +118,10 @@ class Handle:
         """
         rows = self._ask("layers", args, {"undrawn": True} if undrawn else {}).value
         with observations.believed(f"{self.type_name}.layers", "layers"):
-            return [Layer(str(path), str(kind), tuple(map(int, n))) for path, kind, n in rows]
+            return [
+                Layer(str(path)[:_MOST_NAME], str(kind)[:_MOST_NAME], tuple(map(int, n)))
+                for path, kind, n in rows
+            ]
 
     def train(self, mode: bool = True) -> Handle:
         """Put the module in training mode."""

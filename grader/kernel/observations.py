@@ -121,7 +121,7 @@ def read_catalog(rows: object) -> list[Captured]:
     for row in rows if isinstance(rows, list) else []:
         match row:
             case (int(number), str(name), int(cell), str(kind), bool(imported)):
-                found.append(Captured(number, name[:200], cell, kind, imported))
+                found.append(Captured(number, name[:200], cell, kind[:20], imported))
     return found
 
 
@@ -132,7 +132,7 @@ def read_outline(call: str, value: Any) -> Outline:
         BadAnswer: it is no outline.
     """
     if isinstance(value, str):
-        raise BadAnswer(call, value, "a module")
+        raise BadAnswer(call, value[:300], "a module")
     try:
         layers, parameters, output = value
         return Outline(
@@ -186,7 +186,7 @@ def read_rehearsal(call: str, value: Any, probe: ProbeShape) -> RehearsalFacts:
     try:
         models = tuple(
             Trained(
-                tuple(str(name) for name in row["names"]),
+                tuple(str(name)[:200] for name in row["names"]),
                 int(row["steps"]),
                 numbers(row["start"]),
                 numbers(row["end"]),
@@ -199,7 +199,7 @@ def read_rehearsal(call: str, value: Any, probe: ProbeShape) -> RehearsalFacts:
             )
             for row in value["models"]
         )
-        return RehearsalFacts(str(value["raised"]), models)
+        return RehearsalFacts(str(value["raised"])[:500], models)
     except (TypeError, ValueError, KeyError, AttributeError, IndexError, RuntimeError) as error:
         raise BadAnswer(call, "something else", "the steps of a training") from error
 

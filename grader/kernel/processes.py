@@ -7,23 +7,21 @@ Not here: what runs inside (`sandbox/`), Jupyter's view of a kernel (`provisione
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import itertools
 import os
 import select
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from grader.course import BARE, Environment
 from grader.errors import KernelLost, SandboxUnavailable
 from grader.kernel.gpus import Gpu
+from grader.kernel.scratch import claimed_folder, remove_abandoned, remove_folder
 from grader.records import Limits
 from grader.sandbox import messages, policy
 
@@ -32,7 +30,6 @@ _PACKET = 1 << 18
 _START_S = 120.0
 _FORK_S = 30.0  # it takes 0.01 s
 _FIRST_UID, _UIDS_EACH = 200_000, 500
-_PREFIX, _CLAIM = "grader-", "claim"
 
 
 class KernelProcess(Protocol):
@@ -72,7 +69,7 @@ class WarmParent:
         self.isolate = isolate
         self.data = str(data.resolve()) if data else ""
         remove_abandoned()
-        self.scratch, self._claim = _claimed_folder()
+        self.scratch, self._claim = claimed_folder()
         self._numbers = itertools.count(1)
         self._uids = itertools.cycle(_user_ids(os.getpid()))
         self._exits: dict[int, messages.Exited] = {}
@@ -214,51 +211,6 @@ def _environment(*, with_gpu: bool) -> dict[str, str]:
     """Return what the warm process is started with; it makes its own environment later."""
     kept = ("PATH", *policy.GPU_ENVIRONMENT) if with_gpu else ("PATH",)
     return {"PATH": "", **{name: os.environ[name] for name in kept if name in os.environ}}
-
-
-def _claimed_folder() -> tuple[Path, int]:
-    """Make a scratch folder, and lock a file in it for as long as this process lives."""
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-    folder.chmod(0o711)
-    claim = os.open(folder / _CLAIM, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    fcntl.flock(claim, fcntl.LOCK_EX)
-    return folder, claim
-
-
-def remove_abandoned() -> None:
-    """Remove scratch folders of graders that were killed: nobody holds their locks any more."""
-    try:
-        found = list(Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"))
-    except OSError:
-        return  # a disk so full that no folder will do; whoever needs one says so
-    for folder in found:
-        try:
-            claim = os.open(folder / _CLAIM, os.O_RDWR | os.O_CLOEXEC)
-        except OSError:
-            continue  # somebody else's, or not yet claimed
-        try:
-            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            remove_folder(folder)
-        except OSError:
-            continue
-        finally:
-            os.close(claim)
-
-
-def remove_folder(folder: Path) -> None:
-    """Remove a folder whatever rights what lies in it was given; what is gone is no error."""
-
-    def unlock(function: Callable[..., object], path: str, _: object) -> None:
-        with contextlib.suppress(OSError):
-            if path != str(folder):  # what it lies in is not ours to change
-                os.chmod(os.path.dirname(path), 0o700)
-            if function in (os.unlink, os.rmdir):
-                function(path)
-            elif not os.access(path, os.R_OK | os.W_OK | os.X_OK):
-                os.chmod(path, 0o700)
-                remove_folder(Path(path))
-
-    shutil.rmtree(str(folder), onerror=unlock)  # which is told the path as it was given
 
 
 def _user_ids(pid: int) -> range:

@@ -12,6 +12,7 @@ import select
 import signal
 import socket
 import tempfile
+import time
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,9 +22,11 @@ from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 
 from grader.course import BARE, Environment
 from grader.errors import KernelLost
+from grader.kernel.deadlines import Spent, TreeClock
 from grader.kernel.gpus import Gpu
 from grader.kernel.process_tree import end_descendants
-from grader.kernel.processes import ColdProcess, KernelProcess, WarmParent, remove_folder
+from grader.kernel.processes import ColdProcess, KernelProcess, WarmParent
+from grader.kernel.scratch import remove_folder
 from grader.kernel.watchdog import Watchdog
 from grader.records import Limits
 from grader.sandbox import messages
@@ -35,6 +38,7 @@ SPEC = KernelSpec(
 """The one kernel there is, whatever kernelspec a notebook names."""
 _PORTS = ("shell", "iopub", "stdin", "hb", "control")
 _START_S = 60.0
+_MOST_PATH = 90  # macOS allows 104 bytes, and `/k-5` follows
 _MOST_DESCENDANTS = 8  # an interrupted cell or call may leave so many, to be ended one by one
 
 
@@ -42,21 +46,24 @@ class SandboxProvisioner(KernelProvisionerBase):
     """One kernel: its folder, its process, its watchdog and its socket for questions."""
 
     def __init__(
-        self, warm: WarmParent | None, limits: Limits, seed: int, *, data: str = "",
+        self, warm: WarmParent | None, limits: Limits, seed: int, *, data: Path | None = None,
         gpu: Gpu | None = None, environment: Environment = BARE,
     ) -> None:  # fmt: skip
         super().__init__(kernel_id="kernel", kernel_spec=SPEC)
         self._warm = warm
         self._limits = limits
         self._seed = seed
-        self._data = data
+        self._data = str(data.resolve()) if data else ""
         self._gpu = gpu
         self._environment = environment
         self.process: KernelProcess | None = None
         self.watchdog: Watchdog | None = None
+        self._clock: TreeClock | None = None
+        self._since = time.monotonic()
         self.questions: socket.socket | None = None
         self.lockdown_s = 0.0
         self._folder: Path | None = None
+        self._descriptor = -1
         self._log = -1
 
     # ---------------------------------------------------------------- asked by jupyter_client
@@ -87,7 +94,7 @@ class SandboxProvisioner(KernelProvisionerBase):
         """
         assert self._folder is not None
         assert self.parent is not None
-        address = str(self._folder / "k")
+        address = f"{self._short_folder()}/k"
         self.parent.ip = address
         ports = {f"{name}_port": i + 1 for i, name in enumerate(_PORTS)}
         for name, port in ports.items():
@@ -109,8 +116,9 @@ class SandboxProvisioner(KernelProvisionerBase):
         if os.path.isdir("/proc/self"):
             quota = self._warm is not None and Wall.QUOTA in self._warm.standing
             home = None if quota else self._folder / "home"
+            self._clock = TreeClock(self.process.pid)
             self.watchdog = Watchdog(
-                self.process, self._limits, home, memory_files=self._gpu is not None
+                self.process, self._clock, self._limits, home, memory_files=self._gpu is not None
             )
             self.watchdog.start()
         info: dict[str, Any] = {
@@ -177,6 +185,14 @@ class SandboxProvisioner(KernelProvisionerBase):
         """What the kernel was ended for by us, in words; empty if it was not."""
         return self.watchdog.ended_for if self.watchdog else ""
 
+    def spent(self) -> Spent:
+        """Return what the kernel and all it started have spent up to now."""
+        return self._clock.look() if self._clock else Spent(time.monotonic() - self._since)
+
+    def lately_spent(self) -> Spent:
+        """Return the same as of the watchdog's last look, which costs nothing."""
+        return self._clock.latest if self._clock else self.spent()
+
     def signal(self, number: int) -> None:
         """Send a signal to the kernel, at once."""
         if self.process is not None:
@@ -198,8 +214,23 @@ class SandboxProvisioner(KernelProvisionerBase):
         if self._log >= 0:
             os.close(self._log)
             self._log = -1
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
         if self._folder is not None:
             remove_folder(self._folder)
+
+    def _short_folder(self) -> str:
+        """Return a path of the kernel's folder that leaves room for the names of sockets.
+
+        A Unix socket's path has 108 bytes at most. Below a longer one, the folder is reached by
+        way of an open descriptor.
+        """
+        folder = str(self._folder)
+        if len(os.fsencode(folder)) > _MOST_PATH and os.path.isdir("/proc/self/fd"):
+            self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            return f"/proc/self/fd/{self._descriptor}"
+        return folder
 
     def _end(self) -> None:
         if self.watchdog is not None:

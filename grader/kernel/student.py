@@ -23,7 +23,7 @@ from grader.kernel import observations
 from grader.kernel.describe import call_text, describe
 from grader.kernel.handle import Handle
 from grader.kernel.observations import Call, Captured, Outline, RehearsalFacts
-from grader.records import DEFAULT_SEED
+from grader.records import DEFAULT_SEED, CellRun
 from grader.wire import messages
 
 _VALUES = ("tensor", "module", "plain")
@@ -67,11 +67,14 @@ class Student:
         seed: int = DEFAULT_SEED,
         asked: Collection[str] | None = None,
         models: Mapping[str, tuple[str, ...]] | None = None,
+        first_run: Sequence[CellRun] = (),
     ) -> None:
         self._connection = connection
         self._definitions = definitions
         self._answer = answer
         self._asked = asked
+        self.first_run = {run.index: run for run in first_run}
+        """How each cell ended when the notebook ran, by number; empty where nobody knows."""
         self._seed = seed
         self._next = 0
         self._transcript: list[tuple[str, Any]] | None = None

@@ -19,13 +19,13 @@ import threading
 import time
 from pathlib import Path
 
+from grader.kernel.deadlines import TreeClock
 from grader.kernel.process_tree import tree_of
 from grader.kernel.processes import KernelProcess
 from grader.records import Limits
 
 _EVERY_S = 0.1
-_SLOW_EVERY_S = 1.0  # processor time and files, which cost more to look at
-_TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+_SLOW_EVERY_S = 1.0  # files, which cost more to look at
 
 
 class Watchdog:
@@ -37,16 +37,18 @@ class Watchdog:
 
     Args:
         process: the kernel.
+        clock: of what it spends; looked at each time.
         limits: what it may spend.
         folder: its scratch folder, where its size must be watched; None where a quota holds.
         memory_files: whether it may make files in memory, which must be looked for.
     """
 
     def __init__(
-        self, process: KernelProcess, limits: Limits, folder: Path | None = None, *,
-        memory_files: bool = False,
+        self, process: KernelProcess, clock: TreeClock, limits: Limits,
+        folder: Path | None = None, *, memory_files: bool = False,
     ) -> None:  # fmt: skip
         self._process = process
+        self._clock = clock
         self._limits = limits
         self._folder = folder
         self._memory_files = memory_files
@@ -84,10 +86,11 @@ class Watchdog:
             started = time.monotonic()
             tree = tree_of(self._process.pid)
             self._look_at_memory(tree)
+            self._look_at_processors(tree)
             if len(tree) > self._limits.processes and not self.ended_for:
                 self.ended_for = f"started more than {self._limits.processes} processes"
             if started > slow and not self.ended_for:
-                self._look_at_the_rest(tree)
+                self._look_at_files()
                 slow = time.monotonic() + _SLOW_EVERY_S
             if self.ended_for:  # said before the kill: whoever sees the end asks why
                 self._process.signal(signal.SIGKILL)
@@ -105,18 +108,22 @@ class Watchdog:
             self.out_of_memory = self._limits.memory_bytes
             self.ended_for = f"needed more than {self._limits.memory_bytes >> 20} MiB of memory"
 
-    def _look_at_the_rest(self, tree: list[int]) -> None:
+    def _look_at_processors(self, tree: list[int]) -> None:
+        limit_s = self._limits.cpu_s
+        if self._clock.look(tree).processor_s > limit_s and not self.ended_for:
+            self.out_of_time = limit_s
+            self.ended_for = f"used more than {limit_s} s of the processor"
+
+    def _look_at_files(self) -> None:
+        if self._folder is None:
+            return
         limits = self._limits
-        if sum(map(_processor_s, tree)) > limits.cpu_s:
-            self.out_of_time = limits.cpu_s
-            self.ended_for = f"used more than {limits.cpu_s} s of the processor"
-        elif self._folder is not None:
-            size, files = folder_size(self._folder, limits.scratch_files)
-            if size > limits.scratch_bytes or files > limits.scratch_files:
-                self.ended_for = (
-                    f"wrote more than {limits.scratch_bytes >> 20} MiB, "
-                    f"or more than {limits.scratch_files} files"
-                )
+        size, files = folder_size(self._folder, limits.scratch_files)
+        if size > limits.scratch_bytes or files > limits.scratch_files:
+            self.ended_for = (
+                f"wrote more than {limits.scratch_bytes >> 20} MiB, "
+                f"or more than {limits.scratch_files} files"
+            )
 
 
 def _in_memory_files(tree: list[int]) -> int:
@@ -158,16 +165,6 @@ def _sum_of(path: str, names: tuple[str, ...]) -> int:
     except OSError:
         return 0
     return sum(int(line.split()[1]) << 10 for line in lines if line.split(":")[0] in names)
-
-
-def _processor_s(pid: int) -> float:
-    """Return seconds of the processor that a process and its dead children have used."""
-    try:
-        row = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return 0.0
-    # the name, in brackets, may hold anything; utime, stime, cutime, cstime are fields 14 to 17
-    return sum(map(int, row.rpartition(")")[2].split()[11:15])) * _TICK_S
 
 
 def folder_size(folder: Path, most_files: int) -> tuple[int, int]:

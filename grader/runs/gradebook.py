@@ -3,7 +3,7 @@
 A result is stored the moment it exists (one commit each, synced to disk), so a run that is broken
 off resumes where it stopped. Grading again under another key leaves the old row: history is kept.
 The journal is SQLite's rollback journal and not WAL: between two results the gradebook is one
-file, which can be copied, and which works on a network folder.
+file, which can be copied, and which works on a network folder. SQLite 3.31 is enough.
 
 Here: schema, migrations, queries. For questions of one's own the file has a view `checks`, one row
 a check: `sqlite3 gradebook.sqlite 'select verdict, count(*) from checks group by verdict'`.
@@ -113,11 +113,11 @@ class Gradebook:
         stored = msgspec.json.encode(_storable(dict(options or {}))).decode()
         now = started_at or datetime.now(UTC).isoformat(timespec="seconds")
         with self._transaction() as execute:
-            row = execute(
-                "INSERT INTO runs(assignment, started_at, options) VALUES (?, ?, ?) RETURNING id",
+            added = execute(
+                "INSERT INTO runs(assignment, started_at, options) VALUES (?, ?, ?)",
                 (_storable(assignment), now, stored),
-            ).fetchone()
-            run_id = int(row[0])
+            )
+            run_id = int(added.lastrowid or 0)
             for position, key in enumerate(dict.fromkeys(keys)):
                 execute("INSERT INTO run_entries VALUES (?, ?, ?)", (run_id, position, key))
         return run_id
@@ -164,6 +164,33 @@ class Gradebook:
             return _decode(row[0])
         except msgspec.MsgspecError:
             return None
+
+    def find_alike(self, content: str) -> SubmissionResult | None:
+        """Return a result whose key begins with `content`, whosever it is: see `Plan.key`.
+
+        None for a broken one, as in `find`.
+        """
+        rows = self._execute(
+            "SELECT record FROM results WHERE key > ? AND key < ? AND status <> ? "
+            "ORDER BY rowid DESC LIMIT 1",
+            (f"{content}-", f"{content}.", Status.BROKEN),  # a full stop follows the dash
+        )
+        for (record,) in rows:
+            with suppress(msgspec.MsgspecError):
+                return _decode(record)
+        return None
+
+    def previous(self, student: str, assignment: str) -> SubmissionResult | None:
+        """Return the result of a student that was stored last; None also in an older form."""
+        rows = self._execute(
+            "SELECT record FROM results WHERE student = ? AND assignment = ? "
+            "ORDER BY rowid DESC LIMIT 1",
+            (_storable(student), _storable(assignment)),
+        )
+        for (record,) in rows:
+            with suppress(msgspec.MsgspecError):
+                return _decode(record)
+        return None
 
     def results_of(self, run_id: int) -> list[SubmissionResult]:
         """Return what a run has produced so far, in the order in which submissions were listed.
@@ -295,7 +322,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("BEGIN IMMEDIATE")
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if application != _APPLICATION_ID and (tables or application or version):
         raise _no_gradebook(path)
     if version > len(_MIGRATIONS):

@@ -8,18 +8,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
 from grader.course import Assignment, Exercise
 from grader.errors import UsageError
-from grader.grading.plan import Plan
+from grader.grading.plan import Plan, content_of
 from grader.reading.submissions import find_submissions
 from grader.records import Submission, SubmissionResult
 from grader.runs.deferred_signals import raise_if_asked
 from grader.runs.gradebook import Gradebook
+from grader.runs.origins import Origins, why_graded
 from grader.runs.scheduling import Event, Finished, grade_all
 from grader.verdict import Status, Verdict
 
@@ -36,6 +37,8 @@ class StoredRun:
     max_points: Fraction
     started_at: str
     """UTC, ISO 8601."""
+    origins: Origins = field(default_factory=Origins)
+    """Which results were stored before, and why the others were graded."""
 
 
 def collect(paths: Sequence[Path], plan: Plan) -> list[Submission]:
@@ -71,29 +74,60 @@ def grade_and_store(
         show: is told of every event.
     """
     keys = [plan.key(submission) for submission in submissions]
+    origins = Origins()
     with Gradebook.open(out / GRADEBOOK) as gradebook:
         options = _options(plan, gradebook)
         run_id = gradebook.start_run(plan.assignment.name, keys=keys, options=options)
-        due = []
-        for position, key in enumerate(keys):
-            stored = None if fresh else gradebook.find(key)
+        due: list[int] = []
+        for position, submission in enumerate(submissions):
+            stored = None if fresh else _reused(gradebook, submission, keys[position], run_id)
             if stored is not None:
-                gradebook.reuse(key, run_id)
+                origins = origins.with_stored()
                 show(Finished(position, stored))
-            elif submissions[position].problem:  # nothing to run, and no worker to wait for
-                unreadable = _unreadable(submissions[position], plan)
+                continue
+            before = gradebook.previous(submission.student, plan.assignment.name)
+            origins = origins.with_graded(why_graded(plan.inputs(submission), before))
+            if submission.problem:  # nothing to run, and no worker to wait for
+                unreadable = _unreadable(submission, plan)
                 gradebook.save(unreadable, run_id)
                 show(Finished(position, unreadable))
             else:
                 due.append(position)
+        if due:
+            plan.require_walls()
         raise_if_asked()  # torch or pytest may have swallowed a Ctrl-C
         with closing(grade_all(plan, [submissions[i] for i in due], jobs=jobs)) as events:
             for event in events:
+                position = due[event.position]
                 if isinstance(event, Finished):
-                    gradebook.save(event.result, run_id)
-                show(replace(event, position=due[event.position]))
+                    inputs = plan.inputs(submissions[position])
+                    gradebook.save(replace(event.result, inputs=inputs), run_id)
+                show(replace(event, position=position))
                 raise_if_asked()
-        return _stored(gradebook, run_id)
+        return replace(_stored(gradebook, run_id), origins=origins)
+
+
+def _reused(
+    gradebook: Gradebook, submission: Submission, key: str, run_id: int
+) -> SubmissionResult | None:
+    """Count a stored result to a run, and return it; None where there is none to use.
+
+    One that depends on the same inputs and was stored under another name or path, or for another
+    student, is copied for this one.
+    """
+    stored = gradebook.find(key)
+    if stored is not None:
+        gradebook.reuse(key, run_id)
+        return stored
+    alike = gradebook.find_alike(content_of(key))
+    if alike is None:
+        return None
+    copied = replace(
+        alike, key=key, student=submission.student, submission=submission.path,
+        notes=submission.notes,
+    )  # fmt: skip
+    gradebook.save(copied, run_id)
+    return copied
 
 
 @contextmanager
@@ -168,6 +202,7 @@ def _unreadable(submission: Submission, plan: Plan) -> SubmissionResult:
         problem=submission.problem,
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         facts=plan.facts(),
+        inputs=plan.inputs(submission),
     )
 
 

@@ -2,9 +2,9 @@
 
 A worker is a process of ours that grades one submission after another. One that dies is replaced,
 and its submission is graded once more; if that ends a worker too, it is our side that broke, and
-a person is asked. Each worker has a pipe of its own: what several share, one that is killed can
-leave locked. A worker ends with the main process, however that ends. Nothing here stores or shows
-anything.
+a person is asked. One that has no result after far too long is replaced as well, and there is no
+second try. Each worker has a pipe of its own: a killed worker could leave a shared queue locked.
+A worker ends with the main process, however that ends. Nothing here stores or shows anything.
 
 Here: workers and their lives. Not here: the grading of one submission (`grading/grader.py`).
 """
@@ -27,13 +27,15 @@ from multiprocessing.process import BaseProcess
 
 from grader.errors import GraderError, KernelLost, SandboxUnavailable
 from grader.grading.plan import Plan
-from grader.kernel.processes import remove_abandoned
+from grader.kernel.deadlines import MOST_FORGIVEN
+from grader.kernel.scratch import remove_abandoned
 from grader.records import Submission, SubmissionResult
 from grader.runs import logs
 from grader.runs.deferred_signals import leave_to_parent, not_now, raise_if_asked
 from grader.verdict import Status
 
 _MOST_STARTS_IN_A_ROW = 3
+_LATE = "late"
 _MOST_START_S = 300.0  # far beyond what a start takes on a busy machine
 
 
@@ -95,53 +97,69 @@ class _Team:
         self._due = deque(range(len(submissions)))
         self._tried: dict[int, int] = {}
         self._failed_starts = 0
+        self._finished = 0
         # spawned, not forked: whatever threads this process has would not survive a fork
         self._context = multiprocessing.get_context("spawn")
         self._workers: list[_Worker] = []
         self._jobs = jobs
         limits = plan.spending
         # far beyond what a submission can take: only a worker that hangs gets there
-        runs = limits.kernel_restarts + 2
-        exercises = len(plan.assignment.exercises)
-        self._most_s = 60 + 2 * runs * limits.notebook_s + 6 * exercises * limits.exercise_s
+        ceiling_s = limits.submission_s * limits.total_wall_factor
+        self._most_s = 120 + (1 + MOST_FORGIVEN) * ceiling_s
 
     def work(self) -> Iterator[Event]:
         """Hand out submissions until every one has its result."""
         for _ in range(self._jobs):
             self._hire()
-        finished = 0
-        while finished < len(self._submissions):
-            for worker in self._workers:
-                if worker.ready and worker.position < 0 and self._due:
-                    position = self._due.popleft()
-                    self._tried[position] = self._tried.get(position, 0) + 1
-                    worker.position = position
-                    worker.deadline = time.monotonic() + self._most_s
-                    with suppress(OSError):  # it has just died; seen below
-                        worker.pipe.send(self._submissions[position])
-                    yield Started(position, self._submissions[position])
+        while self._finished < len(self._submissions):
+            yield from self._hand_out()
             ready = wait([worker.pipe for worker in self._workers], timeout=1.0)
             raise_if_asked()
             for worker in list(self._workers):
                 late = time.monotonic() > worker.deadline
-                if worker.pipe not in ready and not late:
-                    continue
-                answer = None if late else _receive(worker.pipe)
-                if isinstance(answer, SubmissionResult):
-                    position, worker.position = worker.position, -1
-                    worker.deadline = float("inf")
-                    finished += 1
-                    yield Finished(position, answer)
-                elif answer == "ready":
-                    worker.ready, self._failed_starts = True, 0
-                    worker.deadline = float("inf")
-                elif isinstance(answer, GraderError) and not isinstance(answer, KernelLost):
-                    raise answer
-                else:
-                    lost = self._replace(worker, answer)
-                    if lost is not None:
-                        finished += 1
-                        yield Finished(worker.position, lost)
+                if late or worker.pipe in ready:
+                    yield from self._heard(worker, _LATE if late else _receive(worker.pipe))
+
+    def _hand_out(self) -> Iterator[Event]:
+        """Give every idle worker a submission, as long as there are any."""
+        for worker in self._workers:
+            if worker.ready and worker.position < 0 and self._due:
+                position = self._due.popleft()
+                self._tried[position] = self._tried.get(position, 0) + 1
+                worker.position = position
+                worker.deadline = time.monotonic() + self._most_s
+                with suppress(OSError):  # it has just died; seen when its pipe is read
+                    worker.pipe.send(self._submissions[position])
+                yield Started(position, self._submissions[position])
+
+    def _heard(self, worker: _Worker, answer: object) -> Iterator[Event]:
+        """Act on what a worker sent; None stands for one that died, `_LATE` for one that hangs.
+
+        Raises:
+            GraderError: the worker met an error that every other one would meet too.
+        """
+        if isinstance(answer, SubmissionResult):
+            position, worker.position = worker.position, -1
+            worker.deadline = float("inf")
+            yield self._finish(position, answer)
+        elif answer == "ready":
+            worker.ready, self._failed_starts = True, 0
+            worker.deadline = float("inf")
+        elif answer == "waiting":
+            worker.deadline = float("inf")  # other runs hold the GPUs for as long as they need
+        elif answer == "holding":
+            allowed_s = self._most_s if worker.position >= 0 else _MOST_START_S
+            worker.deadline = time.monotonic() + allowed_s
+        elif isinstance(answer, GraderError) and not isinstance(answer, KernelLost):
+            raise answer
+        else:
+            lost = self._replace(worker, answer)
+            if lost is not None:
+                yield self._finish(worker.position, lost)
+
+    def _finish(self, position: int, result: SubmissionResult) -> Finished:
+        self._finished += 1
+        return Finished(position, result)
 
     def close(self) -> None:
         """End every worker at once; each ends its own kernels with it."""
@@ -177,17 +195,19 @@ class _Team:
         self._hire()
         if worker.position < 0:
             return None
-        if self._tried[worker.position] < 2:
+        if self._tried[worker.position] < 2 and why != _LATE:
             self._due.appendleft(worker.position)
             return None
         submission = self._submissions[worker.position]
+        # what took so long once would take as long again
+        end = f"had no result after {self._most_s:.0f} s" if why == _LATE else "ended, twice"
         return SubmissionResult(
             key=self._plan.key(submission),
             student=submission.student,
             submission=submission.path,
             assignment=self._plan.assignment.name,
             status=Status.BROKEN,
-            problem="Our side failed, no points are lost: the worker that graded it ended, twice.",
+            problem=f"Our side failed, no points are lost: the worker that graded it {end}.",
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
             facts=self._plan.facts(),
         )
@@ -208,7 +228,7 @@ def _work(plan: Plan, pipe: Connection) -> None:
     from grader.grading.grader import Grader  # noqa: PLC0415  (torch is loaded in workers alone)
 
     try:
-        with Grader(plan) as grader:
+        with Grader(plan, tell=pipe.send) as grader:
             pipe.send("ready")
             while isinstance(submission := _receive(pipe), Submission):
                 pipe.send(grader.grade(submission))

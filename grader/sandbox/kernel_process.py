@@ -160,7 +160,34 @@ def _enter_scratch(folder: str, order: messages.Fork) -> None:
 def _lock_up(
     order: messages.Fork, folder: str, missing: dict[str, str], settings: messages.Start
 ) -> None:
-    work = f"{folder}/home"
+    """Build the inner walls, each in its place: what comes later needs what comes before."""
+    shared = _take_scratch(order, folder, missing, settings)
+    limits = policy.rlimits(order.limits, gpu=order.gpu is not None)
+    if _become_user(order, missing):
+        limits["RLIMIT_NPROC"] = order.limits.processes
+    if Wall.PIDS in missing and Wall.SWEEP not in missing:
+        linux.adopt_orphans()  # for the watchdog: an orphan is a child of this kernel still
+    if Wall.LIMITS not in missing:
+        linux.set_rlimits(limits)
+    with contextlib.suppress(OSError):  # a kernel without huge pages
+        linux.forgo_huge_pages()
+    if Wall.LANDLOCK not in missing:
+        _close_files(order, settings, [f"{folder}/home", *shared])
+    linux.drop_capabilities()
+    if Wall.PRIVILEGES not in missing:
+        linux.no_new_privileges()
+    if order.gpu is not None:
+        # an ordinary user's watchdog sees its files in memory only so; nobody inside can trace
+        linux.set_dumpable(True)
+    if Wall.SECCOMP not in missing:
+        allowed = policy.GPU_SYSTEM_CALLS if order.gpu is not None else ()
+        syscalls.install(pretend_metadata=Wall.ROOT in missing, allowed=allowed)
+
+
+def _take_scratch(
+    order: messages.Fork, folder: str, missing: dict[str, str], settings: messages.Start
+) -> tuple[str, ...]:
+    """Mount the scratch folder with its quota; return the shared folders this kernel may write."""
     shared: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     if Wall.ROOT not in missing:
@@ -175,46 +202,41 @@ def _lock_up(
         for node in settings.gpus:
             if order.gpu is None or node != order.gpu.node:
                 linux.unmount(node)
-        os.chdir(work)
-    limits = policy.rlimits(order.limits, gpu=order.gpu is not None)
+        os.chdir(f"{folder}/home")
+    return shared
+
+
+def _become_user(order: messages.Fork, missing: dict[str, str]) -> bool:
+    """Become the kernel's own user; return whether a limit on processes counts only its own."""
     if order.uid >= 0:
         os.setgroups([])
         os.setresgid(order.uid, order.uid, order.uid)
         os.setresuid(order.uid, order.uid, order.uid)
-        limits["RLIMIT_NPROC"] = order.limits.processes
-    elif Wall.USER not in missing and os.path.exists("/proc/self/uid_map"):
-        # in a user namespace of its own, RLIMIT_NPROC counts the processes of this kernel alone
-        uid, gid = os.getuid(), os.getgid()
-        linux.set_dumpable(True)
-        linux.unshare(linux.NEWUSER)
-        linux.map_user(uid, gid)
-        limits["RLIMIT_NPROC"] = order.limits.processes
-        # it stays dumpable: an ordinary user's watchdog may look at it only so, and nobody inside
-        # may trace or open the memory of another
-    if Wall.PIDS in missing and Wall.SWEEP not in missing:
-        linux.adopt_orphans()  # for the watchdog: an orphan is a child of this kernel still
-    if Wall.LIMITS not in missing:
-        linux.set_rlimits(limits)
-    if Wall.LANDLOCK not in missing:
-        rules = linux.Landlock()
-        rules.allow_reading([*_readable(settings), *policy.SYSTEM_FILES, *policy.PROC_FILES])
-        rules.allow_reading([path for path in policy.DEVICES if path != "/dev/null"])
-        rules.allow_writing([work, *shared])
-        rules.allow_files(["/dev/null", "/dev/zero", "/dev/full"])
-        if order.gpu is not None:
-            rules.allow_devices([*policy.GPU_NODES, order.gpu.node])
-            rules.allow_reading(policy.GPU_FILES)
-            rules.allow_files_below(policy.GPU_THREADS)
-        rules.enforce()
-    linux.drop_capabilities()
-    if Wall.PRIVILEGES not in missing:
-        linux.no_new_privileges()
+        return True
+    if Wall.USER in missing or not os.path.exists("/proc/self/uid_map"):
+        return False
+    # in a user namespace of its own, RLIMIT_NPROC counts the processes of this kernel alone
+    uid, gid = os.getuid(), os.getgid()
+    linux.set_dumpable(True)
+    linux.unshare(linux.NEWUSER)
+    linux.map_user(uid, gid)
+    # it stays dumpable: an ordinary user's watchdog may look at it only so, and nobody inside
+    # may trace or open the memory of another
+    return True
+
+
+def _close_files(order: messages.Fork, settings: messages.Start, writable: list[str]) -> None:
+    """Let Landlock close every file that is not listed here."""
+    rules = linux.Landlock()
+    rules.allow_reading([*_readable(settings), *policy.SYSTEM_FILES, *policy.PROC_FILES])
+    rules.allow_reading([path for path in policy.DEVICES if path != "/dev/null"])
+    rules.allow_writing(writable)
+    rules.allow_files(["/dev/null", "/dev/zero", "/dev/full"])
     if order.gpu is not None:
-        # an ordinary user's watchdog sees its files in memory only so; nobody inside can trace
-        linux.set_dumpable(True)
-    if Wall.SECCOMP not in missing:
-        allowed = policy.GPU_SYSTEM_CALLS if order.gpu is not None else ()
-        syscalls.install(pretend_metadata=Wall.ROOT in missing, allowed=allowed)
+        rules.allow_devices([*policy.GPU_NODES, order.gpu.node])
+        rules.allow_reading(policy.GPU_FILES)
+        rules.allow_files_below(policy.GPU_THREADS)
+    rules.enforce()
 
 
 def _mount_scratch(
@@ -305,7 +327,8 @@ def _kernel(order: messages.Fork, folder: str) -> Any:
 
     app = InheritedSocketsApp.instance(config=settings)
     app.first_listener = _FIRST_LISTENER
-    app.transport, app.ip = "ipc", f"{folder}/sockets/k"
+    # a name only: the address of the folder itself may be too long for a socket
+    app.transport, app.ip = "ipc", "/sockets/k"
     for i, name in enumerate(_PORTS):
         setattr(app, f"{name}_port", i + 1)
     app.session.key = order.key.encode()

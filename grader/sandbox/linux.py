@@ -28,7 +28,7 @@ NEWPID, NEWNET = 0x2000_0000, 0x4000_0000
 _RDONLY, _NOSUID, _NODEV, _NOEXEC, BIND, _REC, _PRIVATE = 1, 2, 4, 8, 4096, 16384, 1 << 18
 _DETACH = 2
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
-_PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_CHILD_SUBREAPER, _PR_SET_THP_DISABLE = 36, 41
 _LAST_CAPABILITY = 40
 
 
@@ -67,6 +67,11 @@ def adopt_orphans() -> None:
 def no_new_privileges() -> None:
     """Make set-user-id programs run without their privileges, for ever."""
     _prctl(_PR_SET_NO_NEW_PRIVS, 1, "set no_new_privs")
+
+
+def forgo_huge_pages() -> None:
+    """Use small pages only: one byte in use of a huge page keeps 2 MiB."""
+    _prctl(_PR_SET_THP_DISABLE, 1, "forgo huge pages")
 
 
 def drop_capabilities() -> None:

@@ -24,6 +24,8 @@ _REFUSED: dict[str, tuple[int | None, int | None]] = {
     "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41), "chroot": (161, 51),
     "fsopen": (430, 430), "fsmount": (432, 432), "move_mount": (429, 429),
     "open_tree": (428, 428), "mount_setattr": (442, 442), "fspick": (433, 433),
+    "fsconfig": (431, 431), "open_tree_attr": (467, 467), "statmount": (457, 457),
+    "listmount": (458, 458), "listns": (470, 470), "lsm_set_self_attr": (460, 460),
     "unshare": (272, 97), "setns": (308, 268), "open_by_handle_at": (304, 265),
     "name_to_handle_at": (303, 264), "keyctl": (250, 219), "add_key": (248, 217),
     "request_key": (249, 218), "bpf": (321, 280), "perf_event_open": (298, 241),
@@ -31,16 +33,23 @@ _REFUSED: dict[str, tuple[int | None, int | None]] = {
     "io_uring_register": (427, 427), "kexec_load": (246, 104), "kexec_file_load": (320, 294),
     "init_module": (175, 105), "finit_module": (313, 273), "delete_module": (176, 106),
     "swapon": (167, 224), "swapoff": (168, 225), "reboot": (169, 142), "acct": (163, 89),
-    "quotactl": (179, 60), "settimeofday": (164, 170), "adjtimex": (159, 171),
+    "quotactl": (179, 60), "quotactl_fd": (443, 443),
+    "settimeofday": (164, 170), "adjtimex": (159, 171),
     "clock_settime": (227, 112), "clock_adjtime": (305, 266), "sethostname": (170, 161),
     "setdomainname": (171, 162), "syslog": (103, 116), "vhangup": (153, 58),
     "lookup_dcookie": (212, 18), "iopl": (172, None), "ioperm": (173, None),
     "modify_ldt": (154, None), "landlock_create_ruleset": (444, 444),
-    "move_pages": (279, 239), "mbind": (237, 235), "set_mempolicy": (238, 237),
+    "move_pages": (279, 239), "migrate_pages": (256, 238), "mbind": (237, 235),
+    "set_mempolicy": (238, 237), "set_mempolicy_home_node": (450, 450),
+    "process_mrelease": (448, 448), "file_setattr": (469, 469),
     "fanotify_init": (300, 262), "nfsservctl": (180, 42),
     # memory that belongs to no process's resident size, so that the watchdog would not see it
     "memfd_create": (319, 279), "memfd_secret": (447, 447), "shmget": (29, 194),
-    "msgget": (68, 186), "semget": (64, 190),
+    "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180),
+    # pages that a pipe holds, huge ones among them
+    "vmsplice": (278, 75), "splice": (275, 76), "tee": (276, 77),
+    # slots for asynchronous reads and writes, of which the whole machine has 65,536
+    "io_setup": (206, 0), "io_submit": (209, 2),
 }  # fmt: skip
 # Landlock does not cover these. Refusing them breaks shutil.copy and IPython's start, so that
 # without a read-only file tree they are answered with success and not done.
@@ -50,10 +59,13 @@ _PRETENDED: dict[str, tuple[int | None, int | None]] = {
     "setxattr": (188, 5), "lsetxattr": (189, 6), "fsetxattr": (190, 7), "removexattr": (197, 14),
     "lremovexattr": (198, 15), "fremovexattr": (199, 16), "utime": (132, None),
     "utimes": (235, None), "futimesat": (261, None), "utimensat": (280, 88),
+    "setxattrat": (463, 463), "removexattrat": (466, 466),
 }  # fmt: skip
 _SOCKET, _SOCKETPAIR = (41, 198), (53, 199)
 _CLONE, _CLONE3, _IOCTL = (56, 220), (435, 435), (16, 29)
 _SECCOMP = (317, 277)
+_SETSOCKOPT, _SOL_SOCKET = (54, 208), 1
+_BUFFER_SIZES = (7, 8, 32, 33)  # SO_SNDBUF, SO_RCVBUF, and those that pass the machine's bound
 _NAMESPACE_FLAGS = 0x7E02_0080  # every CLONE_NEW... flag
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
 
@@ -111,6 +123,7 @@ def _program(pretend_metadata: bool, allowed: Collection[str] = ()) -> bytes:
         _jump(_ANY_BIT, _NAMESPACE_FLAGS, 0, 1), _step(_RETURN, _ERROR | errno.EPERM),
         _step(_LOAD, _NUMBER_AT),
     ]  # fmt: skip
+    code += _keep_buffer_sizes(_SETSOCKOPT[which])
     for request in (_TIOCSTI, _TIOCLINUX):
         code += [
             _jump(_EQUAL, _IOCTL[which], 0, 4), _step(_LOAD, _ARGUMENT_AT + 8),
@@ -138,4 +151,19 @@ def _unless_argument(number: int, argument: int, allowed: int, error: int) -> li
     return [
         _jump(_EQUAL, number, 0, 4), _step(_LOAD, _ARGUMENT_AT + 8 * argument),
         _jump(_EQUAL, allowed, 1, 0), _step(_RETURN, _ERROR | error), _step(_LOAD, _NUMBER_AT),
+    ]  # fmt: skip
+
+
+def _keep_buffer_sizes(number: int) -> list[bytes]:
+    """Answer a change of a socket's buffer with success, without making it.
+
+    What a full socket holds belongs to no process; with the usual sizes the number of open files
+    bounds it.
+    """
+    options = [_jump(_EQUAL, option, 0, 1) for option in _BUFFER_SIZES]
+    checks = [step for option in options for step in (option, _step(_RETURN, _ERROR))]
+    return [
+        _jump(_EQUAL, number, 0, 4 + len(checks)),
+        _step(_LOAD, _ARGUMENT_AT + 8), _jump(_EQUAL, _SOL_SOCKET, 0, 1 + len(checks)),
+        _step(_LOAD, _ARGUMENT_AT + 16), *checks, _step(_LOAD, _NUMBER_AT),
     ]  # fmt: skip

@@ -24,6 +24,8 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
+import msgspec
+
 from grader.sandbox import linux, messages, policy, walls
 from grader.sandbox.policy import Wall
 
@@ -59,11 +61,13 @@ def main(descriptor: int) -> NoReturn:
 def start_cold(descriptors: list[int]) -> NoReturn:
     """Be one kernel, without a warm parent: for systems that cannot fork a process with torch."""
     told = messages.decode_cold(sys.stdin.buffer.read())
-    _import_ours(told.start)
-    _import_libraries(told.start)
+    folder = f"{told.start.scratch}/{told.order.folder}"
+    # what libraries write while they are imported goes when the kernel's folder goes
+    own = msgspec.structs.replace(told.start, scratch=f"{folder}/home")
+    _import_ours(own)
+    _import_libraries(own)
     from grader.sandbox import kernel_process  # noqa: PLC0415
 
-    folder = f"{told.start.scratch}/{told.order.folder}"
     kernel_process.run(told.order, folder, descriptors, {}, told.start)
 
 

@@ -35,6 +35,7 @@ from grader.wire.messages import (
 from grader.wire.torch_internals import without_overloads
 
 _MOST_DESCRIPTION = 300
+_MOST_KEY = 1_000
 _DTYPES: dict[str, torch.dtype] = {
     str(dtype).removeprefix("torch."): dtype
     for dtype in (
@@ -210,7 +211,7 @@ class Decoder:
             if len(node.keys) != len(node.items):
                 raise WireError("a mapping has more keys than values, or fewer")
             pairs = zip(node.keys, node.items, strict=True)
-            return {key: self._read(item, depth + 1) for key, item in pairs}
+            return {key[:_MOST_KEY]: self._read(item, depth + 1) for key, item in pairs}
         if isinstance(node, HandleNode):
             return self._handle(node)
         return Refusal(node.what[:_MOST_DESCRIPTION])

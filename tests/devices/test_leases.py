@@ -95,7 +95,7 @@ def test_who_waits_is_next_before_a_holder_that_comes_back(tmp_path):
 
 def _is_free(path):
     try:
-        with gpus._locked(path, gpus.fcntl.LOCK_NB):
+        with gpus._locked(path, wait=False):
             return True
     except BlockingIOError:
         return False

@@ -99,6 +99,7 @@ def test_a_hostile_neighbour_harms_nobody(graded):
 
 def test_results_go_to_stdout_and_progress_to_stderr(graded):
     _, out, err = graded.printed
+    assert "0 stored before, 6 graded: 6 new." in out
     assert "6 submissions; reports in" in out
     assert "ann" in out
     assert "[6/6]" in err

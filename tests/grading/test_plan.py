@@ -1,15 +1,20 @@
 """The key of a result changes with whatever the result depends on."""
 
 import gzip
+import importlib.metadata
+import pickle
 import struct
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 
 from grader.course import load_course
+from grader.grading import inputs
 from grader.grading import plan as plan_module
 from grader.grading.data_files import find_data, in_words
-from grader.grading.plan import Plan
+from grader.grading.plan import Plan, content_of
 from grader.records import Limits, Submission
 
 CHECK = "@check(points=2)\ndef test_it(student):\n    'It holds.'\n"
@@ -25,11 +30,20 @@ def test_the_same_run_has_the_same_key(plan):
     assert plan.key(HANDED_IN) == replace(plan).key(replace(HANDED_IN))
 
 
-@pytest.mark.parametrize(
-    "changes", [{"student": "lee"}, {"path": "cnn/kim/other.ipynb"}, {"digest": "cd" * 32}]
-)
-def test_the_key_changes_with_the_submission(plan, changes):
-    assert plan.key(HANDED_IN) != plan.key(replace(HANDED_IN, **changes))
+def content(plan, submission=HANDED_IN):
+    """What a result depends on, without whose it is."""
+    return content_of(plan.key(submission))
+
+
+def test_the_key_changes_with_the_submission(plan):
+    assert content(plan) != content(plan, replace(HANDED_IN, digest="cd" * 32))
+
+
+@pytest.mark.parametrize("changes", [{"student": "lee"}, {"path": "cnn/kim/other.ipynb"}])
+def test_a_result_is_the_same_whosever_it_is_and_each_has_a_key_of_its_own(plan, changes):
+    other = replace(HANDED_IN, **changes)
+    assert plan.key(HANDED_IN) != plan.key(other)
+    assert content(plan) == content(plan, other)
 
 
 @pytest.mark.parametrize(
@@ -46,16 +60,64 @@ def test_the_key_changes_with_the_options(plan, changes):
     assert plan.key(HANDED_IN) != replace(plan, **changes).key(HANDED_IN)
 
 
-def test_the_key_changes_with_data_grader_and_assignment(plan, tmp_path, monkeypatch):
-    before = plan.key(HANDED_IN)
-    declared = Plan("cnn")
-    write_files(tmp_path / "files")
-    assert replace(declared, data=tmp_path / "files").key(HANDED_IN) != declared.key(HANDED_IN)
+def test_the_key_changes_with_grader_and_assignment(plan, monkeypatch):
+    before = content(plan)
     path = plan.assignment.folder / "add" / "test_add.py"
     path.write_text(path.read_text() + "# a change\n")
-    assert replace(plan).key(HANDED_IN) != before
+    assert content(replace(plan)) != before
+    path.write_text(path.read_text().removesuffix("# a change\n"))
+    assert content(replace(plan)) == before
     monkeypatch.setattr(plan_module, "__version__", "99")
-    assert plan.key(HANDED_IN) != before
+    assert content(replace(plan)) != before
+
+
+@pytest.mark.parametrize("of", ["grader_source", "libraries", "means_of_isolation"])
+def test_the_key_changes_with_what_grades(plan, monkeypatch, of):
+    before = content(plan)
+    monkeypatch.setattr(plan_module, of, lambda: "another")
+    assert content(replace(plan)) != before
+
+
+def test_the_key_changes_with_the_content_of_data_and_not_with_its_place(tmp_path):
+    plan = Plan("cnn")
+    stand_in = content(plan)
+    for name in ("here", "there"):
+        write_files(tmp_path / name / "FashionMNIST" / "raw")
+    here, there = (replace(plan, data=tmp_path / name) for name in ("here", "there"))
+    assert content(here) == content(there) != stand_in
+    write_files(tmp_path / "there" / "FashionMNIST" / "raw", count=3)
+    assert content(replace(there)) != content(here)
+
+
+def test_a_worker_finds_the_key_that_was_found_before_it_started(plan, monkeypatch):
+    before = plan.key(HANDED_IN)
+    monkeypatch.setattr(plan_module, "grader_source", lambda: "edited meanwhile")
+    assert pickle.loads(pickle.dumps(plan)).key(HANDED_IN) == before
+
+
+def test_sources_and_versions_are_found_without_loading_torch():
+    code = (
+        "import sys\nfrom grader.grading import inputs\n"
+        "print(inputs.grader_source(), inputs.libraries(), inputs.means_of_isolation())\n"
+        "assert 'torch' not in sys.modules"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    version = importlib.metadata.version("torch")
+    assert f"torch {version}" in ran.stdout
+
+
+def test_the_grader_is_known_by_its_sources_except_those_that_only_show(tmp_path, monkeypatch):
+    for name in ("verdict.py", "report/pages.py", "checks/__pycache__/x.pyc"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("1")
+    monkeypatch.setattr(inputs, "PACKAGE", tmp_path)
+    source = inputs.grader_source.__wrapped__
+    before = source()
+    (tmp_path / "report" / "pages.py").write_text("2")
+    (tmp_path / "checks" / "__pycache__" / "x.pyc").write_text("2")
+    assert source() == before
+    (tmp_path / "verdict.py").write_text("2")
+    assert source() != before
 
 
 def test_naming_every_exercise_is_naming_none(plan):

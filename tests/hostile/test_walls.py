@@ -248,6 +248,64 @@ def test_a_system_call_that_no_notebook_needs_is_refused(attack, number, argumen
     )
 
 
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="numbers of system calls")
+def test_calls_that_hide_memory_or_are_new_are_refused(attack):
+    numbers = {
+        "vmsplice": 278, "splice": 275, "tee": 276, "io_setup": 206, "io_submit": 209,
+        "mq_open": 240, "quotactl_fd": 443, "migrate_pages": 256, "process_mrelease": 448,
+        "set_mempolicy_home_node": 450, "statmount": 457, "listmount": 458,
+        "lsm_set_self_attr": 460, "open_tree_attr": 467, "file_setattr": 469, "listns": 470,
+        "fsconfig": 431,
+    }  # fmt: skip
+    body = f"""
+    import ctypes
+    libc = ctypes.CDLL(None, use_errno=True)
+    def errno_of(number):
+        return ctypes.get_errno() if libc.syscall(number, 0, 0, 0, 0, 0, 0) < 0 else 0
+    numbers = {numbers!r}
+    return [name for name, number in numbers.items() if errno_of(number) != 1]
+    """
+    assert attack(body) == "[]"
+
+
+def test_a_socket_holds_no_more_than_usual(attack):
+    body = """
+    import socket
+    one, other = socket.socketpair()
+    usual = [one.getsockopt(socket.SOL_SOCKET, o) for o in (socket.SO_SNDBUF, socket.SO_RCVBUF)]
+    for option in (socket.SO_SNDBUF, socket.SO_RCVBUF, 32, 33):
+        one.setsockopt(socket.SOL_SOCKET, option, 64 << 20)
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    kept = [one.getsockopt(socket.SOL_SOCKET, o) for o in (socket.SO_SNDBUF, socket.SO_RCVBUF)]
+    return kept == usual, one.getsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED)
+    """
+    assert attack(body) == "(True, 1)"
+
+
+def test_copies_and_pipes_work_without_splice(attack):
+    body = """
+    import os, shutil, subprocess
+    with open("a", "wb") as file:
+        file.write(bytes(300_000))
+    shutil.copyfile("a", "b")
+    shutil.copytree(".", "../home/copy", ignore=shutil.ignore_patterns("copy", ".*"))
+    with open("a", "rb") as source, open("c", "wb") as target:
+        os.sendfile(target.fileno(), source.fileno(), 0, 300_000)
+    piped = subprocess.run("cat a | cat | wc -c", shell=True, capture_output=True).stdout
+    sizes = [os.path.getsize(name) for name in ("b", "c", "copy/a")]
+    return sizes, piped.strip()
+    """
+    assert attack(body, cell_s=10.0) == "([300000, 300000, 300000], b'300000')"
+
+
+def test_a_kernel_uses_no_huge_pages(attack):
+    body = """
+    import ctypes
+    return ctypes.CDLL(None).prctl(42, 0, 0, 0, 0)  # PR_GET_THP_DISABLE
+    """
+    assert attack(body) == "1"
+
+
 def test_libraries_still_find_the_calls_they_need(attack):
     body = """
     import ctypes, multiprocessing, shutil, subprocess, tempfile, torch

@@ -15,7 +15,9 @@ import torch
 
 from grader.errors import CallTimedOut, KernelDied, MemoryRefused, OutOfMemory, StudentError
 from grader.kernel import connection as connecting
+from grader.kernel import observations
 from grader.kernel.connection import SocketConnection
+from grader.kernel.deadlines import Spent
 from grader.kernel.student import Student
 from grader.verdict import Verdict, verdict_of
 from grader.wire import messages
@@ -31,11 +33,15 @@ class FakeProcess:
         self.ended_for = ""
         self.on_interrupt: Callable[[], None] = lambda: None
         self.leaves_a_bomb = False
+        self.processor_s = 0.0
 
     def signal(self, number: int) -> None:
         self.signals.append(number)
         if number == signal.SIGINT:
             self.on_interrupt()
+
+    def spent(self) -> Spent:
+        return Spent(self.processor_s)
 
     def end_descendants(self) -> bool:
         return not self.leaves_a_bomb
@@ -216,3 +222,38 @@ def test_a_catalog_that_is_none_lists_nothing(asked):
     row = messages.SequenceNode(True, [1, "f", 0, "function", "yes"])
     odd = messages.SequenceNode(False, [None, "f", row, messages.SequenceNode(True, [1])])
     assert Student(asked(reply(odd)), {}).catalog() == []
+
+
+LONG = "x" * 40_000  # what a socket holds before anybody reads
+
+
+def test_names_from_the_sandbox_are_short_and_on_one_line(asked):
+    node = messages.HandleNode(1, "A\n\x1b[31m" + LONG, True)
+    handle = ask(asked(reply(node)))
+    assert len(handle.description) < 200
+    assert handle.description.splitlines() == [handle.description]
+    assert "\x1b" not in handle.description
+
+
+def test_keys_of_an_answer_are_bounded(asked):
+    (key,) = ask(asked(reply(messages.MappingNode([LONG], [1]))))
+    assert len(key) <= 1_000
+
+
+def test_errors_from_the_sandbox_are_bounded(asked):
+    connection = asked(reply(failure=messages.Failure(LONG, LONG, LONG)))
+    with pytest.raises(StudentError) as caught:
+        ask(connection)
+    assert len(str(caught.value)) < 3_000
+
+
+def test_what_a_guest_tells_of_a_notebook_is_bounded():
+    with pytest.raises(StudentError) as caught:
+        observations.read_outline("net(x)", LONG)
+    assert len(str(caught.value)) < 500
+    (found,) = observations.read_catalog([(1, LONG, 0, LONG, False)])
+    assert len(found.name) + len(found.kind) < 300
+    assert (
+        len(observations.read_rehearsal("cell 1", {"raised": LONG, "models": []}, PROBE).raised)
+        <= 500
+    )

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from grader.kernel import scratch
 from grader.kernel.process_tree import end_descendants, tree_of
-from grader.kernel.processes import _exists, remove_folder
+from grader.kernel.processes import _exists
+from grader.kernel.scratch import remove_folder
 from grader.kernel.watchdog import _proportional, _resident
 
 
@@ -32,6 +36,42 @@ def test_a_process_belongs_to_its_own_tree_and_uses_memory():
 def test_a_process_that_ends_while_its_tree_is_looked_at_is_left_out(monkeypatch):
     monkeypatch.setattr(os, "listdir", lambda _: ["1", "2"])
     assert tree_of(2**22 + 1) == [2**22 + 1]
+
+
+def test_a_scratch_folder_that_is_being_made_is_never_swept(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    lock, opened = fcntl.flock, os.open
+
+    def lock_late(claim, how):
+        if how == fcntl.LOCK_EX:
+            scratch.remove_abandoned()  # another grader starts at this very moment
+        lock(claim, how)
+
+    def open_late(path, *how, **more):
+        if str(path).endswith("claim") and how[0] & os.O_CREAT:
+            scratch.remove_abandoned()
+        return opened(path, *how, **more)
+
+    monkeypatch.setattr(fcntl, "flock", lock_late)
+    monkeypatch.setattr(os, "open", open_late)
+    folder, claim = scratch.claimed_folder()
+    scratch.remove_abandoned()
+    assert (folder / "claim").is_file()
+    os.close(claim)
+    scratch.remove_abandoned()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_whose_making_broke_off_is_removed_later(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for name in ("new-grader-old", "new-grader-young"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "claim").touch()
+    (tmp_path / "grader-of-somebody").mkdir()
+    os.utime(tmp_path / "new-grader-old", (0, 0))
+    scratch.remove_abandoned()
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"new-grader-young", "grader-of-somebody"}
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from grader.report.overview import overview
 from grader.report.pages import report_page
 from grader.text import clip
+from grader.verdict import Verdict
 
 ORDER = ("corr2d", "pool2d", "image_kernels")
 
@@ -20,7 +21,7 @@ def test_what_is_optional_and_was_not_tried_is_no_mistake(flawed, perfect):
 
 
 def test_a_long_message_is_cut_once(make, exercise, check):
-    wrong = check(verdict="failed", message="x" * 223 + "y" * 100)
+    wrong = check(verdict=Verdict.FAILED, message="x" * 223 + "y" * 100)
     page = report_page(
         [make("kim", exercise("corr2d", wrong))], exercises=ORDER, max_points=Fraction(4),
         files=["kim.html"], started_at="2024-10-14T07:00:00+00:00",

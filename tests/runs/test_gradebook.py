@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -25,6 +26,7 @@ from grader.records import (
     SubmissionResult,
     WrittenAnswer,
 )
+from grader.runs import gradebook
 from grader.runs.gradebook import Gradebook
 from grader.verdict import Status, Verdict
 
@@ -46,8 +48,8 @@ RESULT = SubmissionResult(
 
 @pytest.fixture
 def book(tmp_path):
-    with Gradebook.open(tmp_path / "out" / "gradebook.sqlite") as gradebook:
-        yield gradebook
+    with Gradebook.open(tmp_path / "out" / "gradebook.sqlite") as made:
+        yield made
 
 
 def test_a_result_comes_back_as_it_was_saved(book):
@@ -65,6 +67,43 @@ def test_a_broken_result_is_stored_but_never_found_again(book):
     book.save(replace(RESULT, status=Status.BROKEN), run)
     assert book.find("k1") is None
     assert [result.status for result in book.results_of(run)] == [Status.BROKEN]
+
+
+def test_a_result_of_the_same_inputs_is_found_for_another_student(book):
+    run = book.start_run("cnn")
+    book.save(replace(RESULT, key="abc-1"), run)
+    book.save(replace(RESULT, key="abd-2", student="lee"), run)
+    book.save(replace(RESULT, key="abe-3", status=Status.BROKEN), run)
+    assert book.find_alike("abc").key == "abc-1"
+    assert book.find_alike("abd").student == "lee"
+    assert book.find_alike("ab") is book.find_alike("abe") is book.find_alike("x") is None
+
+
+def test_the_result_that_a_student_had_last_is_found_by_name(book):
+    run = book.start_run("cnn")
+    for key in ("b", "a"):
+        book.save(replace(RESULT, key=key, inputs={"seed": key}), run)
+    book.save(replace(RESULT, key="c", student="lee"), run)
+    assert book.previous("kim", "cnn").inputs == {"seed": "a"}
+    assert book.previous("kim", "rnn") is book.previous("mo", "cnn") is None
+
+
+def test_no_statement_needs_more_than_sqlite_3_31(book):
+    statements = []
+    book._connection.set_trace_callback(statements.append)
+    run = book.start_run("cnn", keys=["a"])
+    book.save(RESULT, run)
+    book.reuse("k1", run)
+    for ask in (book.find, book.find_alike):
+        ask("k1")
+    book.previous("kim", "cnn")
+    book.results_of(run)
+    schema = [sql for group in gradebook._MIGRATIONS for sql in group]
+    newer = re.compile(
+        r"\b(returning|sqlite_schema|strict|iif|->|drop column|materialized)\b", re.I
+    )
+    assert len(statements) > 8
+    assert not [sql for sql in (*statements, *schema) if newer.search(sql)]
 
 
 def test_results_come_in_the_order_submissions_were_listed_not_finished(book):

@@ -25,7 +25,7 @@ times = itertools.count(1)
 def made_up(plan, submission) -> SubmissionResult:
     status = Status.BROKEN if submission.student == "broken" else Status.GRADED
     return SubmissionResult(
-        plan.key(submission), submission.student, submission.path, "small", status,
+        plan.key(submission), submission.student, submission.path, plan.assignment.name, status,
         finished_at=str(next(times)),
     )  # fmt: skip
 
@@ -44,11 +44,12 @@ def run(tmp_path, write_course, write_notebook, monkeypatch):
     folder = write_course(tmp_path, {"add": (CHECK, "optional = true"), "double": CHECK})
     whole = Plan(str(folder))
     for student in ("ann", "bob", "broken"):
-        write_notebook(tmp_path / "class" / student / "hw.ipynb", "x = 1")
+        write_notebook(tmp_path / "class" / student / "hw.ipynb", f"x = {student!r}")
     found = find_submissions([tmp_path / "class"], assignment="small")
 
-    def again(count=3, plan=whole, show=lambda event: None, **options):
+    def again(count=3, plan=whole, show=lambda event: None, find=False, **options):
         shown = []
+        handed_in = find_submissions([tmp_path / "class"], assignment="small") if find else found
 
         def note(event):
             shown.append(event)
@@ -56,7 +57,7 @@ def run(tmp_path, write_course, write_notebook, monkeypatch):
 
         out = tmp_path / "new" / "out"
         return shown, pipeline.grade_and_store(
-            plan, found[:count], out, jobs=1, show=note, **options
+            plan, handed_in[:count], out, jobs=1, show=note, **options
         )
 
     again.plan, again.out = whole, tmp_path / "new" / "out"
@@ -115,6 +116,54 @@ def test_another_seed_is_another_result_and_the_old_one_is_kept(run):
 def test_with_only_some_exercises_the_run_is_worth_less(run):
     _, stored = run(1, plan=replace(run.plan, only=("add",)))
     assert (stored.exercises, stored.max_points) == (("add",), 0)
+
+
+def test_a_renamed_file_is_not_graded_again_and_its_row_has_the_new_name(run, tmp_path):
+    _, before = run(2)
+    (tmp_path / "class" / "ann").rename(tmp_path / "class" / "anna")
+    shown, again = run(2, find=True)
+    assert [result.student for result in again.results] == ["anna", "bob"]
+    assert not any(isinstance(event, Started) for event in shown)
+    renamed = again.results[0]
+    assert renamed.submission == str(tmp_path / "class" / "anna" / "hw.ipynb")
+    assert renamed.finished_at == before.results[0].finished_at
+    assert again.origins.as_text() == "2 stored before, none graded."
+
+
+def test_two_who_hand_in_the_same_bytes_have_a_row_each(run, tmp_path, write_notebook):
+    text = (tmp_path / "class" / "ann" / "hw.ipynb").read_text()
+    (tmp_path / "class" / "bob" / "hw.ipynb").write_text(text)
+    _, stored = run(2, find=True)
+    assert [result.student for result in stored.results] == ["ann", "bob"]
+    _, again = run(2, find=True)
+    assert [result.student for result in again.results] == ["ann", "bob"]
+
+
+def test_a_corrected_helper_grades_again_and_the_run_says_why(run):
+    _, first = run(2)
+    assert first.origins.as_text() == "0 stored before, 2 graded: 2 new."
+    helper = run.plan.assignment.folder / "helpers.txt"
+    helper.write_text("corrected")
+    shown, again = run(2, plan=replace(run.plan))
+    assert sum(isinstance(event, Started) for event in shown) == 2
+    assert again.origins.as_text() == "0 stored before, 2 graded: 2 the checks changed."
+    assert again.origins.graded_again() == "Graded again: 2 the checks changed."
+    helper.unlink()
+    _, back = run(2, plan=replace(run.plan))
+    assert back.origins.stored == 2
+
+
+def test_the_run_says_that_a_submission_changed_or_is_new(run, tmp_path, write_notebook):
+    run(1)
+    write_notebook(tmp_path / "class" / "ann" / "hw.ipynb", "x = 2")
+    _, again = run(3, find=True)
+    told = again.origins.as_text()
+    assert told == "0 stored before, 3 graded: 1 the submission changed, 2 new."
+    _, fresh = run(2, find=True, fresh=True)
+    assert fresh.origins.as_text() == "0 stored before, 2 graded: 2 graded again on request."
+    assert fresh.origins.graded_again() == ""
+    _, broken = run(3, find=True)
+    assert broken.origins.as_text() == "2 stored before, 1 graded: 1 broken before."
 
 
 def test_reports_without_a_run_are_refused_with_the_remedy(tmp_path):

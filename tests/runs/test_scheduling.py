@@ -61,6 +61,19 @@ def ends_at_once(plan, pipe):
     """End before anything is graded."""
 
 
+def waits_for_a_gpu(plan, pipe):
+    """Wait for longer than a start, and then than a submission, may take."""
+    pipe.send("waiting")
+    time.sleep(2.0)
+    pipe.send("holding")
+    pipe.send("ready")
+    one = pipe.recv()
+    pipe.send("waiting")
+    time.sleep(2.0)
+    pipe.send("holding")
+    pipe.send(SubmissionResult(plan.key(one), one.student, one.path, "small", Status.GRADED))
+
+
 def says_the_course_is_wrong(plan, pipe):
     pipe.send(CourseError("test_double.py cannot be imported"))
 
@@ -115,6 +128,47 @@ def test_workers_that_cannot_start_end_the_run_with_a_sentence(plan, submissions
     monkeypatch.setattr(scheduling, "_work", ends_at_once)
     with pytest.raises(KernelLost, match="the workers end while they start"):
         list(grade_all(plan, submissions, jobs=1))
+
+
+def test_waiting_for_a_gpu_that_others_hold_counts_against_no_deadline(
+    plan, submissions, monkeypatch
+):
+    monkeypatch.setattr(scheduling, "_work", waits_for_a_gpu)
+    monkeypatch.setattr(scheduling, "_MOST_START_S", 0.5)  # begins when the process is started
+    team = scheduling._Team(plan, submissions[:1], jobs=1)
+    team._most_s = 0.5
+    monkeypatch.setattr(scheduling._Team, "_hire", patient(scheduling._Team._hire))
+    try:
+        _, finished = team.work()
+    finally:
+        team.close()
+    assert finished.result.status is Status.GRADED
+
+
+def test_a_submission_that_took_far_too_long_is_not_tried_again(plan, submissions, monkeypatch):
+    monkeypatch.setattr(scheduling, "_work", light_worker)
+    team = scheduling._Team(plan, [submissions[1], submissions[0]], jobs=1)
+    monkeypatch.setattr(scheduling._Team, "_hire", patient(scheduling._Team._hire))
+    team._most_s = 3.0
+    try:
+        events = list(team.work())
+    finally:
+        team.close()
+    assert [event.submission.student for event in events if isinstance(event, Started)] == [
+        "bob", "ann",
+    ]  # fmt: skip
+    bob = next(event.result for event in events if isinstance(event, scheduling.Finished))
+    assert (bob.status, "no result after 3 s" in bob.problem) == (Status.BROKEN, True)
+
+
+def patient(hire):
+    """Let a process take its time until it says the first word: the machine may be busy."""
+
+    def hire_without_deadline(team):
+        hire(team)
+        team._workers[-1].deadline = float("inf")
+
+    return hire_without_deadline
 
 
 def test_an_error_of_the_course_ends_the_run(plan, submissions, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from grader.errors import SandboxUnavailable
 from grader.kernel.execution import run_notebook
 from grader.kernel.process_tree import tree_of
 from grader.kernel.processes import WarmParent
+from grader.kernel.student import Student
 from grader.kernel.watchdog import folder_size
 from grader.sandbox import linux, policy
 from grader.sandbox.policy import PROMISES, Wall, broken_promises
@@ -134,3 +136,26 @@ def test_a_kernel_with_an_older_landlock_is_asked_for_what_it_has(monkeypatch, a
     rules.allow_reading(policy.SYSTEM_FOLDERS)
     rules.allow_writing([str(Path.cwd())])
     rules.allow_files(["/dev/null"])
+
+
+@pytest.mark.parametrize("start", ["warm", "warm without walls", "cold"])
+def test_kernels_start_below_a_long_temporary_folder(
+    start, tmp_path, monkeypatch, small_limits, cells
+):
+    place = tmp_path / ("d" * 150)
+    place.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    parent = None
+    if start != "cold":
+        parent = WarmParent(isolate="walls" not in start)
+        parent.wait()
+    try:
+        limits = replace(small_limits, cell_s=30.0)
+        notebook = run_notebook(cells("x = 1", "x += 1"), parent, limits, seed=1)
+        assert [cell.status for cell in notebook.cells] == ["ok", "ok"]
+        assert {e.name: e.value for e in Student(notebook.connection, {}).values()} == {"x": 2}
+        notebook.close()
+    finally:
+        if parent is not None:
+            parent.close()
+    assert not [path for path in place.iterdir() if path.name.startswith(("grader", "k", "."))]

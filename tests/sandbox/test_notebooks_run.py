@@ -57,13 +57,34 @@ def test_cells_run_past_an_error(run, values):
 def test_a_cell_that_takes_too_long_is_interrupted(run, values):
     notebook = run("x = 1", "while True:\n    x += 0", "y = x + 1", cell_s=0.5)
     assert statuses(notebook) == ["ok", "timed_out", "ok"]
+    assert notebook.cells[1].error == "ran longer than 0.5 s of processor time"
     assert values(notebook)["y"] == 2
+
+
+def test_a_cell_that_sleeps_has_several_times_as_long(run):
+    sleeps = "import time; time.sleep({0})"
+    notebook = run(sleeps.format(0.6), sleeps.format(60), cell_s=0.3, wall_factor=4.0)
+    assert statuses(notebook) == ["ok", "timed_out"]
+    assert notebook.cells[1].error == "ran longer than 1.2 s"
+
+
+def test_a_cell_whose_processes_work_at_once_is_late_for_them_together(run):
+    work = """
+        import os, time
+        for _ in range(8):
+            if os.fork() == 0:
+                while True: pass
+        time.sleep(60)
+    """
+    notebook = run(work, "x = 1", cell_s=0.5, wall_factor=40.0)
+    assert statuses(notebook) == ["timed_out", "ok"]
+    assert notebook.cells[0].error == "ran longer than 0.5 s of processor time"
 
 
 def test_a_cell_that_cannot_be_interrupted_costs_itself_only(run, values):
     notebook = run("x = 1", UNINTERRUPTIBLE, "y = x + 1", cell_s=0.3)
     assert statuses(notebook) == ["ok", "died", "ok"]
-    assert notebook.cells[1].error == "ran longer than 0.3 s and could not be interrupted"
+    assert notebook.cells[1].error == "ran longer than 0.6 s and could not be interrupted"
     assert notebook.ended_by == {1}
     assert values(notebook) == {"x": 1, "y": 2}
 
@@ -78,7 +99,8 @@ def test_a_cell_that_ends_the_process_costs_itself_only(run, values):
 def test_what_comes_before_one_killer_too_many_is_kept(run, values):
     die = "import os; os._exit(0)"
     notebook = run("x = 1", die, die, die, "y = 2", kernel_restarts=2)
-    assert statuses(notebook) == ["ok", "died", "died", "died"]
+    assert statuses(notebook) == ["ok", "died", "died", "died", "not_run"]
+    assert "too often" in notebook.cells[4].error
     assert values(notebook) == {"x": 1}
 
 
@@ -167,9 +189,17 @@ def test_a_call_that_raises_says_where(asked):
 
 def test_a_call_that_hangs_is_interrupted_and_the_next_one_answers(asked):
     student = asked("def hangs():\n    while True: pass", "def f():\n    return 3", call_s=0.3)
-    with pytest.raises(CallTimedOut):
+    with pytest.raises(CallTimedOut, match=r"took longer than 0\.3 s of processor time"):
         student.hangs()
     assert student.f() == 3
+
+
+def test_a_call_that_sleeps_has_several_times_as_long(asked):
+    sleeps = "import time\ndef naps(s):\n    time.sleep(s)\n    return 3"
+    student = asked(sleeps, call_s=0.3, wall_factor=4.0)
+    assert student.naps(0.6) == 3
+    with pytest.raises(CallTimedOut, match=r"took longer than 1\.2 s$"):
+        student.naps(60)
 
 
 def test_a_call_that_cannot_be_interrupted_ends_the_kernel(asked):

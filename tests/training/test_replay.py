@@ -10,10 +10,12 @@ from exercises.cnn.training_checks import CLOTHES
 from exercises.cnn.training_notebooks import BOOK, IMPORTS, LOOP, changed
 from grader.checks.training.claims import ModelKind, complaint_of, evidence_of
 from grader.course import load_course
-from grader.errors import CallTimedOut, NothingTrained
+from grader.errors import CallTimedOut, NothingTrained, ReplayFailed
 from grader.guest.model_shell import dress
 from grader.guest.recorder import Recorder
 from grader.guest.training_replay import Rehearsal
+from grader.records import CellRun
+from grader.verdict import Verdict, verdict_of
 
 LENET = """
 class LeNet(nn.Module):
@@ -117,6 +119,40 @@ while True:
 def test_a_cell_that_raises_says_what(evidence):
     found = evidence("model = LeNet()\nmodel.train_it()")
     assert "AttributeError" in complaint_of(found)
+
+
+RAISES = "model = LeNet()\nmodel.train_it()"
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        ("ok", ""),
+        ("timed_out", "ran longer than 30 s of processor time"),
+        ("raised", "KeyError: 'fc3'"),
+    ],
+)
+def test_an_error_that_the_first_run_did_not_have_is_the_graders(notebook, status, error):
+    student = notebook(RAISES, definition=LENET)
+    student.first_run = {2: CellRun(2, status, error=error)}
+    for _ in range(2):  # each of the claims asks
+        with pytest.raises(ReplayFailed, match="AttributeError") as caught:
+            evidence_of(student, ModelKind("LeNet", lambda shapes: False))
+    assert verdict_of(caught.value) is Verdict.BROKEN
+
+
+def test_an_error_that_the_first_run_had_as_well_is_the_students(notebook):
+    student = notebook(RAISES, definition=LENET)
+    error = "AttributeError: 'LeNet' object has no attribute 'train_it'"
+    student.first_run = {2: CellRun(2, "raised", error=error)}
+    found = evidence_of(student, ModelKind("LeNet", lambda shapes: False))
+    assert "AttributeError" in complaint_of(found)
+
+
+def test_a_right_training_beside_one_that_fails_only_here_is_right(notebook):
+    student = notebook(RAISES, LOOP_OF_ITS_OWN, definition=LENET)
+    student.first_run = {2: CellRun(2, "ok"), 3: CellRun(3, "ok")}
+    assert complaint_of(evidence_of(student, ModelKind("LeNet", lambda shapes: False))) == ""
 
 
 def test_of_several_trainings_the_best_counts(evidence):

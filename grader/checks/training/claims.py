@@ -31,7 +31,7 @@ from grader.checks.compare import fail
 from grader.checks.training.cells import NotebookText, TrainingCells
 from grader.checks.training.evidence import HARDLY_ANY, STEPS, Evidence, judge
 from grader.checks.training.protocol import TrainingTask
-from grader.errors import NothingTrained, StudentError
+from grader.errors import NothingTrained, ReplayFailed, StudentError
 from grader.guest.model_names import is_model_name
 from grader.kernel.handle import Handle
 from grader.kernel.observations import Captured
@@ -167,6 +167,7 @@ def evidence_of(student: Student, kind: ModelKind) -> Evidence:
 
     Raises:
         NothingTrained: no cell trains such a model.
+        ReplayFailed: a cell that ran through in the notebook fails here, and no other is right.
     """
     if "training" not in student.remembered:
         sources = student.sources()
@@ -174,24 +175,41 @@ def evidence_of(student: Student, kind: ModelKind) -> Evidence:
         cells = NotebookText(sources).trainings(patterns, _holders(student, kind))
         found: list[Evidence] = []
         lost: list[StudentError] = []  # a cell that hangs costs no other cell what it showed
+        ours: list[ReplayFailed] = []
         tried = ((c, e) for c in _likely(cells) for e in _tails(student, kind.task, sources, c))
         for one, end in tried:
             try:
                 facts = student.rehearse(
                     one.cells, patterns, one.variables, probe=kind.task.probe, steps=STEPS, tail=end
                 )
-                found.append(judge(student, kind.task, one.cell, facts))
+                showed = judge(student, kind.task, one.cell, facts)
+                if _fails_only_here(student, showed):
+                    ours.append(ReplayFailed(showed.cell, showed.raised))
+                    continue
+                found.append(showed)
             except StudentError as error:
                 lost.append(error)
             if found and _holding(found[-1]) == len(COMPLAINTS):
                 break
-        if lost and not found:
+        if lost and not found and not ours:
             raise lost[0]
-        student.remembered["training"] = max(found, key=_holding, default=None)
-    evidence_or_none: Evidence | None = student.remembered["training"]
-    if evidence_or_none is None:
+        best = max(found, key=_holding, default=None)
+        is_right = best is not None and _holding(best) == len(COMPLAINTS)
+        student.remembered["training"] = ours[0] if ours and not is_right else best
+    remembered: Evidence | ReplayFailed | None = student.remembered["training"]
+    if isinstance(remembered, ReplayFailed):
+        raise remembered
+    if remembered is None:
         raise NothingTrained(kind.name)
-    return evidence_or_none
+    return remembered
+
+
+def _fails_only_here(student: Student, found: Evidence) -> bool:
+    """Say whether a cell raised at once what it did not raise when the notebook ran."""
+    before = student.first_run.get(found.cell)
+    if before is None or not found.raised or found.steps > HARDLY_ANY:
+        return False
+    return before.error.partition(":")[0] != found.raised.partition(":")[0]
 
 
 def _holding(found: Evidence) -> int:

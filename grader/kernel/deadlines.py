@@ -1,0 +1,171 @@
+"""When a kernel's work is late: by processor seconds of its processes, or by a looser wall ceiling.
+
+A busy machine must not decide whether an answer is right. So the limit of a cell, a call or an
+exercise counts the seconds that a core worked for the kernel and all it started. Code that sleeps
+uses no core; it is late by the wall clock, after several times the limit. The time that a process
+was ready to run and had to wait for a core is left out of that, up to a bound.
+
+Covered: living processes of the tree, dead ones that somebody waited for, and dead ones that were
+seen alive.
+Not covered: a process that lives for less than a look at the tree and that its parent ignores.
+Without `/proc` the wall clock stands for processor time.
+Here: measuring and comparing. Not here: what happens to work that is late (`connection.py`,
+`execution.py`, `grading/open_notebook.py`), who belongs to a tree (`process_tree.py`).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from grader.kernel.process_tree import tree_of
+
+MOST_FORGIVEN = 3.0
+"""How often its wall ceiling a work may have waited for a core before that counts against it."""
+_UNWATCHED_S = 0.1  # most calls are answered by then, and to look at a tree costs more than those
+_LOOK_EACH_S = 0.02  # an answer that drips in is no reason to look more often
+_WAIT_S = 1.0  # many processes use many seconds in one
+_TICK_S = 1 / os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 0.01
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a tree of processes has spent so far."""
+
+    processor_s: float = 0.0
+    starved_s: float = 0.0
+    """How long its main threads were ready to run and had no core."""
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(self.processor_s + other.processor_s, self.starved_s + other.starved_s)
+
+    def __sub__(self, other: Spent) -> Spent:
+        return Spent(self.processor_s - other.processor_s, self.starved_s - other.starved_s)
+
+
+class TreeClock:
+    """Adds up what a kernel and all it started have spent; never goes back.
+
+    A process whose end nobody waits for takes its seconds with it. They are kept from the last
+    look at it, so the more often somebody looks, the less is lost.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._seen: dict[tuple[int, str], Spent] = {}
+        self._gone = Spent()
+        self._lock = threading.Lock()
+        self.latest = Spent()
+        """What the last look found."""
+
+    def look(self, tree: Sequence[int] | None = None) -> Spent:
+        """Return what was spent up to now; `tree` saves finding the processes again."""
+        with self._lock:
+            inherited, living = 0.0, set()
+            for pid in tree_of(self._pid) if tree is None else tree:
+                found = _of_process(pid)
+                if found is not None:
+                    started, own_s, children_s = found
+                    living.add((pid, started))
+                    self._seen[pid, started] = Spent(own_s, _starved_s(pid))
+                    inherited += own_s + children_s
+            for one in self._seen.keys() - living:
+                if (still := _of_process(one[0])) is None or still[0] != one[1]:
+                    self._gone += self._seen.pop(one)
+            seen = sum(self._seen.values(), self._gone)
+            # both count too little, each in its way
+            self.latest = Spent(
+                max(self.latest.processor_s, inherited, seen.processor_s), seen.starved_s
+            )
+            return self.latest
+
+
+class Deadline:
+    """The end of one piece of work, from now on.
+
+    Args:
+        spent: what the work's processes have spent so far.
+        limit_s: processor seconds it may take.
+        wall_factor: how many times as long it may take by the wall clock.
+        since: what they had spent before; found at the first look unless given.
+    """
+
+    def __init__(
+        self, spent: Callable[[], Spent], limit_s: float, wall_factor: float, *,
+        since: Spent | None = None,
+    ) -> None:  # fmt: skip
+        self._spent = spent
+        self.limit_s = limit_s
+        self.ceiling_s = limit_s * wall_factor
+        self._unwatched_s = min(_UNWATCHED_S, limit_s / 4)
+        self._started = time.monotonic()
+        self._first = since
+        self._looked = 0.0
+        self._left_s = 0.0
+        self.by_wall = False
+        """Whether it is the wall ceiling that the work has reached."""
+
+    def left(self) -> float:
+        """Return in how many seconds to ask again; 0 once the work is late."""
+        now = time.monotonic()
+        elapsed_s = now - self._started
+        if elapsed_s < self._unwatched_s:
+            return self._unwatched_s - elapsed_s
+        if self._first is None:
+            self._first = self._spent()
+        elif self._looked and now - self._looked < _LOOK_EACH_S and self._left_s > 0:
+            return max(_LOOK_EACH_S - (now - self._looked), 0.001)
+        self._looked = now
+        self._left_s = self._remaining(elapsed_s)
+        return self._left_s
+
+    def forgive(self, spent: Spent, wall_s: float) -> None:
+        """Leave out what something else has spent meanwhile."""
+        if self._first is not None:
+            self._first += spent
+        self._started += wall_s
+
+    @property
+    def what(self) -> str:
+        """What was exceeded, as the end of a sentence: `5 s of processor time`."""
+        return f"{self.ceiling_s:g} s" if self.by_wall else f"{self.limit_s:g} s of processor time"
+
+    def _remaining(self, elapsed_s: float) -> float:
+        assert self._first is not None
+        spent = self._spent()
+        used_s = self._unwatched_s + spent.processor_s - self._first.processor_s
+        starved_s = spent.starved_s - self._first.starved_s
+        starved_s = min(max(starved_s, 0.0), MOST_FORGIVEN * self.ceiling_s)
+        wall_left_s = self.ceiling_s + starved_s - elapsed_s
+        left_s = min(self.limit_s - used_s, wall_left_s)
+        if left_s <= 0:
+            self.by_wall = used_s < self.limit_s
+            return 0.0
+        return min(max(left_s, _LOOK_EACH_S), _WAIT_S)
+
+
+def _of_process(pid: int) -> tuple[str, float, float] | None:
+    """Return when a process started, its processor seconds and those of its dead children."""
+    try:
+        row = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return None
+    # the name, in brackets, may hold anything; utime, stime, cutime, cstime are fields 14 to 17,
+    # and field 22 is the start, by which a number given out twice is told apart
+    fields = row.rpartition(")")[2].split()
+    own, of_system, children, children_of_system = map(int, fields[11:15])
+    own_s, children_s = (own + of_system) * _TICK_S, (children + children_of_system) * _TICK_S
+    return fields[19], own_s, children_s
+
+
+def _starved_s(pid: int) -> float:
+    """Return how long the main thread of a process has waited for a core; 0 where nobody counts."""
+    try:
+        text = Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii")
+        return int(text.split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
