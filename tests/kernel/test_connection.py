@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from grader.errors import CallTimedOut, KernelDied, MemoryRefused, OutOfMemory, StudentError
+from grader.guest.probe_network import ProbeShape
 from grader.kernel import connection as connecting
 from grader.kernel import observations
 from grader.kernel.connection import SocketConnection
@@ -253,7 +254,6 @@ def test_what_a_guest_tells_of_a_notebook_is_bounded():
     assert len(str(caught.value)) < 500
     (found,) = observations.read_catalog([(1, LONG, 0, LONG, False)])
     assert len(found.name) + len(found.kind) < 300
-    assert (
-        len(observations.read_rehearsal("cell 1", {"raised": LONG, "models": []}, PROBE).raised)
-        <= 500
-    )
+    told = {"raised": LONG, "models": []}
+    replay = observations.read_rehearsal("cell 1", told, ProbeShape(28, 1, 10))
+    assert len(replay.raised) <= 500
