@@ -66,23 +66,28 @@ def grade(
     data: DataOption = None,
     isolation: IsolationOption = "sandbox",
     device: DeviceOption = "auto",
+    zip_encoding: Annotated[
+        str, typer.Option("--zip-encoding", help="Of names in zip files: cp949. Chosen without.")
+    ] = "",
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 when a check failed.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no table.")] = False,
 ) -> None:
     """Grade submissions, store every result as it is found, and write the reports."""
-    from grader.report.terminal import summary_table  # noqa: PLC0415
+    from grader.report.terminal import passed_over_view, summary_table  # noqa: PLC0415
     from grader.report.writers import write_run  # noqa: PLC0415
     from grader.runs import pipeline  # noqa: PLC0415  (what a command needs is loaded when it runs)
     from grader.runs.progress import progress  # noqa: PLC0415
 
     names = tuple(name.strip() for name in only.split(",") if name.strip())
     plan = _plan(assignment, names, seed, data, isolation, device)
-    found = pipeline.collect(submissions, plan)
+    collected = pipeline.collect(submissions, plan, zip_encoding=zip_encoding)
+    found = collected.submissions
     with progress(len(found), quiet=quiet) as show, pipeline.claimed(out):
         try:
             run = pipeline.grade_and_store(
-                plan, found, out, jobs=_jobs(jobs), fresh=fresh, show=show
-            )
+                plan, found, out, jobs=_jobs(jobs), fresh=fresh,
+                passed_over=collected.passed_over, show=show,
+            )  # fmt: skip
             write_run(run, out)
         except BaseException as error:
             if not isinstance(error, KeyboardInterrupt) and not was_asked():
@@ -94,6 +99,9 @@ def grade(
         Console().print(summary_table(run.results, max_points=run.max_points))
         count = f"{len(run.results)} submission{'s' * (len(run.results) != 1)}"
         print(f"\n{count}; reports in {out / 'report.html'}")
+        Console().print(passed_over_view(run.passed_over))
+    elif run.passed_over:
+        print(f"{len(run.passed_over)} passed over; {out / 'report.html'} names them")
     raise typer.Exit(_exit_code(run, strict=strict))
 
 
