@@ -141,7 +141,7 @@ def _blackboard(folder: Folder, _: str, note: Callable[[File], str] | None) -> D
     for file, match in matches.items():
         head = match["head"]
         user = head[len(before) :] if before and head.startswith(before) else head.split("_")[-1]
-        person = Person("Blackboard", head, user)
+        person = Person("Blackboard", user, user)
         if match["sidecar"]:
             made.sidecars[file] = person
         else:

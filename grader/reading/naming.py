@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from grader.errors import UsageError
 from grader.reading.tree import File, Folder
+from grader.text import name as tidy_name
 
 _WORDS = (
     "hw|home-?work|ch|chap|chapter|lab|part|assignment|exercise|exercises|ex|task|problem|ps|pset|"
@@ -171,7 +172,7 @@ def told_apart(claims: Sequence[Claim]) -> list[str]:
     labels = [claim.label for claim in claims]
     for index, others in _groups(labels):
         ids = {claims[i].id for i in others}
-        if len(ids) == len(others) and all(ids):
+        if len(ids) == len(others) and all(ids) and claims[index].label not in ids:
             labels[index] = f"{claims[index].label}_{claims[index].id}"
     for index, others in _groups(labels):
         if part := _own_part(claims[index].place, [claims[i].place for i in others if i != index]):
@@ -194,8 +195,9 @@ def _groups(labels: Sequence[str]) -> list[tuple[int, list[int]]]:
 
 def _own_part(place: str, others: Iterable[str]) -> str:
     """Return the part of a path that none of the others has at its place."""
-    parts = re.split(r"[/\\!]", place)
-    rest = [re.split(r"[/\\!]", other) for other in others]
+    parts, *rest = (
+        [tidy_name(part) for part in re.split(r"[/\\!]", path)] for path in (place, *others)
+    )
     for depth, part in enumerate(parts):
         if all(other[depth : depth + 1] != [part] for other in rest):
             return part.removesuffix(".zip")

@@ -69,8 +69,11 @@ class Owners:
         """Return all owners, in the order in which their files were listed."""
         files = [file for root in roots for _, file in root.all_files()]
         archives = [file for file in files if file.kind == "archive" and not file.problem]
-        self._alone = len(archives) == 1 and not any(file.kind == "notebook" for file in files)
-        self._trusted = self._all_downloads([one for one in archives if not one.asked_for])
+        loose = any(file.kind == "notebook" for file in files)
+        self._alone = len(archives) == 1 and not loose
+        # beside notebooks, a zip is more likely one student's, who may have chosen any names
+        found = [one for one in archives if not one.asked_for]
+        self._trusted = not loose and self._all_downloads(found)
         for root in roots:
             self._folder(root, (), depth=0, named=True)
         self._name_units()
@@ -222,8 +225,7 @@ class Owners:
         if not file.asked_for:
             clue = any(word in file.name.lower() for word in _DOWNLOADS)
             return people > 1 and (self._trusted or clue)
-        stems = [one.stem for _, one in inside.all_files() if one.kind in ("notebook", "archive")]
-        return people > 0 or not (len(stems) == 1 or all(map(is_of_work, stems)))
+        return people > 0 or not _is_of_one(inside)
 
     def _people(self, folder: Folder) -> int:
         """Count the people that a system, or the assignment's folder, names anywhere inside."""
@@ -304,6 +306,16 @@ def _what(file: File) -> str:
         if ending in DOCUMENTS
         else "it is no notebook"
     )
+
+
+def _is_of_one(inside: Folder) -> bool:
+    """Return whether a zip, one of several, looks as one student packs a homework."""
+    work = [(way, one) for way, one in inside.all_files() if one.kind in ("notebook", "archive")]
+    if len(work) < 2:
+        return True
+    way = work[0][0]
+    one_place = all(other == way for other, _ in work)
+    return one_place and all(map(is_of_work, (*way, *(file.stem for _, file in work))))
 
 
 def _may_be_read(file: File) -> bool:
