@@ -71,12 +71,15 @@ def grade(
     data: DataOption = None,
     isolation: IsolationOption = "sandbox",
     device: DeviceOption = "auto",
+    zip_encoding: Annotated[
+        str, typer.Option("--zip-encoding", help="Of names in zip files: cp949. Chosen without.")
+    ] = "",
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 when a check failed.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no table.")] = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Grade submissions, store every result as it is found, and write the reports."""
-    from grader.report.terminal import summary_table  # noqa: PLC0415
+    from grader.report.terminal import passed_over_view, summary_table  # noqa: PLC0415
     from grader.report.writers import write_run  # noqa: PLC0415
     from grader.runs import pipeline  # noqa: PLC0415  (what a command needs is loaded when it runs)
     from grader.runs.progress import progress  # noqa: PLC0415
@@ -84,12 +87,14 @@ def grade(
     logs.configure(verbose=verbose)
     names = tuple(name.strip() for name in only.split(",") if name.strip())
     plan = _plan(assignment, names, seed, data, isolation, device)
-    found = pipeline.collect(submissions, plan)
+    collected = pipeline.collect(submissions, plan, zip_encoding=zip_encoding)
+    found = collected.submissions
     with progress(len(found), quiet=quiet) as show, pipeline.claimed(out):
         try:
             run = pipeline.grade_and_store(
-                plan, found, out, jobs=_jobs(jobs), fresh=fresh, show=show
-            )
+                plan, found, out, jobs=_jobs(jobs), fresh=fresh,
+                passed_over=collected.passed_over, show=show,
+            )  # fmt: skip
             write_run(run, out)
         except BaseException as error:
             if not isinstance(error, KeyboardInterrupt) and not was_asked():
@@ -102,8 +107,12 @@ def grade(
         count = f"{len(run.results)} submission{'s' * (len(run.results) != 1)}"
         print(f"\n{run.origins.as_text()}")
         print(f"{count}; reports in {out / 'report.html'}")
-    elif again := run.origins.graded_again():
-        _say(again)
+        Console().print(passed_over_view(run.passed_over))
+    else:
+        if again := run.origins.graded_again():
+            _say(again)
+        if run.passed_over:
+            print(f"{len(run.passed_over)} passed over; {out / 'report.html'} names them")
     if verbose:
         _say("\n".join(logs.tracebacks_of(run.results)))
     raise typer.Exit(_exit_code(run, strict=strict))

@@ -28,8 +28,43 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class NotebookFile:
+    """One notebook of a submission."""
+
+    name: str
+    """As its student knows it, folders included: `part1/ch7.ipynb`."""
+    cells: tuple[Cell, ...]
+    digest: str
+    """sha256 of its bytes, hexadecimal."""
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """One file beside a notebook, not read yet (`reading.sources.read_attachment`)."""
+
+    name: str
+    """Its path beside the notebook, with `/`: `data/x.csv`."""
+    path: str
+    """The file on disk that holds it: itself, or an archive."""
+    member: str = ""
+    """Empty for a file on disk; otherwise where it is inside the archive."""
+    size: int = 0
+    """In bytes, as the file system or the archive states it."""
+    mark: str = ""
+    """Changes when the content does: an archive's checksum, or a hash."""
+
+
+@dataclass(frozen=True)
+class PassedOver:
+    """A file or a person that was found and has no row."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Submission:
-    """What one student handed in: one file, whatever state it is in."""
+    """What one student handed in: a notebook or several, whatever state they are in."""
 
     student: str
     path: str
@@ -37,10 +72,28 @@ class Submission:
     digest: str
     """sha256 of the bytes handed in, hexadecimal."""
     cells: tuple[Cell, ...] = ()
+    """Of the only notebook, or of the first."""
     problem: str = ""
     """Why it cannot be graded, as a sentence with a remedy; empty when it can."""
     notes: tuple[str, ...] = ()
     """What a reader should know: repaired cell ids, a file that failed validation, ..."""
+    files: tuple[NotebookFile, ...] = ()
+    """All notebooks; empty stands for the one with `cells`."""
+    attachments: tuple[Attachment, ...] = ()
+    """What lies beside the notebooks, the notebooks themselves included."""
+
+    @property
+    def notebooks(self) -> tuple[NotebookFile, ...]:
+        """Return every notebook, each of which runs in a kernel of its own."""
+        return self.files or (NotebookFile("", self.cells, self.digest),)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Everything that the paths of a run held."""
+
+    submissions: tuple[Submission, ...]
+    passed_over: tuple[PassedOver, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,6 +144,8 @@ class CellRun:
     """`NameError: name 'corr2d' is not defined`; empty when the cell ran through."""
     line: int = 0
     """Line of the cell the error came from, counted from 1; 0 when not known."""
+    file: str = ""
+    """Which notebook of several; empty for the only one."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +207,8 @@ class ExerciseResult:
     notes: tuple[str, ...] = ()
     by_hand: bool = False
     """A person grades it: its one check says what there is, and has no points until then."""
+    file: str = ""
+    """The notebook of several whose definition was judged; empty for the only one."""
 
     @property
     def points(self) -> Fraction:
@@ -173,6 +230,8 @@ class WrittenAnswer:
     cell: int
     text: str
     state: Literal["written", "empty", "template"] = "written"
+    file: str = ""
+    """Which notebook of several; empty for the only one."""
 
 
 @dataclass(frozen=True)
@@ -182,6 +241,8 @@ class LossCurve:
     cell: int
     losses: tuple[float | None, ...]
     """None where a loss was no finite number, which JSON cannot hold."""
+    file: str = ""
+    """Which notebook of several; empty for the only one."""
 
 
 @dataclass(frozen=True)

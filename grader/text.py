@@ -15,6 +15,12 @@ _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
 # marks that reorder the text around them, so that a name could pass for another
 _REORDERING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
+# marks that show nothing, or only change the direction: fillers, zero-width characters, tags
+_UNSEEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]"
+)
+
 
 def without_surrogates(text: str) -> str:
     """Replace lone surrogates, which no encoding can write, by U+FFFD."""
@@ -44,6 +50,12 @@ def clip(text: str, *, limit: int) -> str:
 
 
 def name(text: str) -> str:
-    """Normalise a person's or file's name: NFC, one line, at most 120 characters; never empty."""
-    text = unicodedata.normalize("NFC", in_order(clean(text)))
-    return " ".join(text.split())[:120].strip() or "unnamed"
+    """Normalise the name of a student or a file: NFC, one line, never empty, of any length.
+
+    Characters that show nothing stay visible as `<U+200B>`: two names that look the same would
+    otherwise pass for one another.
+    """
+    text = unicodedata.normalize("NFC", clean(text))
+    return (
+        _UNSEEN.sub(lambda found: f"<U+{ord(found[0]):04X}>", " ".join(text.split())) or "unnamed"
+    )

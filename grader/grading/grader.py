@@ -27,6 +27,7 @@ from grader.grading.check_session import CheckSession
 from grader.grading.diagnosis import Diagnosis
 from grader.grading.open_notebook import OpenNotebook
 from grader.grading.plan import Plan
+from grader.grading.pooling import Part, best_of, merit, not_run, solved, within
 from grader.kernel.gpu_trial import try_out
 from grader.kernel.gpus import Gpu, leased
 from grader.kernel.observations import Captured
@@ -39,6 +40,7 @@ from grader.records import (
     Cell,
     CheckResult,
     ExerciseResult,
+    Limits,
     NamedMistake,
     Submission,
     SubmissionResult,
@@ -114,7 +116,9 @@ class Grader:
         finished = datetime.now(UTC).isoformat(timespec="seconds")
         return replace(result, seconds=seconds, finished_at=finished)
 
-    def open(self, submission: Submission, gpu: Gpu | None = None) -> OpenNotebook:
+    def open(
+        self, submission: Submission, gpu: Gpu | None = None, limits: Limits | None = None
+    ) -> OpenNotebook:
         """Run a notebook, on a GPU the caller holds or without, and keep it open for questions.
 
         Raises:
@@ -124,15 +128,9 @@ class Grader:
         plan = self.plan
         asked = frozenset(exercise.name for exercise in plan.assignment.exercises)
         return OpenNotebook(
-            submission,
-            self._warm,
-            plan.spending,
-            plan.seed,
-            gpu,
-            asked,
-            plan.assignment.course,
-            data=plan.data,
-        )
+            submission, self._warm, limits or plan.spending, plan.seed, gpu, asked,
+            plan.assignment.course, data=plan.data,
+        )  # fmt: skip
 
     def _grade_readable(self, submission: Submission, result: SubmissionResult) -> SubmissionResult:
         try:
@@ -152,21 +150,52 @@ class Grader:
         )
 
     def _judged(self, submission: Submission, result: SubmissionResult) -> SubmissionResult:
+        """Judge every notebook in a kernel of its own; the best answer to each exercise counts."""
+        parts: list[Part] = []
+        ends_at = time.monotonic() + self.plan.spending.submission_s
+        with self._leased() as gpu:
+            for one in submission.notebooks:
+                alone = replace(submission, cells=one.cells, files=())
+                limits = None
+                if parts:
+                    if (left := ends_at - time.monotonic()) <= 0:
+                        parts.append(not_run(one, self.plan.spending.submission_s))
+                        continue
+                    limits = within(self.plan.spending, left)
+                part = self._part(alone, gpu, limits, solved(parts))
+                parts.append(part.of_file(one.name if submission.files else ""))
+        answers = tuple(answer for part in parts for answer in part.answers)
+        exercises = tuple(
+            self._written(exercise, answers)
+            if exercise.kind == "answers"
+            else best_of([part.exercises.get(exercise.name) for part in parts])
+            for exercise in self.plan.assignment.exercises
+        )
+        done = replace(
+            result, answers=answers, exercises=exercises,
+            cells=tuple(run for part in parts for run in part.cells),
+            curves=tuple(curve for part in parts for curve in part.curves),
+            notes=(*result.notes, *(note for part in parts for note in part.notes)),
+        )  # fmt: skip
+        return replace(done, status=_status(done))
+
+    def _part(
+        self, submission: Submission, gpu: Gpu | None, limits: Limits | None, done: frozenset[str]
+    ) -> Part:
+        """Judge one notebook; exercises that another one solved are not asked again."""
         answers = collect_answers(submission.cells, handed_out=self._handed_out)
-        with self._leased() as gpu, self.open(submission, gpu) as notebook:
+        with self.open(submission, gpu, limits) as notebook:
             curves = notebook.curves()  # of the cells' own training, before anything is asked
-            exercises = tuple(
-                self._written(exercise, answers)
-                if exercise.kind == "answers"
-                else self._exercise(submission, notebook, exercise)
+            exercises = {
+                exercise.name: self._exercise(submission, notebook, exercise)
                 for exercise in self.plan.assignment.exercises
-            )
+                if exercise.kind != "answers" and exercise.name not in done
+            }
             cells = notebook.cells
             # it takes its kernels with it, and what that looked like is not the student's doing
             if self._warm is not None and not self._warm.is_alive():
                 raise KernelLost("the warm process ended while a notebook ran")
-        done = replace(result, answers=answers, exercises=exercises, cells=cells, curves=curves)
-        return replace(done, status=_status(done))
+        return Part(exercises, cells, answers, curves)
 
     @contextmanager
     def _leased(self) -> Iterator[Gpu | None]:
@@ -203,7 +232,7 @@ class Grader:
             judged.append((candidate, checks))
             if all(check.verdict is Verdict.PASSED for check in checks):
                 break
-        candidate, checks = max(judged, key=lambda pair: _merit(pair[1]))
+        candidate, checks = max(judged, key=lambda pair: merit(pair[1]))
         mistake = None
         if any(check.verdict in (Verdict.FAILED, Verdict.RAISED) for check in checks):
             mistake = self._mistake(exercise, notebook, candidate, checks)
@@ -310,12 +339,6 @@ def _in_words(error: Exception) -> str:
     place = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{Path(place.filename).name}, line {place.lineno}"
     return f"{type(error).__name__}: {error} ({where})"
-
-
-def _merit(checks: list[CheckResult]) -> tuple[bool, Fraction, int]:
-    broken = any(check.verdict is Verdict.BROKEN for check in checks)
-    passed = sum(check.verdict is Verdict.PASSED for check in checks)
-    return not broken, sum((check.points for check in checks), Fraction(0)), passed
 
 
 def _status(result: SubmissionResult) -> Status:

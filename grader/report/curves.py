@@ -35,6 +35,8 @@ class Drawing:
     top: str
     bottom: str
     caption: str
+    file: str = ""
+    """Which notebook of several; empty for the only one."""
 
 
 def drawings(curves: Sequence[LossCurve]) -> list[Drawing]:
@@ -75,6 +77,7 @@ def draw(curve: LossCurve) -> Drawing:
         top=top,
         bottom=bottom,
         caption=_caption(curve.losses, stretch, logarithmic=logarithmic),
+        file=curve.file,
     )
 
 

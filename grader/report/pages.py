@@ -20,7 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from grader.points import Standing, standing, standing_of
-from grader.records import CheckResult, ExerciseResult, SubmissionResult
+from grader.records import CheckResult, ExerciseResult, PassedOver, SubmissionResult
 from grader.report import curves, run_facts
 from grader.report.overview import is_wrong, overview
 from grader.report.tables import exercise_names, percent, points_of, shown, total_of
@@ -101,6 +101,7 @@ def report_page(
     assignment: str = "",
     started_at: str = "",
     written_at: str = "",
+    passed_over: Sequence[PassedOver] = (),
 ) -> str:
     """Render the class at a glance.
 
@@ -112,6 +113,7 @@ def report_page(
         assignment: its title.
         started_at: when the run began, UTC, ISO 8601.
         written_at: UTC, ISO 8601.
+        passed_over: what was found and is in no submission.
     """
     names = exercise_names(results, exercises)
     view = overview(results, names, max_points)
@@ -124,6 +126,7 @@ def report_page(
         assignment=assignment or next((result.assignment for result in results), ""),
         started_at=started_at,
         written_at=written_at,
+        passed_over=passed_over,
     )
 
 

@@ -17,11 +17,13 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.points import Standing, standing, standing_of
-from grader.records import CheckResult, ExerciseResult, SubmissionResult
+from grader.records import CellRun, CheckResult, ExerciseResult, PassedOver, SubmissionResult
 from grader.report.overview import is_wrong
 from grader.report.tables import percent, shown, total_of
 from grader.text import clean, clip, one_line
 from grader.verdict import Status, Verdict
+
+_MOST_PASSED_OVER = 100
 
 
 def summary_table(
@@ -45,6 +47,18 @@ def summary_table(
             Text(_in_short(result)),
         )
     return table
+
+
+def passed_over_view(
+    passed_over: Sequence[PassedOver], *, most: int = _MOST_PASSED_OVER
+) -> RenderableType:
+    """List what was found and has no row, each with its reason."""
+    lines = [Text(f"{len(passed_over)} passed over:")] if passed_over else []
+    for one in passed_over[:most]:
+        lines.append(_line(f"  {one_line(one.name, limit=200)}: {one_line(one.reason)}", "dim"))
+    if len(passed_over) > most:
+        lines.append(Text(f"  and {len(passed_over) - most} more, in report.html"))
+    return Group(*lines)
 
 
 def check_view(result: SubmissionResult, *, hints: int = 3) -> RenderableType:
@@ -71,7 +85,7 @@ def _parts(result: SubmissionResult, hints: int) -> Iterator[RenderableType]:
         yield Text("")
         yield _line("cells that did not run through (counted from 0):", "bold")
         for run in failed:
-            place = f"cell {run.index}" + (f", line {run.line}" if run.line else "")
+            place = _place(run)
             what = one_line(run.error, limit=300) or run.status.replace("_", " ")
             yield _indented(f"{place}: {what}", 2)
     for note in result.notes:
@@ -88,6 +102,7 @@ def _exercise(exercise: ExerciseResult, hints: int) -> Iterator[RenderableType]:
     earned = standing(exercise.checks)
     head = Text(one_line(exercise.exercise, limit=60), style="bold")
     where = f"  cell {exercise.cell}" if exercise.cell is not None else ""
+    where += f" of {one_line(exercise.file, limit=60)}" if where and exercise.file else ""
     points = f"  {_points(earned)}" if earned.max_points else "  no points"
     if exercise.by_hand:
         points = "  graded by a person"
@@ -135,6 +150,11 @@ def _check(check: CheckResult, hints: int) -> Iterator[RenderableType]:
         yield _indented(clip(clean(check.message).strip(), limit=1000), 6)
     if check.hint and hints >= 1:
         yield _indented(f"{'try:':<10}{one_line(check.hint, limit=1000)}", 6, "cyan")
+
+
+def _place(run: CellRun) -> str:
+    place = f"cell {run.index}" + (f", line {run.line}" if run.line else "")
+    return f"{one_line(run.file, limit=60)}, {place}" if run.file else place
 
 
 def _in_short(result: SubmissionResult) -> str:

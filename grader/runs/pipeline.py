@@ -13,11 +13,13 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
+import msgspec
+
 from grader.course import Assignment, Exercise
 from grader.errors import UsageError
 from grader.grading.plan import Plan, content_of
-from grader.reading.submissions import find_submissions
-from grader.records import Submission, SubmissionResult
+from grader.reading.submissions import find
+from grader.records import Found, PassedOver, Submission, SubmissionResult
 from grader.runs.deferred_signals import raise_if_asked
 from grader.runs.gradebook import Gradebook
 from grader.runs.origins import Origins, why_graded
@@ -25,6 +27,7 @@ from grader.runs.scheduling import Event, Finished, grade_all
 from grader.verdict import Status, Verdict
 
 GRADEBOOK = "gradebook.sqlite"
+_PASSED_OVER = "passed_over"
 
 
 @dataclass(frozen=True)
@@ -39,16 +42,17 @@ class StoredRun:
     """UTC, ISO 8601."""
     origins: Origins = field(default_factory=Origins)
     """Which results were stored before, and why the others were graded."""
+    passed_over: tuple[PassedOver, ...] = ()
 
 
-def collect(paths: Sequence[Path], plan: Plan) -> list[Submission]:
+def collect(paths: Sequence[Path], plan: Plan, *, zip_encoding: str = "") -> Found:
     """Find what was handed in.
 
     Raises:
         UsageError: a path does not exist, or there is no submission at all.
     """
-    found = find_submissions(paths, assignment=plan.assignment.name)
-    if not found:
+    found = find(paths, assignment=plan.assignment.name, zip_encoding=zip_encoding)
+    if not found.submissions:
         places = ", ".join(str(path) for path in paths)
         raise UsageError(f"there is no notebook in {places}. Give notebooks, folders or a zip.")
     return found
@@ -61,6 +65,7 @@ def grade_and_store(
     *,
     jobs: int,
     fresh: bool = False,
+    passed_over: Sequence[PassedOver] = (),
     show: Callable[[Event], None] = lambda event: None,
 ) -> StoredRun:
     """Grade what the gradebook does not have yet; each result is stored as soon as it is there.
@@ -71,12 +76,14 @@ def grade_and_store(
         out: the folder of the gradebook.
         jobs: how many workers.
         fresh: grade again what is stored.
+        passed_over: what was found and is in no submission, for the reports.
         show: is told of every event.
     """
     keys = [plan.key(submission) for submission in submissions]
     origins = Origins()
     with Gradebook.open(out / GRADEBOOK) as gradebook:
         options = _options(plan, gradebook)
+        options[_PASSED_OVER] = msgspec.json.encode(list(passed_over)).decode()
         run_id = gradebook.start_run(plan.assignment.name, keys=keys, options=options)
         due: list[int] = []
         for position, submission in enumerate(submissions):
@@ -179,7 +186,7 @@ def check_one(path: Path, plan: Plan) -> SubmissionResult:
     Raises:
         UsageError: the path holds no notebook, or several.
     """
-    found = collect([path], plan)
+    found = collect([path], plan).submissions
     if len(found) != 1:
         raise UsageError(f"{path} holds {len(found)} submissions; give the notebook to check.")
     if found[0].problem:
@@ -244,4 +251,7 @@ def _stored(gradebook: Gradebook, run_id: int) -> StoredRun:
         tuple(run.options.get("exercises", "").split(",")),
         Fraction(run.options.get("max_points", "0")),
         run.started_at,
+        passed_over=tuple(
+            msgspec.json.decode(run.options.get(_PASSED_OVER, "[]"), type=list[PassedOver])
+        ),
     )

@@ -127,7 +127,8 @@ class _Team:
                 position = self._due.popleft()
                 self._tried[position] = self._tried.get(position, 0) + 1
                 worker.position = position
-                worker.deadline = time.monotonic() + self._most_s
+                files = len(self._submissions[position].notebooks)
+                worker.deadline = time.monotonic() + files * self._most_s
                 with suppress(OSError):  # it has just died; seen when its pipe is read
                     worker.pipe.send(self._submissions[position])
                 yield Started(position, self._submissions[position])

@@ -260,7 +260,7 @@ def test_a_notebook_without_code_is_partial(grade):
 def test_a_kernel_that_cannot_be_had_is_tried_again(grade, grader, monkeypatch):
     original, failures = type(grader).open, [KernelLost("it was lost")]
 
-    def sometimes(self, submission, gpu):
+    def sometimes(self, submission, gpu, limits=None):
         if failures:
             raise failures.pop()
         return original(self, submission, gpu)
@@ -277,7 +277,7 @@ def test_a_kernel_that_cannot_be_had_is_tried_again(grade, grader, monkeypatch):
     ],
 )
 def test_a_fault_of_ours_leaves_all_points_open(grade, grader, monkeypatch, error, words):
-    def never(self, submission, gpu):
+    def never(self, submission, gpu, limits=None):
         raise error
 
     monkeypatch.setattr(type(grader), "open", never)
@@ -314,3 +314,20 @@ def test_a_notebook_has_so_much_time_for_all_its_questions(grader, grade, monkey
     result = grade("#%# Homework", REST, DOUBLE)
     assert set(verdicts(result, "double")) == {"timed_out"}
     assert result.status is Status.GRADED
+
+
+def test_notebooks_of_one_student_are_judged_one_by_one_and_the_best_answer_counts(
+    grader, tmp_path, write_notebook
+):
+    folder = tmp_path / grader.plan.assignment.name / "kim"
+    write_notebook(folder / "ch7.ipynb", DOUBLE, "raise ValueError")
+    write_notebook(folder / "ch8.ipynb", "def double(x): return x", REST, "#%# ## 1 Notes\n\nmine")
+    (submission,) = find_submissions([tmp_path], assignment=grader.plan.assignment.name)
+    result = grader.grade(submission)
+    assert result.points == 13
+    judged = {one.exercise: one.file for one in result.exercises if not one.by_hand}
+    assert (judged["double"], judged["quadruple"]) == ("ch7.ipynb", "ch8.ipynb")
+    assert [(run.file, run.index) for run in result.cells if run.status != "ok"] == [
+        ("ch7.ipynb", 1)
+    ]
+    assert [answer.file for answer in result.answers] == ["ch8.ipynb"]
