@@ -32,6 +32,7 @@ _MOST_NUMBERS = 200_000  # of a tensor or module that is copied; larger ones are
 _MOST_NUMBERS_IN_ALL = 20_000_000
 _MISSING = object()
 _PLAIN = (bool, int, float, str, tuple, list)
+_BUILTINS = {name: value for name, value in vars(builtins).items() if not name.startswith("_")}
 _OURS = frozenset({"In", "Out", "exit", "quit", "get_ipython", "open"})
 
 
@@ -88,9 +89,16 @@ class Recorder:
         """Return every function, class and imported module by name as it stood after `cell`.
 
         A name defined only later is given as first defined: a function may use a helper that
-        follows it in the notebook.
+        follows it in the notebook. A builtin that only a later cell covers is the builtin again.
         """
-        world: dict[str, Any] = {}
+        first: dict[str, int] = {}
+        for definition in self.definitions:
+            first.setdefault(definition.name, definition.cell)
+        world: dict[str, Any] = {
+            name: _BUILTINS[name]
+            for name, bound in first.items()
+            if bound > cell and name in _BUILTINS
+        }
         for number, name, imported in self.imported:
             if number <= cell or name not in world:
                 world[name] = imported

@@ -2,7 +2,6 @@
 
 Our one file beside student code. It lives on `wire`, `recorder`, the standard library and torch,
 holds no expected value and decides nothing; the trusted side believes none of its answers.
-
 Here: one method per operation (`op_...`), and the loop that serves them over a socket.
 Not here: deadlines and verdicts (`student.py`), capturing definitions (`recorder.py`).
 Not covered: student code shares this process and can change whatever is here.
@@ -26,6 +25,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from grader.guest import environment, losses
+from grader.guest.fresh_state import FreshState
 from grader.guest.layers import NothingIsDrawn, layer_size, repeats_to, run_layers
 from grader.guest.probe_network import ProbeShape
 from grader.guest.recorder import Recorder
@@ -61,6 +61,7 @@ class Guest:
         self.recorder = recorder
         self.kept: dict[int, Any] = {}
         self.methods: list[types.FunctionType] = []
+        self.fresh = FreshState()
 
     def answer(self, request: Request, payload: bytearray) -> list[memoryview]:
         """Carry out one request and return its reply as the parts of a frame."""
@@ -80,7 +81,7 @@ class Guest:
         try:
             operation: Callable[[Request, list[Any], dict[str, Any]], Any]
             operation = getattr(self, f"op_{request.op}")
-            # a cell may have turned gradients off for the rest of the notebook
+            self.fresh.put_back()
             with redirect_stdout(printed), torch.inference_mode(False), torch.enable_grad():
                 decoder = Decoder(payload, self._object)
                 args = [decoder.value(node) for node in request.args]
@@ -330,7 +331,7 @@ def serve(guest: Guest, descriptor: int) -> None:
             raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, interrupt)
-    channel = socket.socket(fileno=descriptor)  # no copy: cells may have left no descriptor free
+    channel = socket.socket(fileno=descriptor)  # no copy: none may be free
     with suppress(EOFError, OSError):
         while True:
             header, payload = messages.lengths(bytes(_read(channel, messages.HEAD_BYTES)))
