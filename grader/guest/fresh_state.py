@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from grader.wire.torch_internals import print_options
+
 
 class FreshState:
     """The settings as they are when this object is made."""
@@ -22,7 +24,7 @@ class FreshState:
         self._warnings = list(warnings.filters)
         self._numpy_errors = np.geterr()
         self._numpy_printing = np.get_printoptions()
-        self._torch_printing = dict(vars(torch._tensor_str.PRINT_OPTS))
+        self._torch_printing = dict(print_options())
         self._dtype = torch.get_default_dtype()
         self._threads = torch.get_num_threads()
         self._cudnn = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark
@@ -30,13 +32,13 @@ class FreshState:
     def put_back(self) -> None:
         """Set everything back to what it was; costs next to nothing where nothing has changed."""
         if list(warnings.filters) != self._warnings:
+            warnings.resetwarnings()  # which makes Python forget what it has shown
             filters: Any = warnings.filters
             filters[:] = self._warnings
-            warnings._filters_mutated()  # type: ignore[attr-defined]
         np.seterr(**self._numpy_errors)
         if np.get_printoptions() != self._numpy_printing:
             np.set_printoptions(**self._numpy_printing)
-        vars(torch._tensor_str.PRINT_OPTS).update(self._torch_printing)
+        print_options().update(self._torch_printing)
         if torch.get_default_dtype() != self._dtype:
             torch.set_default_dtype(self._dtype)
         if torch.get_default_device().type != "cpu":

@@ -43,7 +43,6 @@ _ANSWERS: dict[Any, dict[str, Any]] = {
         "get_device_capability": (0, 0),
         "get_device_name": _NO_GPU,
         "get_device_properties": _PROPERTIES,
-        "init": None,
         "ipc_collect": None,
         "max_memory_allocated": 0,
         "max_memory_reserved": 0,

@@ -9,8 +9,6 @@ Not here: starting the process (`provisioner.py`), running cells (`execution.py`
 
 from __future__ import annotations
 
-import asyncio
-import signal
 import time
 from queue import Empty
 from typing import Any
@@ -26,7 +24,6 @@ from grader.errors import KernelLost
 from grader.kernel.jupyter_internals import ManagerWithoutControl
 from grader.kernel.provisioner import SPEC, SandboxProvisioner
 
-_TURN_S = 0.05  # for other tasks of the event loop, between two interrupts
 _MOST_MESSAGE_BYTES = 16 << 20  # a larger one drops the connection
 _WELCOME_S = 0.5  # for a kernel's welcome
 _ANSWER_S = 3.0  # for an answer, until it is asked again
@@ -203,20 +200,11 @@ class SandboxManager(ManagerWithoutControl):
         super().__init__(transport="ipc", context=zmq.asyncio.Context())
         provisioner.parent = self
         self.provisioner = self._sandbox = provisioner
-        self.interrupted = False
-        """Whether a cell was interrupted because it took too long; reset before each cell."""
 
     @property
     def kernel_spec(self) -> KernelSpec:
         """Return the one kernel there is."""
         return SPEC
-
-    async def interrupt_kernel(self) -> None:  # type: ignore[override]  # the class above blocks
-        """Interrupt the running cell: nbclient asks for it when the time of a cell is over."""
-        self.interrupted = True
-        self._sandbox.signal(signal.SIGINT)
-        # nbclient asks again at once when what came is no answer: a deadline must get a turn
-        await asyncio.sleep(_TURN_S)
 
     def write_connection_file(self, **kwargs: Any) -> None:
         """Write none: the kernel is told over its own pipe."""

@@ -224,7 +224,7 @@ class _CellRunner(PatientNotebookClient):
         limits: Limits,
     ) -> None:
         super().__init__(
-            notebook, km=manager, allow_errors=True, interrupt_on_timeout=True,
+            notebook, km=manager, allow_errors=True,
             store_widget_state=False, record_timing=False, iopub_timeout=_GRACE_S,
             raise_on_iopub_timeout=False,
         )  # fmt: skip
@@ -291,7 +291,7 @@ class _CellRunner(PatientNotebookClient):
         return f"{self._limits.output_bytes >> 20} MiB"
 
     def _ended(self, index: int, seconds: float) -> CellRun:
-        if self._manager.interrupted:
+        if self._late:
             line = _line_of(self._error) if self._error else 0
             return CellRun(index, "timed_out", seconds, self._took_longer, line)
         if self._flooded:

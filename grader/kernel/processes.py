@@ -26,6 +26,10 @@ from grader.records import Limits
 from grader.sandbox import messages, policy
 
 _BOOT = policy.PACKAGE / "sandbox" / "boot.py"
+# isolated from the user's site and from the folder of the file, as by -I, which would ignore the
+# hash seed too: sets of strings have one order in all kernels of all runs
+_PYTHON = (sys.executable, "-s", "-P", "-X", "utf8")
+_SAME_HASHES = {"PYTHONHASHSEED": "0"}
 _PACKET = 1 << 18
 _START_S = 120.0
 _FORK_S = 30.0  # it takes 0.01 s
@@ -77,7 +81,7 @@ class WarmParent:
         self._control = ours
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-X", "utf8", str(_BOOT), str(theirs.fileno())],
+                [*_PYTHON, str(_BOOT), str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 cwd="/",
                 env=_environment(with_gpu=bool(gpus)),
@@ -210,7 +214,8 @@ class WarmParent:
 def _environment(*, with_gpu: bool) -> dict[str, str]:
     """Return what the warm process is started with; it makes its own environment later."""
     kept = ("PATH", *policy.GPU_ENVIRONMENT) if with_gpu else ("PATH",)
-    return {"PATH": "", **{name: os.environ[name] for name in kept if name in os.environ}}
+    inherited = {name: os.environ[name] for name in kept if name in os.environ}
+    return {"PATH": "", **inherited, **_SAME_HASHES}
 
 
 def _user_ids(pid: int) -> range:
@@ -298,10 +303,10 @@ class ColdProcess:
         start = _start(scratch, environment, isolate=False)
         passed = [*descriptors, held]
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-X", "utf8", str(_BOOT), "cold", *map(str, passed)],
+            [*_PYTHON, str(_BOOT), "cold", *map(str, passed)],
             pass_fds=passed,
             cwd="/",
-            env={"PATH": os.environ.get("PATH", "")},
+            env={"PATH": os.environ.get("PATH", ""), **_SAME_HASHES},
             stdin=subprocess.PIPE,
         )
         os.close(held)

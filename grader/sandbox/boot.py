@@ -1,4 +1,4 @@
-"""Starts the warm process, or one cold kernel: run as a file by `python -I`, never imported.
+"""Starts the warm process, or one cold kernel: run as a file by Python, never imported.
 
 It makes our modules importable without a `sys.path` that leads to them: a path to the checkout
 would lead to `reference/` and `exercises/` as well.

@@ -353,7 +353,7 @@ def _prepare_shell(shell: Any, order: messages.Fork) -> None:
     )
     environment.current.configure()
     notebook_shell.install(shell)
-    sys.path.insert(0, "")  # a cell may write a module and import it; `python -I` leaves this out
+    sys.path.insert(0, "")  # a cell may write a module and import it; `python -P` leaves this out
     # pyplot was imported before there was a shell: without this a figure has no picture
     shell.enable_matplotlib("inline")
     captured = recorder.Recorder(shell.user_ns)

@@ -51,3 +51,11 @@ def when_cuda_starts(call: Callable[[], None]) -> None:
     torch queues `manual_seed` in the same place. Starting CUDA costs seconds and hundreds of MB.
     """
     torch.cuda._lazy_call(call)  # type: ignore[no-untyped-call]
+
+
+def print_options() -> dict[str, object]:
+    """Return the table of torch's print options, to be read and changed.
+
+    `set_printoptions` cannot set `sci_mode` back to what it is at the start.
+    """
+    return vars(torch._tensor_str.PRINT_OPTS)
