@@ -42,7 +42,8 @@ class Source:
     imports: Mapping[str, str] = field(default_factory=dict)
     """What imports bind, and of what: `F` of `torch.nn.functional`."""
     binds: frozenset[str] = frozenset()
-    star: bool = False
+    stars: frozenset[str] = frozenset()
+    """Modules of which everything is imported: `from helper import *`."""
     mentions: frozenset[str] = frozenset()
     """Names that are used, as they are written: `F.conv2d`."""
 
@@ -55,7 +56,7 @@ def read_source(source: str) -> Source:
     imports: dict[str, str] = {}
     binds: set[str] = set()
     mentions: set[str] = set()
-    star = False
+    stars: set[str] = set()
     for node in ast.walk(tree):
         match node:
             case ast.Import(names=names):
@@ -65,14 +66,15 @@ def read_source(source: str) -> Source:
             case ast.ImportFrom(names=names, module=module):
                 for name in names:
                     imports[name.asname or name.name] = f"{module}.{name.name}"
-                star = star or any(name.name == "*" for name in names)
+                if any(name.name == "*" for name in names):
+                    stars.add(module or "")
             case ast.FunctionDef(name=bound) | ast.ClassDef(name=bound):
                 binds.add(bound)
             case ast.Name(id=bound, ctx=ast.Store()):
                 binds.add(bound)
             case ast.Name() | ast.Attribute():
                 mentions.add(_dotted(node))
-    return Source(imports, frozenset(binds), star, frozenset(mentions))
+    return Source(imports, frozenset(binds), frozenset(stars), frozenset(mentions))
 
 
 def _parsed(source: str) -> ast.Module | None:
@@ -117,8 +119,20 @@ def _read_cells(cells: tuple[Cell, ...]) -> dict[int, Source]:
     return {cell.index: read_source(cell.source) for cell in cells if cell.kind == "code"}
 
 
-def own_definitions(catalog: Sequence[Captured], cells: Sequence[Cell]) -> list[Captured]:
-    """Leave out of a catalog what only an import bound."""
+def own_definitions(
+    catalog: Sequence[Captured],
+    cells: Sequence[Cell],
+    modules: Mapping[str, frozenset[str]] | None = None,
+) -> list[Captured]:
+    """Leave out of a catalog what only an import bound, unless of a module of the student's own.
+
+    Args:
+        catalog: every definition there is.
+        cells: the notebook.
+        modules: the student's own modules, with the names each defines.
+    """
+    own = modules or {}
+    in_modules = frozenset().union(*own.values())
     sources = _read_cells(tuple(cells))
 
     def is_own(entry: Captured) -> bool:
@@ -127,7 +141,11 @@ def own_definitions(catalog: Sequence[Captured], cells: Sequence[Cell]) -> list[
             return False
         if entry.name in source.binds:
             return True
-        return entry.name not in source.imports and not (source.star and entry.imported)
+        if entry.name in source.imports:
+            return any(part in own for part in source.imports[entry.name].split(".")[:-1])
+        if entry.imported and entry.name in in_modules:
+            return True
+        return not (source.stars and entry.imported)
 
     return [entry for entry in catalog if is_own(entry)]
 
@@ -142,7 +160,7 @@ def candidates_for(exercise: Exercise, own: Sequence[Captured]) -> list[Captured
     found = exact or [
         entry
         for entry in own
-        if entry.kind in _KINDS[exercise.kind] and _is_named(entry.name, exercise.names)
+        if entry.kind in _KINDS[exercise.kind] and is_named(entry.name, exercise.names)
     ]
     if len(found) > MOST_CANDIDATES:
         half = MOST_CANDIDATES // 2
@@ -150,7 +168,9 @@ def candidates_for(exercise: Exercise, own: Sequence[Captured]) -> list[Captured
     return found
 
 
-def _is_named(name: str, patterns: Sequence[str]) -> bool:
+def is_named(name: str, patterns: Sequence[str]) -> bool:
+    """Say whether a name fits patterns of names, of which `!*pattern*` takes names out again."""
+
     def one_of(wanted: Iterable[str]) -> bool:
         return any(fnmatchcase(name.lower(), pattern.lower()) for pattern in wanted)
 

@@ -31,9 +31,11 @@ from grader.checks.decorator import Check, check_of
 from grader.checks.properties import is_property
 from grader.course import Exercise
 from grader.grading.check_plugin import ERROR, CheckPlugin
+from grader.kernel.student import Student
 from grader.records import DEFAULT_SEED, CheckResult, Counterexample
 from grader.verdict import Verdict, verdict_of
 
+Blame = Callable[[CheckResult, frozenset[str]], CheckResult]
 COLLECTED = "collected"
 COLLECTED_CLAIM = "What is written is collected by section, for a person to grade."
 _MOST_MESSAGE = 2_000
@@ -111,10 +113,17 @@ class CheckSession:
             scale = exercise.total / total if total else Fraction(0)
         return [(item.name, _claim(item), mark, mark.points * scale) for item, mark in marks]
 
-    def run(self, exercise: Exercise, student: object) -> list[CheckResult]:
+    def run(
+        self, exercise: Exercise, student: object, blame: Blame = lambda check, missing: check
+    ) -> list[CheckResult]:
         """Run the checks of an exercise on a student, in order.
 
         A check that needs another which did not pass is skipped.
+
+        Args:
+            exercise: whose checks.
+            student: the notebook.
+            blame: changes a result whose answers came by way of packages that are not here.
         """
         results: dict[str, CheckResult] = {}
         self._plugin.current = student
@@ -130,7 +139,8 @@ class CheckSession:
                 continue
             started = time.perf_counter()
             error = self._run_item(item)
-            results[name] = _result(asked, mark, error, time.perf_counter() - started)
+            result = _result(asked, mark, error, time.perf_counter() - started)
+            results[name] = blame(result, _used_by(student))
         return list(results.values())
 
     def probe(self, exercise: Exercise, student: object) -> None:
@@ -242,6 +252,16 @@ def _counterexample(error: BaseException | None) -> Counterexample | None:
         case errors.CallTimedOut():
             return Counterexample(error.call, f"no answer in {error.limit_s:g} s", "")
     return None
+
+
+def _used_by(student: object) -> frozenset[str]:
+    """Return the packages that are not here and that a check's answers came by way of."""
+    if not isinstance(student, Student):
+        return frozenset()
+    used = frozenset(student.missing)
+    if not student.remembered:  # what one check has worked out, others use
+        student.missing.clear()
+    return used
 
 
 def _mark(item: pytest.Function) -> Check:

@@ -23,6 +23,7 @@ from grader.errors import KernelLost, SandboxError
 from grader.grading.candidates import forbidden_names
 from grader.grading.check_session import CheckSession
 from grader.grading.diagnosis import Diagnosis
+from grader.grading.missing_packages import Blame
 from grader.grading.open_notebook import OpenNotebook
 from grader.grading.plan import Plan
 from grader.kernel.gpu_trial import try_out
@@ -127,20 +128,25 @@ class Grader:
         return replace(result, status=Status.BROKEN, exercises=exercises, problem=problem)
 
     def _judged(self, submission: Submission, result: SubmissionResult) -> SubmissionResult:
+        assignment = self.plan.assignment
         answers = collect_answers(submission.cells, handed_out=self._handed_out)
         with leased(self.plan.gpus) as gpu, self.open(submission, gpu) as notebook:
             curves = notebook.curves()  # of the cells' own training, before anything is asked
+            blame = Blame(notebook.lacking, assignment.packages, assignment.excused_cells)
             exercises = tuple(
                 self._written(exercise, answers)
                 if exercise.kind == "answers"
-                else self._exercise(submission, notebook, exercise)
-                for exercise in self.plan.assignment.exercises
+                else self._exercise(submission, notebook, exercise, blame)
+                for exercise in assignment.exercises
             )
-            cells = notebook.cells
+            cells = blame.noted(notebook.cells, submission.cells)
             # it takes its kernels with it, and what that looked like is not the student's doing
             if self._warm is not None and not self._warm.is_alive():
                 raise KernelLost("the warm process ended while a notebook ran")
-        done = replace(result, answers=answers, exercises=exercises, cells=cells, curves=curves)
+        done = replace(
+            result, answers=answers, exercises=exercises, cells=cells, curves=curves,
+            missing_packages=blame.points_by_package(exercises),
+        )  # fmt: skip
         return replace(done, status=_status(done))
 
     def _written(self, exercise: Exercise, answers: tuple[WrittenAnswer, ...]) -> ExerciseResult:
@@ -150,20 +156,23 @@ class Grader:
         return replace(self._result(exercise, checks), by_hand=True)
 
     def _exercise(
-        self, submission: Submission, notebook: OpenNotebook, exercise: Exercise
+        self,
+        submission: Submission,
+        notebook: OpenNotebook,
+        exercise: Exercise,
+        blame: Blame,
     ) -> ExerciseResult:
         """Judge every candidate for an exercise, and keep the best."""
         found = notebook.candidates(exercise)
         if not found and exercise.kind != "values":
-            message = f"{exercise.names[0]} is not defined in this notebook."
+            runs = blame.noted(notebook.cells, submission.cells)
+            verdict, message = blame.not_defined(exercise, runs, submission.cells)
             if notebook.silent:
                 message = f"The notebook answers nothing after its last cell: {notebook.silent}."
-            return self._result(
-                exercise, self._session.not_asked(exercise, Verdict.MISSING, message)
-            )
+            return self._result(exercise, self._session.not_asked(exercise, verdict, message))
         judged: list[tuple[Captured | None, list[CheckResult]]] = []
         for candidate in found if exercise.kind != "values" else [None]:
-            checks = self._session.run(exercise, notebook.student(exercise, candidate))
+            checks = self._session.run(exercise, notebook.student(exercise, candidate), blame)
             judged.append((candidate, checks))
             if all(check.verdict is Verdict.PASSED for check in checks):
                 break
@@ -287,6 +296,6 @@ def _status(result: SubmissionResult) -> Status:
     missing = any(
         check.verdict is Verdict.MISSING for exercise in required for check in exercise.checks
     )
-    if missing or any(run.status != "ok" for run in result.cells):
+    if missing or any(run.status != "ok" and not run.excused for run in result.cells):
         return Status.PARTIAL
     return Status.GRADED

@@ -18,9 +18,10 @@ from typing import Self
 from grader.course import Exercise
 from grader.errors import CallTimedOut, KernelDied, OutOfMemory, StudentError
 from grader.grading.candidates import callables, candidates_for, own_definitions
+from grader.grading.own_files import files_of, names_in_modules
 from grader.kernel.execution import RunNotebook, run_notebook
 from grader.kernel.gpus import Gpu
-from grader.kernel.observations import Captured
+from grader.kernel.observations import Captured, Lacking
 from grader.kernel.processes import WarmParent
 from grader.kernel.student import Student
 from grader.records import CellRun, Limits, LossCurve, Submission
@@ -55,11 +56,15 @@ class OpenNotebook:
         self._exercise = ""
         self._world = -1
         self._exercise_deadline = float("inf")
+        self._files = files_of(submission.attachments)
         self.silent = ""
         """Why the notebook answers no question, where it does not."""
         self._run = self._fresh(frozenset())
         self.catalog = self._catalog()
-        self.own = own_definitions(self.catalog, submission.cells)
+        self.lacking = self._lacking()
+        """What the cells used that is not here."""
+        modules = names_in_modules(self._files, submission.cells)
+        self.own = own_definitions(self.catalog, submission.cells, modules)
         self.known = callables(self.own)
         """The functions and classes by name; of a judged exercise, the best candidate."""
 
@@ -160,8 +165,15 @@ class OpenNotebook:
     def _fresh(self, skip: frozenset[int]) -> RunNotebook:
         cells = self._submission.cells
         return run_notebook(
-            cells, self._warm, self._limits, seed=self._seed, skip=skip, gpu=self._gpu
-        )
+            cells, self._warm, self._limits, seed=self._seed, skip=skip, gpu=self._gpu,
+            files=self._files,
+        )  # fmt: skip
+
+    def _lacking(self) -> Lacking:
+        try:
+            return Student(self._run.connection, {}).lacking()
+        except StudentError:  # the questions that follow say so
+            return Lacking({}, {})
 
     def _catalog(self) -> list[Captured]:
         try:

@@ -26,6 +26,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
+from grader.guest import missing_modules
 from grader.guest.layers import NothingIsDrawn, layer_size, repeats_to, run_layers
 from grader.guest.recorder import Recorder
 from grader.guest.short_training import fit, tail_of
@@ -76,6 +77,7 @@ class Guest:
         encoder = Encoder(keep)
         printed = _Printed()
         reply = messages.Reply(request.number)
+        missing_modules.take_notes()
         try:
             operation: Callable[[Request, list[Any], dict[str, Any]], Any]
             operation = getattr(self, f"op_{request.op}")
@@ -92,6 +94,7 @@ class Guest:
         except BaseException as error:  # SystemExit and KeyboardInterrupt are answers too
             encoder = Encoder(keep)
             reply = messages.Reply(request.number, failure=self._failure(error))
+        reply.missing = [plain_text(name, 60) for name in missing_modules.take_notes()]
         if request.printed:
             reply.printed = plain_text(printed.getvalue(), _MOST_PRINTED)
         try:
@@ -254,6 +257,14 @@ class Guest:
         losses = sys.modules.get("d2l._losses")
         return [] if losses is None else [(c, list(values)) for c, values in losses.curves.items()]
 
+    def op_lacking(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """List what is not here: packages that cells used, and the first import of each."""
+        first = self.recorder.packages.first_seen
+        return (
+            [(cell, names) for cell, names in self.recorder.lacking.items()],
+            [(name, cell, error) for name, (cell, error) in first.items()],
+        )
+
     def op_rehearse(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Run cells `args[0]` again with a small network in the place of models (`rehearsal.py`).
 
@@ -334,9 +345,9 @@ def serve(guest: Guest, descriptor: int) -> None:
     channel = socket.socket(fileno=descriptor)  # no copy: cells may have left no descriptor free
     with suppress(EOFError, OSError):
         while True:
-            header, payload = messages.lengths(bytes(_read(channel, messages.HEAD_BYTES)))
-            request = messages.read_request(_read(channel, header))
-            data = _read(channel, payload)
+            header, payload = messages.lengths(bytes(messages.receive(channel, messages.HEAD_BYTES)))
+            request = messages.read_request(messages.receive(channel, header))
+            data = messages.receive(channel, payload)
             working = True
             try:
                 parts = guest.answer(request, data)
@@ -347,17 +358,6 @@ def serve(guest: Guest, descriptor: int) -> None:
             for part in parts:
                 channel.sendall(part)
     channel.detach()
-
-
-def _read(channel: socket.socket, size: int) -> bytearray:
-    data = bytearray(size)
-    view = memoryview(data)
-    while view:
-        got = channel.recv_into(view)
-        if not got:
-            raise EOFError
-        view = view[got:]
-    return data
 
 
 def _seed(seed: int) -> None:

@@ -15,7 +15,7 @@ import contextlib
 import re
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -70,6 +70,7 @@ def run_notebook(
     seed: int,
     skip: frozenset[int] = frozenset(),
     gpu: Gpu | None = None,
+    files: Mapping[str, bytes] | None = None,
 ) -> RunNotebook:
     """Run the code cells of a notebook and keep its kernel.
 
@@ -80,6 +81,7 @@ def run_notebook(
         seed: of the random state of the kernel and of every call.
         skip: cells to leave out, known to end the kernel.
         gpu: what the notebook may compute on; the caller holds the lease.
+        files: what lies beside the notebook, by relative path.
 
     Raises:
         SandboxError: no kernel could be had; the fault is ours.
@@ -87,14 +89,14 @@ def run_notebook(
     runs: dict[int, CellRun] = {}
     skipped = set(skip)
     while True:
-        kernel = _Kernel(warm, limits, seed, gpu)
+        kernel = _Kernel(warm, limits, seed, gpu, files)
         try:
             found, killer = kernel.run(cells, frozenset(skipped))
             runs = {**found, **{i: run for i, run in runs.items() if i in skipped}}
             if killer is None or len(skipped) >= limits.kernel_restarts:
                 if killer is not None:  # once too often: what came after it does not run
                     kernel.close()
-                    kernel = _Kernel(warm, limits, seed, gpu)
+                    kernel = _Kernel(warm, limits, seed, gpu, files)
                     last = [cell for cell in cells if cell.index < killer]
                     kernel.run(last, frozenset(skipped))
                 connection = kernel.serve()
@@ -110,10 +112,13 @@ def run_notebook(
 class _Kernel:
     """One kernel from its start to its end, with the event loop its sockets belong to."""
 
-    def __init__(self, warm: WarmParent | None, limits: Limits, seed: int, gpu: Gpu | None) -> None:
+    def __init__(
+        self, warm: WarmParent | None, limits: Limits, seed: int, gpu: Gpu | None,
+        files: Mapping[str, bytes] | None,
+    ) -> None:  # fmt: skip
         self._limits = limits
         self._runner = asyncio.Runner()
-        self._provisioner = SandboxProvisioner(warm, limits, seed, gpu=gpu)
+        self._provisioner = SandboxProvisioner(warm, limits, seed, gpu=gpu, files=files)
         self._manager: SandboxManager | None = None
         self._client: SandboxClient | None = None
 

@@ -12,7 +12,8 @@ import select
 import signal
 import socket
 import tempfile
-from pathlib import Path
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
 from jupyter_client.connect import KernelConnectionInfo
@@ -42,7 +43,7 @@ class SandboxProvisioner(KernelProvisionerBase):
 
     def __init__(
         self, warm: WarmParent | None, limits: Limits, seed: int, *, data: str = "",
-        gpu: Gpu | None = None,
+        gpu: Gpu | None = None, files: Mapping[str, bytes] | None = None,
     ) -> None:  # fmt: skip
         super().__init__(kernel_id="kernel", kernel_spec=SPEC)
         self._warm = warm
@@ -50,6 +51,7 @@ class SandboxProvisioner(KernelProvisionerBase):
         self._seed = seed
         self._data = data
         self._gpu = gpu
+        self._files = files or {}
         self.process: KernelProcess | None = None
         self.watchdog: Watchdog | None = None
         self.questions: socket.socket | None = None
@@ -75,6 +77,7 @@ class SandboxProvisioner(KernelProvisionerBase):
         home.mkdir(mode=0o700)
         if uid >= 0:
             os.chown(home, uid, uid)
+        self._lay_beside(self._folder / messages.BESIDE)
         return await super().pre_launch(cmd=[], **kwargs)
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
@@ -198,6 +201,13 @@ class SandboxProvisioner(KernelProvisionerBase):
             self._log = -1
         if self._folder is not None:
             remove_folder(self._folder)
+
+    def _lay_beside(self, folder: Path) -> None:
+        """Write the files that the kernel is to find where the notebook runs."""
+        for name, data in self._files.items():
+            path = folder.joinpath(*PurePosixPath(name).parts)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
 
     def _end(self) -> None:
         if self.watchdog is not None:

@@ -17,11 +17,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Protocol
 
-from grader.errors import BadAnswer, NameNotDefined, StudentRaised
+from grader.errors import BadAnswer, NameNotDefined, StudentError, StudentRaised
 from grader.kernel import observations
 from grader.kernel.describe import call_text, describe
 from grader.kernel.handle import Handle
-from grader.kernel.observations import Call, Captured, Outline, RehearsalFacts
+from grader.kernel.observations import Call, Captured, Lacking, Outline, RehearsalFacts
 from grader.records import DEFAULT_SEED
 from grader.wire import messages
 
@@ -77,6 +77,9 @@ class Student:
         """Of the notebook's random state, and of the images it is given."""
         self.remembered: dict[str, Any] = {}
         """What the checks of one exercise work out once and use together."""
+        self.missing: set[str] = set()
+        """Packages that are not here and that answers came by way of; whoever reads it empties it.
+        """
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -147,6 +150,10 @@ class Student:
     def curves(self) -> list[tuple[int, list[float]]]:
         """Return the losses that each cell's training went through, by cell."""
         return observations.read_curves(self._ask("curves", "curves", (), {}).value)
+
+    def lacking(self) -> Lacking:
+        """Return what the cells used that is not here."""
+        return observations.read_lacking(self._ask("lacking", "lacking", (), {}).value)
 
     def rehearse(
         self, cells: Sequence[int], patterns: Sequence[str], variables: Sequence[str], *,
@@ -259,9 +266,12 @@ class Student:
                 decode=self._handle,
                 limit_s=limit_s,
             )
-        except StudentRaised as error:
-            self._note(op, error.kind)
+        except StudentError as error:
+            self.missing.update(error.missing)
+            if isinstance(error, StudentRaised):
+                self._note(op, error.kind)
             raise
+        self.missing.update(answer.missing)
         self._note(op, answer.value)
         return Call(answer.value, tuple(answer.arguments), answer.printed)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from grader.course import Assignment, Exercise
 from grader.errors import UsageError
+from grader.grading.known_packages import any_installed
 from grader.grading.plan import Plan
 from grader.reading.submissions import find_submissions
 from grader.records import Submission, SubmissionResult
@@ -77,7 +78,7 @@ def grade_and_store(
         due = []
         for position, key in enumerate(keys):
             stored = None if fresh else gradebook.find(key)
-            if stored is not None:
+            if stored is not None and not any_installed(stored.missing_packages):
                 gradebook.reuse(key, run_id)
                 show(Finished(position, stored))
             elif submissions[position].problem:  # nothing to run, and no worker to wait for

@@ -35,7 +35,8 @@ from ipykernel.kernelapp import IPKernelApp
 from tornado.ioloop import IOLoop
 from traitlets.config import Config
 
-from grader.guest import notebook_shell, recorder, server
+from grader.guest import machine_gaps, notebook_shell, recorder, server
+from grader.guest.own_modules import OwnModules
 from grader.sandbox import linux, messages, output, policy, syscalls
 from grader.sandbox.policy import Wall
 
@@ -73,11 +74,13 @@ def run(
     ready = _arrange_descriptors(descriptors)
     started = time.perf_counter()
     try:
+        beside = _files_beside(folder)
         _enter_scratch(folder, order)
         if settings.isolate:
             _lock_up(order, folder, missing, settings)
         else:
             linux.set_rlimits(policy.rlimits(order.limits, gpu=order.gpu is not None))
+        _lay_out(beside)
         lockdown_s = time.perf_counter() - started
         _reseed(order.seed)
         if order.gpu is not None:
@@ -132,6 +135,24 @@ def _enter_scratch(folder: str, order: messages.Fork) -> None:
     if order.gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = order.gpu.visible
     tempfile.tempdir = None
+
+
+def _files_beside(folder: str) -> dict[str, bytes]:
+    """Read what lies beside the notebook, before the scratch folder is mounted over it."""
+    root = Path(folder, messages.BESIDE)
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
+
+
+def _lay_out(beside: dict[str, bytes]) -> None:
+    """Write what lies beside the notebook into the folder it runs in, as far as there is room."""
+    for name, data in beside.items():
+        with contextlib.suppress(OSError):
+            Path(name).parent.mkdir(parents=True, exist_ok=True)
+            Path(name).write_bytes(data)
 
 
 def _lock_up(
@@ -333,11 +354,16 @@ def _prepare_shell(shell: Any, order: messages.Fork) -> None:
         seed=order.seed,
     )
     notebook_shell.install(shell)
+    home = os.getcwd()
+    machine_gaps.install(home)
     sys.path.insert(0, "")  # a cell may write a module and import it; `python -I` leaves this out
     # pyplot was imported before there was a shell: without this a figure has no picture
     shell.enable_matplotlib("inline")
     captured = recorder.Recorder(shell.user_ns)
     recorder.attach(shell, captured)
+    captured.own = OwnModules(home)
+    captured.own.install()
+    captured.packages.adapters["pandas"] = machine_gaps.write_tables_anywhere
     shell.events.register("post_run_cell", _let_go_of_error)
     _guest = server.Guest(captured)
 

@@ -51,7 +51,7 @@ def losses(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A real IPython shell with our commands in it; what it changes outside is put back."""
-    import notebook_shell
+    from grader.guest import notebook_shell
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
 
