@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from grader.course import Exercise
@@ -45,9 +45,12 @@ class Blame:
     lacking: Lacking
     listed: Collection[str] = ()
     excused: Sequence[str] = ()
+    used: set[str] = field(default_factory=set)
+    """What answers came by way of, over all checks."""
 
     def __call__(self, check: CheckResult, used: frozenset[str]) -> CheckResult:
         """Return a check's result as it counts, given what its answers came by way of."""
+        self.used.update(used)
         if not used or check.verdict in (Verdict.PASSED, Verdict.BROKEN):
             return check
         ours = sorted(name for name in used if self.is_ours(name))
@@ -124,7 +127,7 @@ class Blame:
     def points_by_package(self, exercises: Iterable[ExerciseResult]) -> dict[str, Fraction]:
         """Return the packages that a notebook lacks, and the points that are open for each."""
         used = {name for names in self.lacking.by_cell.values() for name in names}
-        names = sorted((used | set(self.lacking.imports)) - {NETWORK, _HOSTED})
+        names = sorted((used | self.used | set(self.lacking.imports)) - {NETWORK, _HOSTED})
         checks = [check for exercise in exercises for check in exercise.checks]
         return {
             name: sum((check.max_points for check in checks if _hangs_on(check, name)), Fraction(0))

@@ -23,7 +23,19 @@ _CATCH = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseExce
 
 def install(packages: MissingPackages) -> None:
     """Let rewritten code find the packages it asks."""
+    packages.rewrite = rewritten
     setattr(builtins, HOOK, packages)
+
+
+def rewritten(source: Any) -> Any:
+    """Return Python text as code whose imports are rewritten; anything else as it is."""
+    if not isinstance(source, str | bytes):
+        return source
+    try:
+        tree: Any = ImportRewriter().visit(ast.parse(source))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return source  # Python's own words for it
+    return compile(tree, "<string>", "exec", dont_inherit=True)
 
 
 class ImportRewriter(ast.NodeTransformer):
@@ -95,12 +107,14 @@ class ImportRewriter(ast.NodeTransformer):
         return self._wrapped(node, node.module, found, names)
 
     def visit_Call(self, node: ast.Call) -> ast.Call:
-        """Rewrite `importlib.import_module("a")` and `__import__("a")`."""
+        """Rewrite `importlib.import_module("a")`, `__import__("a")` and `exec("import a")`."""
         self.generic_visit(node)
         name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
         name = node.func.id if isinstance(node.func, ast.Name) else name
         if name in ("import_module", "__import__") and not self._guarded:
             node.func = ast.copy_location(_ask("importing", node.func), node.func)
+        if name == "exec" and node.args and isinstance(node.func, ast.Name):
+            node.args[0] = ast.copy_location(_ask("rewrite", node.args[0]), node.args[0])
         return node
 
     def _import(self, node: ast.Import, alias: ast.alias) -> ast.stmt:

@@ -172,9 +172,9 @@ def _made_below(make: Callable[..., None], home: str) -> Callable[..., None]:
     def made(name: Any, *args: Any, **kwargs: Any) -> None:
         try:
             make(name, *args, **kwargs)
-        except (PermissionError, OSError) as error:
+        except OSError as error:
             below = _below(name, home)
-            if not below or error.errno not in (errno.EACCES, errno.EROFS, errno.EPERM):
+            if not below or error.errno not in _NOT_THERE:
                 raise
             Path(below).parent.mkdir(parents=True, exist_ok=True)
             make(below, *args, **kwargs)

@@ -151,7 +151,7 @@ class Placeholder:
         cls, function: Any, kinds: Any, args: Sequence[Any] = (), kwargs: Any = None
     ) -> Any:
         """Return a placeholder from any function of torch that is given one."""
-        found = _first_in(args) or _first_in((kwargs or {}).values())
+        found = _first_in([*args, *(kwargs or {}).values()])
         return NotImplemented if found is None else found._after()
 
     def __array_ufunc__(self, *args: Any, **kwargs: Any) -> Any:
@@ -229,6 +229,8 @@ class MissingPackages:
         self.cell = -1
         self.adapters: dict[str, Callable[[], None]] = {}
         """What to do when a package has been imported that is here."""
+        self.rewrite: Callable[[Any], Any] = lambda source: source
+        """Rewrites the imports of text that is about to be executed."""
         self._modules: dict[str, MissingModule] = {}
         self._starred: list[str] = []
 

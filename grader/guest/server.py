@@ -345,7 +345,9 @@ def serve(guest: Guest, descriptor: int) -> None:
     channel = socket.socket(fileno=descriptor)  # no copy: cells may have left no descriptor free
     with suppress(EOFError, OSError):
         while True:
-            header, payload = messages.lengths(bytes(messages.receive(channel, messages.HEAD_BYTES)))
+            header, payload = messages.lengths(
+                bytes(messages.receive(channel, messages.HEAD_BYTES))
+            )
             request = messages.read_request(messages.receive(channel, header))
             data = messages.receive(channel, payload)
             working = True

@@ -51,9 +51,10 @@ def losses(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A real IPython shell with our commands in it; what it changes outside is put back."""
-    from grader.guest import notebook_shell
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
+
+    from grader.guest import notebook_shell
 
     class Shell(InteractiveShell):
         def enable_gui(self, gui: str | None = None) -> None:

@@ -55,7 +55,9 @@ def run(tmp_path, write_course, write_notebook, monkeypatch):
             show(event)
 
         out = tmp_path / "new" / "out"
-        return shown, pipeline.grade_and_store(plan, found[:count], out, jobs=1, show=note, **options)
+        return shown, pipeline.grade_and_store(
+            plan, found[:count], out, jobs=1, show=note, **options
+        )
 
     again.plan, again.out = whole, tmp_path / "new" / "out"
     return again
