@@ -126,13 +126,24 @@ class Blame:
 
     def points_by_package(self, exercises: Iterable[ExerciseResult]) -> dict[str, Fraction]:
         """Return the packages that a notebook lacks, and the points that are open for each."""
-        used = {name for names in self.lacking.by_cell.values() for name in names}
-        names = sorted((used | self.used | set(self.lacking.imports)) - {NETWORK, _HOSTED})
         checks = [check for exercise in exercises for check in exercise.checks]
         return {
             name: sum((check.max_points for check in checks if _hangs_on(check, name)), Fraction(0))
-            for name in names
+            for name in self._names()
         }
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what a reader should know of what was missing."""
+        names = [name for name in self._names() if self.is_ours(name)]
+        if not names:
+            return ()
+        return (
+            f"Not installed here: {', '.join(names)}. What the notebook does with it is left out.",
+        )
+
+    def _names(self) -> list[str]:
+        used = {name for names in self.lacking.by_cell.values() for name in names}
+        return sorted((used | self.used | set(self.lacking.imports)) - {NETWORK, _HOSTED})
 
     def _of_the_student(self, name: str) -> str:
         cell, error = self.lacking.imports.get(name, (-1, ""))
