@@ -131,3 +131,12 @@ def test_an_opencv_image_is_shown(capsys):
     cv2_imshow(np.zeros((2, 3, 3)))
     cv2_imshow(np.zeros((2, 3)))
     assert capsys.readouterr().out.count("PIL.Image.Image") == 2
+
+
+def test_the_package_itself_gives_the_names_too():
+    import d2l
+    from d2l.torch import corr2d
+
+    assert d2l.corr2d is corr2d
+    with pytest.raises(AttributeError):
+        d2l.not_there  # noqa: B018
