@@ -14,6 +14,16 @@ except ImportError:  # outside of notebooks
     Classifier = nn.Module
 
 
+def corr2d(X, K):
+    """Correlate an image with a kernel."""
+    h, w = K.shape
+    Y = torch.zeros((X.shape[0] - h + 1, X.shape[1] - w + 1), dtype=X.dtype)
+    for i in range(Y.shape[0]):
+        for j in range(Y.shape[1]):
+            Y[i, j] = (X[i : i + h, j : j + w] * K).sum()
+    return Y
+
+
 def init_cnn(module):
     """Draw the weight of a linear or convolutional layer from Xavier's uniform distribution."""
     if type(module) in (nn.Linear, nn.Conv2d):

@@ -20,7 +20,7 @@ import torch
 
 from grader.course import Assignment, Exercise
 from grader.errors import KernelLost, SandboxError
-from grader.grading.candidates import forbidden_names
+from grader.grading.candidates import forbidden_names, read_source
 from grader.grading.check_session import CheckSession
 from grader.grading.diagnosis import Diagnosis
 from grader.grading.missing_packages import Blame
@@ -64,6 +64,7 @@ class Grader:
             session = CheckSession(assignment.exercises, course=assignment.course, seed=plan.seed)
             self._session = self._stack.enter_context(session)
             self._diagnosis = Diagnosis(self._session)
+            self._parts = right_parts(assignment)
             self._handed_out = handed_out(assignment)
             self._asked = collect_answers(self._handed_out)
             if self._warm is not None:
@@ -112,7 +113,9 @@ class Grader:
         self._ensure_warm()
         plan = self.plan
         asked = frozenset(exercise.name for exercise in plan.assignment.exercises)
-        return OpenNotebook(submission, self._warm, plan.spending, plan.seed, gpu, asked)
+        return OpenNotebook(
+            submission, self._warm, plan.spending, plan.seed, gpu, asked, self._parts
+        )
 
     def _grade_readable(self, submission: Submission, result: SubmissionResult) -> SubmissionResult:
         try:
@@ -146,6 +149,7 @@ class Grader:
         done = replace(
             result, answers=answers, exercises=exercises, cells=cells, curves=curves,
             missing_packages=blame.points_by_package(exercises),
+            notes=(*result.notes, *blame.notes()),
         )  # fmt: skip
         return replace(done, status=_status(done))
 
@@ -262,6 +266,16 @@ def handed_out(assignment: Assignment) -> tuple[Cell, ...]:
         return ()
     (found,) = find_submissions([path], assignment=assignment.name)
     return found.cells
+
+
+def right_parts(assignment: Assignment) -> dict[str, str]:
+    """Return what the assignment's `parts.py` defines, by name: the whole text for each."""
+    path = assignment.folder / "parts.py"
+    if not path.is_file():
+        return {}
+    source = path.read_text(encoding="utf-8")
+    names = read_source(source).binds
+    return {exercise.name: source for exercise in assignment.exercises if exercise.name in names}
 
 
 def rubric_points(assignment: Assignment) -> list[tuple[Exercise, Fraction]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -34,7 +34,9 @@ MOST_LOSSES = 2_000
 class OpenNotebook:
     """A notebook whose cells have run; also the connection its students ask through.
 
-    `asked` names the exercises of the run; None stands for all there are.
+    `asked` names the exercises of the run; None stands for all there are. `parts` are right
+    definitions, by name: one that the run asks for and that the notebook lacks is charged there,
+    and stands in where other exercises use it.
 
     Raises:
         SandboxError: no kernel could be had; the fault is ours.
@@ -43,9 +45,13 @@ class OpenNotebook:
     def __init__(
         self, submission: Submission, warm: WarmParent | None, limits: Limits, seed: int,
         gpu: Gpu | None = None, asked: Collection[str] | None = None,
+        parts: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
         self._submission = submission
         self._asked = asked
+        self._parts = parts or {}
+        self._lent: dict[str, str] = {}
+        self._is_lending = False
         self._warm = warm
         self._limits = limits
         self._seed = seed
@@ -105,6 +111,13 @@ class OpenNotebook:
         """Return the student for one candidate: its helpers stand as they did at its cell."""
         definitions = dict(self.known)
         self._exercise = exercise.name
+        # cells that run again shall end as they did the first time
+        parts = {} if exercise.kind == "values" else self._parts
+        self._lent = {
+            name: source
+            for name, source in parts.items()
+            if name in (self._asked or ()) and name not in {*self.known, exercise.name}
+        }
         if candidate is not None:
             definitions[exercise.name] = candidate
             definitions[candidate.name] = candidate
@@ -114,7 +127,10 @@ class OpenNotebook:
         self._exercise_deadline = time.monotonic() + self._limits.exercise_s
         if not self._run.connection.lost:
             self._select()
-        return Student(self, definitions, answer=exercise.name, seed=self._seed, asked=self._asked)
+        return Student(
+            self, definitions, answer=exercise.name, seed=self._seed, asked=self._asked,
+            lent=self._lent,
+        )  # fmt: skip
 
     def ask(
         self, request: messages.Request, args: Sequence[object], kwargs: dict[str, object],
@@ -185,6 +201,10 @@ class OpenNotebook:
 
     def _select(self) -> None:
         try:
-            Student(self._run.connection, {}).select(self._world)
+            student = Student(self._run.connection, {}, lent=self._lent)
+            student.select(self._world)
+            if self._lent or self._is_lending:
+                student.lend()
+                self._is_lending = bool(self._lent)
         except StudentError:
             return  # the next question says so

@@ -34,6 +34,7 @@ _MOST_DEFINITIONS = 3_000  # a list of all of them fits one answer
 _MOST_NUMBERS = 200_000  # of a tensor or module that is copied; larger ones are kept as they are
 _MOST_NUMBERS_IN_ALL = 20_000_000
 _PLAIN = (bool, int, float, str, tuple, list)
+_ABSENT = object()
 _OURS = frozenset({"In", "Out", "exit", "quit", "get_ipython", "open"})
 
 
@@ -127,11 +128,14 @@ class Recorder:
             if source not in made:
                 made[source] = {"__name__": "__parts__"}
                 exec(compile(source, "<parts>", "exec"), made[source])
-            own, other = self.namespace.get(name), made[source][name]
+            own, other = self.namespace.get(name, _ABSENT), made[source][name]
             self._stood_in_for[name] = own, other
             self._swap(name, own, other)
 
     def _swap(self, name: str, old: Any, new: Any) -> None:
+        if new is _ABSENT:
+            self.namespace.pop(name, None)
+            return
         self.namespace[name] = new
         for definition in self.definitions:
             bases = definition.value.__bases__ if isinstance(definition.value, type) else ()

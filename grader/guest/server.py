@@ -33,7 +33,7 @@ from grader.guest.short_training import fit, tail_of
 from grader.guest.training_replay import Rehearsal
 from grader.wire import messages
 from grader.wire.codec import Decoder, Encoder, plain_text
-from grader.wire.messages import Request
+from grader.wire.messages import Request, receive
 
 _MOST_PRINTED = 64_000
 _ITS_OWN = type.__dict__["__dict__"].__get__  # `vars` asks the class, which may answer anything
@@ -345,11 +345,9 @@ def serve(guest: Guest, descriptor: int) -> None:
     channel = socket.socket(fileno=descriptor)  # no copy: cells may have left no descriptor free
     with suppress(EOFError, OSError):
         while True:
-            header, payload = messages.lengths(
-                bytes(messages.receive(channel, messages.HEAD_BYTES))
-            )
-            request = messages.read_request(messages.receive(channel, header))
-            data = messages.receive(channel, payload)
+            header, payload = messages.lengths(bytes(receive(channel, messages.HEAD_BYTES)))
+            request = messages.read_request(receive(channel, header))
+            data = receive(channel, payload)
             working = True
             try:
                 parts = guest.answer(request, data)

@@ -65,11 +65,13 @@ class Student:
         answer: str = "",
         seed: int = DEFAULT_SEED,
         asked: Collection[str] | None = None,
+        lent: dict[str, str] | None = None,
     ) -> None:
         self._connection = connection
         self._definitions = definitions
         self._answer = answer
         self._asked = asked
+        self._lent = lent or {}
         self._seed = seed
         self._next = 0
         self._transcript: list[tuple[str, Any]] | None = None
@@ -215,10 +217,14 @@ class Student:
     def with_parts(self, sources: dict[str, str]) -> Iterator[None]:
         """Let other definitions stand in for the notebook's own, by name and Python text."""
         try:
-            self._ask("stand_in", "stand_in", (), sources)
+            self._ask("stand_in", "stand_in", (), {**self._lent, **sources})
             yield
         finally:
-            self._ask("stand_in", "stand_in", (), {})
+            self.lend()
+
+    def lend(self) -> None:
+        """Let right definitions stand where the notebook has none, and its own everywhere else."""
+        self._ask("stand_in", "stand_in", (), self._lent)
 
     # ---------------------------------------------------------------- below: for this module only
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from grader.grading.grader import Grader
 from grader.grading.missing_packages import Blame
 from grader.grading.plan import Plan
 from grader.kernel.observations import Lacking
@@ -239,3 +240,37 @@ def test_what_has_been_installed_since_is_graded_again_and_nothing_else(
     again = times()
     assert again[0] != first[0]
     assert again[1] == first[1]
+
+
+# ---- a helper that the notebook lacks
+
+PARTS = "def double(x):\n    return 2 * x\n"
+DOUBLES = """
+@check(points=2)
+def test_twice(student):
+    "Every number is doubled twice."
+    assert_equal(student.quadruple(torch.ones(1)), 4 * torch.ones(1), call="quadruple([1])")
+"""
+
+
+@pytest.mark.parametrize(
+    ("cells", "earned"),
+    [
+        (["def quadruple(x): return double(double(x))"], [0, 2]),
+        (["def quadruple(x): return double(x)"], [0, 0]),
+        (["def double(x): return x", "def quadruple(x): return double(double(x))"], [0, 0]),
+        (["def quadruple(x): return 4 * x\nassert 'double' not in globals()"], [0, 2]),
+    ],
+)
+def test_a_helper_that_is_missing_is_charged_once(
+    tmp_path, write_course, write_notebook, cells, earned
+):
+    text = DOUBLES.replace("quadruple", "double").replace("4 *", "2 *")
+    folder = write_course(tmp_path, {"double": text, "quadruple": DOUBLES})
+    (folder / "parts.py").write_text(PARTS)
+    path = write_notebook(tmp_path / "kim.ipynb", *cells)
+    (found,) = find_submissions([path], assignment="small")
+    with Grader(Plan(str(folder))) as grader:
+        result = grader.grade(found)
+    assert [exercise.points for exercise in result.exercises] == earned
+    assert all(run.status == "ok" for run in result.cells)
