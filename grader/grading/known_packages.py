@@ -51,7 +51,6 @@ _OTHERS = {
     "yaml": "pyyaml",
     "alive_progress": "alive-progress",
     "efficientnet_pytorch": "efficientnet-pytorch",
-    "google.colab": "",
     "tkinter": "",
 }
 KNOWN: dict[str, str] = {name: name.replace("_", "-") for name in _SAME.split()} | _OTHERS

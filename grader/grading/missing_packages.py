@@ -17,12 +17,11 @@ from fractions import Fraction
 from grader.course import Exercise
 from grader.grading.candidates import is_named, read_source
 from grader.grading.known_packages import KNOWN, install_command
-from grader.guest.missing_modules import NETWORK, NO_NETWORK
+from grader.guest.missing_modules import NETWORK, NO_NETWORK, PRETENDED
 from grader.kernel.observations import Lacking
 from grader.records import Cell, CellRun, CheckResult, ExerciseResult
 from grader.verdict import Verdict
 
-_HOSTED = "google.colab"
 _REFUSED = re.compile(rf"{re.escape(NO_NETWORK)}|there is no network while grading|^NoNetwork:")
 # a file that the student has and did not hand in, a data set that would be downloaded
 _NO_FILE = re.compile(
@@ -68,7 +67,7 @@ class Blame:
 
     def is_ours(self, name: str) -> bool:
         """Say whether a usual machine has what is not here."""
-        return name == NETWORK or name in KNOWN or name in self.listed
+        return name in (NETWORK, *PRETENDED) or name in KNOWN or name in self.listed
 
     def noted(self, runs: Iterable[CellRun], cells: Sequence[Cell]) -> tuple[CellRun, ...]:
         """Add to runs of cells what they lacked, and whether their errors are excused."""
@@ -77,7 +76,7 @@ class Blame:
 
     def _noted(self, run: CellRun, source: str) -> CellRun:
         used = self.lacking.by_cell.get(run.index, ())
-        packages = [name for name in used if name not in (NETWORK, _HOSTED)]
+        packages = [name for name in used if name not in (NETWORK, *PRETENDED)]
         notes = [f"not installed here: {', '.join(packages)}"] if packages else []
         if NETWORK in used or _REFUSED.search(run.error):
             notes.append(NO_NETWORK)
@@ -143,7 +142,7 @@ class Blame:
 
     def _names(self) -> list[str]:
         used = {name for names in self.lacking.by_cell.values() for name in names}
-        return sorted((used | self.used | set(self.lacking.imports)) - {NETWORK, _HOSTED})
+        return sorted((used | self.used | set(self.lacking.imports)) - {NETWORK, *PRETENDED})
 
     def _of_the_student(self, name: str) -> str:
         cell, error = self.lacking.imports.get(name, (-1, ""))
@@ -160,7 +159,7 @@ def _reason(names: Sequence[str]) -> str:
     told = []
     if packages:
         told.append(f"Not installed here: {', '.join(packages)}. The answer came by way of it.")
-        if command := install_command(packages):
+        if command := install_command([name for name in packages if name not in PRETENDED]):
             told.append(f"After `{command}`, grade again: only what is broken is graded anew.")
     if NETWORK in names:
         told.append(f"The answer asked for a connection, and {NO_NETWORK}.")

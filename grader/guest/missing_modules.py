@@ -26,8 +26,8 @@ NETWORK = "the network"
 NO_NETWORK = "there is no network while a notebook is graded"
 _MOST_NOTED = 64
 _MOST_NAME = 60
-# on a hosted service these are there as a whole; here only the parts that notebooks use most
-_PRETENDED = ("google.colab",)
+# names of theirs that are not here show something, or belong to a hosted service
+PRETENDED = ("google.colab", "IPython.display", "IPython.core.display")
 # their calls return what they were given, to be looped over
 _PROGRESS = frozenset({"tqdm", "rich", "fastprogress", "alive_progress", "progressbar", "progress"})
 _UNPACKED = ("UNPACK_SEQUENCE", "UNPACK_EX")
@@ -98,6 +98,22 @@ class Placeholder:
         return self
 
     def __exit__(self, *error: object) -> None: ...
+
+    async def __aenter__(self) -> Any:
+        return self.__enter__()
+
+    async def __aexit__(self, *error: object) -> None: ...
+
+    def __await__(self) -> Any:
+        note(self._package)
+        yield from ()
+        return self
+
+    def __aiter__(self) -> Any:
+        return self
+
+    async def __anext__(self) -> Any:
+        raise StopAsyncIteration
 
     def __getitem__(self, key: object) -> Any:
         note(self._package)
@@ -200,9 +216,13 @@ def _unpacked_into(frame: types.FrameType) -> int:
 def _base_class(package: str, path: str) -> type:
     """Return a class to inherit from in the place of a missing one; a module takes layers."""
 
-    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+    def new(kind: Any, *args: Any, **kwargs: Any) -> Any:
         note(package)
-        nn.Module.__init__(self)
+        made = object.__new__(kind)
+        nn.Module.__init__(made)  # a class of its own need not call the one above
+        return made
+
+    def init(self: Any, *args: Any, **kwargs: Any) -> None: ...
 
     def unknown(self: Any, name: str) -> Any:
         try:
@@ -214,7 +234,7 @@ def _base_class(package: str, path: str) -> type:
         return Placeholder(package, f"{path}.{name}")
 
     name = path.rsplit(".", 1)[-1]
-    return type(name, (nn.Module,), {"__init__": init, "__getattr__": unknown})
+    return type(name, (nn.Module,), {"__new__": new, "__init__": init, "__getattr__": unknown})
 
 
 # ---- asked by rewritten imports
@@ -314,8 +334,9 @@ def _new(package: str, path: str) -> MissingModule:
 
 def _missing_package(module: str, error: BaseException | None) -> str:
     """Return the name of the package for want of which an import failed; empty where it is none."""
-    if any(module == name or module.startswith(f"{name}.") for name in _PRETENDED):
-        return next(name for name in _PRETENDED if module.startswith(name))
+    for name in PRETENDED:
+        if module == name or module.startswith(f"{name}."):
+            return name
     named = error.name if isinstance(error, ModuleNotFoundError) and error.name else ""
     root = named.split(".")[0]
     if not root:

@@ -38,6 +38,7 @@ def verdicts(result, exercise="double"):
         "from ipywidgets import interact, widgets\n@interact(x=(0, 3))\ndef shown(x): pass",
         "import matplotlib\nmatplotlib.use('TkAgg')\nimport matplotlib.pyplot as plt\n"
         "plt.switch_backend('Qt5Agg')\nplt.plot([1])\nplt.show()",
+        "from IPython.display import set_matplotlib_formats\nset_matplotlib_formats('svg')",
         "from IPython.display import HTML, Video, YouTubeVideo, clear_output\nclear_output()\n"
         "HTML('<b>'), YouTubeVideo('x')",
         "%load_ext tensorboard\n%tensorboard --logdir runs",

@@ -88,6 +88,9 @@ def test_an_import_that_finds_nothing_ends_nothing(execute: Execute, cell: str) 
         "np.ones(2) * n.a, np.sqrt(n.a), np.asarray(n.a)",
         "def f(x: n.Kind, y: 'n.Kind | None' = None, *z: n.Kind | None) -> n.Kind: pass",
         "[x for x in n.a], {**{}}, print(*n.a)",
+        "class A(n.Env):\n    def __init__(self): self.x = 1\nassert A().x == 1, repr(A())",
+        "async def f():\n    async with n.session() as s: await s.get(1)\n"
+        "    async for x in s: pass\n    return 1\nimport asyncio\nassert asyncio.run(f()) == 1",
     ],
 )
 def test_nothing_that_is_done_with_it_ends_a_cell(execute: Execute, use: str) -> None:
