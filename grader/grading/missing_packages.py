@@ -46,6 +46,9 @@ class Blame:
     excused: Sequence[str] = ()
     used: set[str] = field(default_factory=set)
     """What answers came by way of, over all checks."""
+    broken: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    """By exercise and check: what of ours an answer that did not pass came by way of. No name of a
+    check stands for all of them."""
 
     def __call__(self, check: CheckResult, used: frozenset[str]) -> CheckResult:
         """Return a check's result as it counts, given what its answers came by way of."""
@@ -54,6 +57,7 @@ class Blame:
             return check
         ours = sorted(name for name in used if self.is_ours(name))
         if ours:
+            self.broken[check.exercise, check.check] = frozenset(ours)
             message = f"{_reason(ours)} {_was(check)}".strip()
             return replace(check, verdict=Verdict.BROKEN, hint="", message=message[:_MOST_MESSAGE])
         reasons = " ".join(self._of_the_student(name) for name in sorted(used))
@@ -119,17 +123,20 @@ class Blame:
             if _REFUSED.search(run.error) and NETWORK not in ours:
                 ours.append(NETWORK)
             if run.excused and ours:
+                self.broken[exercise.name, ""] = frozenset(ours)
                 return Verdict.BROKEN, f"{_reason(ours)} {message}"
             return Verdict.MISSING, message
         return Verdict.MISSING, f"{name} is not defined in this notebook."
 
     def points_by_package(self, exercises: Iterable[ExerciseResult]) -> dict[str, Fraction]:
         """Return the packages that a notebook lacks, and the points that are open for each."""
-        checks = [check for exercise in exercises for check in exercise.checks]
-        return {
-            name: sum((check.max_points for check in checks if _hangs_on(check, name)), Fraction(0))
-            for name in self._names()
-        }
+        points = dict.fromkeys(self._names(), Fraction(0))
+        for check in (check for exercise in exercises for check in exercise.checks):
+            if check.verdict is Verdict.BROKEN:
+                whole = self.broken.get((check.exercise, ""), frozenset())
+                for name in self.broken.get((check.exercise, check.check), whole) & points.keys():
+                    points[name] += check.max_points
+        return points
 
     def notes(self) -> tuple[str, ...]:
         """Return what a reader should know of what was missing."""
@@ -168,10 +175,3 @@ def _reason(names: Sequence[str]) -> str:
 
 def _was(check: CheckResult) -> str:
     return f"What came: {check.message}" if check.message else ""
-
-
-def _hangs_on(check: CheckResult, package: str) -> bool:
-    words = re.escape(package)
-    return check.verdict is Verdict.BROKEN and bool(
-        re.search(rf"Not installed here: [^.]*\b{words}\b", check.message)
-    )

@@ -1,8 +1,8 @@
 """Bridges what a usual machine has and this one has not: network, screen, folders to write to.
 
 A connection is refused at once and in words, and noted as a missing package is. A file that is
-written into a folder that is not there makes the folder; one outside the scratch folder lands
-below it, and is found there again. Any matplotlib backend is accepted, and figures stay inline.
+written into a folder that is not there makes the folder; one in a folder of a hosted service lands
+below the scratch folder, and is found there again. Any matplotlib backend is accepted, and figures stay inline.
 
 `install` is called once, in a kernel, before student code. Not here: commands of a notebook
 (`notebook_shell.py`), missing packages (`missing_modules.py`), walls (`sandbox/`).
@@ -30,6 +30,8 @@ from matplotlib import pyplot as plt
 from grader.guest.missing_modules import NETWORK, NO_NETWORK, note
 
 _WRITING = frozenset("wax")
+_HOSTED = ("/content/", "/kaggle/", "/gdrive/", "/drive/")
+"""Folders that notebooks of hosted services write to; any other path outside is an error."""
 _NOT_THERE = (errno.ENOENT, errno.EACCES, errno.EROFS, errno.EPERM)
 
 
@@ -162,9 +164,10 @@ def _below(file: Any, home: str) -> str:
     if not isinstance(file, str | os.PathLike):
         return ""
     path = os.fsdecode(os.fspath(file))
-    if not os.path.isabs(path) or path.startswith(f"{home}{os.sep}"):
+    whole = os.path.normpath(path)
+    if not whole.startswith(_HOSTED):
         return ""
-    return os.path.join(home, os.path.normpath(path).lstrip(os.sep))
+    return os.path.join(home, whole.lstrip(os.sep))
 
 
 def _made_below(make: Callable[..., None], home: str) -> Callable[..., None]:

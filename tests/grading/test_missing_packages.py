@@ -275,3 +275,11 @@ def test_a_helper_that_is_missing_is_charged_once(
         result = grader.grade(found)
     assert [exercise.points for exercise in result.exercises] == earned
     assert all(run.status == "ok" for run in result.cells)
+
+
+def test_points_of_a_class_that_could_not_be_defined_hang_on_its_package(grade):
+    result = grade("import cv2\ndouble = float('x' + str(cv2.version))", OTHERS)
+    found, message = verdicts(result)
+    assert found == {Verdict.BROKEN}
+    assert "cell 0, line 2, which defines it, ended with ValueError" in message
+    assert result.missing_packages == {"cv2": Fraction(7)}
