@@ -2,7 +2,8 @@
 
 A connection is refused at once and in words, and noted as a missing package is. A file that is
 written into a folder that is not there makes the folder; one in a folder of a hosted service lands
-below the scratch folder, and is found there again. Any matplotlib backend is accepted, and figures stay inline.
+below the scratch folder, and is found there again. Any matplotlib backend is accepted, and figures
+stay inline.
 
 `install` is called once, in a kernel, before student code. Not here: commands of a notebook
 (`notebook_shell.py`), missing packages (`missing_modules.py`), walls (`sandbox/`).
@@ -153,6 +154,8 @@ def _writable(file: Any, home: str) -> Any:
             continue
         with suppress(OSError):
             folder = os.path.dirname(candidate) or "."
+            if os.path.isabs(folder) and not folder.startswith(home):
+                continue  # an error there as everywhere
             Path(folder).mkdir(parents=True, exist_ok=True)
             if os.access(folder, os.W_OK):
                 return candidate
