@@ -28,6 +28,18 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Attachment:
+    """A file that lies beside a notebook and is laid out beside it when it runs."""
+
+    name: str
+    """Where it lies, relative to the notebook's folder, with `/`."""
+    path: str
+    """The file on disk, or the archive that holds it."""
+    member: str = ""
+    """Its name in the archive."""
+
+
+@dataclass(frozen=True)
 class Submission:
     """What one student handed in: one file, whatever state it is in."""
 
@@ -41,6 +53,8 @@ class Submission:
     """Why it cannot be graded, as a sentence with a remedy; empty when it can."""
     notes: tuple[str, ...] = ()
     """What a reader should know: repaired cell ids, a file that failed validation, ..."""
+    attachments: tuple[Attachment, ...] = ()
+    """The student's other files."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +105,10 @@ class CellRun:
     """`NameError: name 'corr2d' is not defined`; empty when the cell ran through."""
     line: int = 0
     """Line of the cell the error came from, counted from 1; 0 when not known."""
+    note: str = ""
+    """What it used that this machine does not have, or why its error is none of the student's."""
+    excused: bool = False
+    """Whether its error is none of the student's, so that it does not make a submission partial."""
 
 
 @dataclass(frozen=True)
@@ -199,6 +217,8 @@ class SubmissionResult:
     answers: tuple[WrittenAnswer, ...] = ()
     curves: tuple[LossCurve, ...] = ()
     notes: tuple[str, ...] = ()
+    missing_packages: dict[str, Fraction] = field(default_factory=dict)
+    """Packages that the notebook uses and that are not here, with the points that hang on each."""
     problem: str = ""
     seconds: float = 0.0
     finished_at: str = ""

@@ -27,8 +27,9 @@ from typing import Literal
 
 from grader.errors import SubmissionError, UsageError
 from grader.reading.archives import Archive, Budget, Member, owners
+from grader.reading.attachments import beside, digest_of
 from grader.reading.notebook_file import MOST_BYTES, read_notebook
-from grader.records import Cell, Submission
+from grader.records import Attachment, Cell, Submission
 from grader.text import clean
 from grader.text import name as tidy_name
 
@@ -71,6 +72,7 @@ class _Found:
     digest: str = ""
     cells: tuple[Cell, ...] = ()
     notes: tuple[str, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
     problem: str = ""
     group: int = 0
     """Files of one group are told apart by folder where their names do not: what one path held,
@@ -114,7 +116,7 @@ def find_submissions(paths: Sequence[Path], *, assignment: str) -> list[Submissi
 def _submission(one: _Found) -> Submission:
     student, shown = tidy_name(one.student or _stem(one.name)), clean(one.shown)
     digest = one.digest or hashlib.sha256().hexdigest()
-    return Submission(student, shown, digest, one.cells, one.problem, one.notes)
+    return Submission(student, shown, digest, one.cells, one.problem, one.notes, one.attachments)
 
 
 def _stem(file_name: str) -> str:
@@ -177,7 +179,11 @@ def _file(
         return _in_archive(one, whole, assignment, asked_for=asked_for)
     if one.kind == "document":
         one = _as_document(one, asked_for=asked_for)
-    return [_read(one, lambda: _bytes_of(path))]
+    one = _read(one, lambda: _bytes_of(path))
+    if one.kind == "notebook" and not one.problem:
+        files = beside(whole, one.cells, asked_for=asked_for)
+        one = replace(one, attachments=files, digest=digest_of(one.digest, files))
+    return [one]
 
 
 def _kind(name: str) -> Literal["notebook", "document", "archive"] | None:
