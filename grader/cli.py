@@ -79,6 +79,7 @@ def grade(
     verbose: VerboseOption = False,
 ) -> None:
     """Grade submissions, store every result as it is found, and write the reports."""
+    from grader.report.missing import missing_in_words  # noqa: PLC0415
     from grader.report.terminal import passed_over_view, summary_table  # noqa: PLC0415
     from grader.report.writers import write_run  # noqa: PLC0415
     from grader.runs import pipeline  # noqa: PLC0415  (what a command needs is loaded when it runs)
@@ -104,6 +105,8 @@ def grade(
             raise typer.Exit(EXIT_INTERRUPTED) from None
     if not quiet:
         Console().print(summary_table(run.results, max_points=run.max_points))
+        if lines := missing_in_words(run.results):
+            print("", *lines, sep="\n")
         count = f"{len(run.results)} submission{'s' * (len(run.results) != 1)}"
         print(f"\n{run.origins.as_text()}")
         print(f"{count}; reports in {out / 'report.html'}")

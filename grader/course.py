@@ -129,6 +129,11 @@ class Assignment:
     limits: Limits = field(default_factory=Limits)
     forbid: tuple[str, ...] = ()
     """Dotted names that may not be used, `torch.nn.functional.conv2d`."""
+    packages: tuple[str, ...] = ()
+    """Packages, by the name of their import, that notebooks may use: where one is not here, a
+    check that needs it is broken."""
+    excused_cells: tuple[str, ...] = ()
+    """Patterns of lines whose errors do not make a submission partial."""
     digest: str = ""
     """sha256 over every file of the assignment, and of its course, that a grade may depend on."""
 
@@ -190,6 +195,8 @@ class _AssignmentFile(msgspec.Struct, forbid_unknown_fields=True):
     points: dict[str, int | str] = {}
     limits: dict[str, float] = {}
     forbid: list[str] = []
+    packages: list[str] = []
+    excused_cells: list[str] = []
 
 
 def course_folder() -> Path:
@@ -245,6 +252,12 @@ def load_assignment(wanted: str | Path) -> Assignment:
     for name in settings.exercises:
         if name in ("", "..") or name != Path(name).name:
             raise CourseError(f"{path}: {one_line(repr(name))} is no name of an exercise's folder.")
+    for pattern in settings.excused_cells:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            named = one_line(repr(pattern))
+            raise CourseError(f"{path}: excused_cells: {named} is no pattern: {error}.") from None
     if len(set(settings.exercises)) < len(settings.exercises):
         raise CourseError(f"{path}: an exercise is listed twice.")
     exercises = tuple(
@@ -259,6 +272,8 @@ def load_assignment(wanted: str | Path) -> Assignment:
         exercises=exercises,
         limits=_limits(path, settings.limits),
         forbid=tuple(settings.forbid),
+        packages=tuple(settings.packages),
+        excused_cells=tuple(settings.excused_cells),
         digest=_digest(folder, course),
     )
 

@@ -39,6 +39,9 @@ class SubmissionError(GraderError):
 class StudentError(GraderError):
     """The student's code, and nothing of ours, is the reason."""
 
+    missing: tuple[str, ...] = ()
+    """Packages that are not here and that the code used, as its own side says."""
+
 
 class NameNotDefined(StudentError):
     """The notebook defines no such name."""

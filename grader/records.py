@@ -40,7 +40,7 @@ class NotebookFile:
 
 @dataclass(frozen=True)
 class Attachment:
-    """One file beside a notebook, not read yet (`reading.sources.read_attachment`)."""
+    """One file beside a notebook, not read yet (`reading/sources.py`)."""
 
     name: str
     """Its path beside the notebook, with `/`: `data/x.csv`."""
@@ -146,6 +146,10 @@ class CellRun:
     """Line of the cell the error came from, counted from 1; 0 when not known."""
     file: str = ""
     """Which notebook of several; empty for the only one."""
+    note: str = ""
+    """What it used that this machine does not have, or why its error is none of the student's."""
+    excused: bool = False
+    """Whether its error is none of the student's, so that it does not make a submission partial."""
 
 
 @dataclass(frozen=True)
@@ -260,6 +264,8 @@ class SubmissionResult:
     answers: tuple[WrittenAnswer, ...] = ()
     curves: tuple[LossCurve, ...] = ()
     notes: tuple[str, ...] = ()
+    missing_packages: dict[str, Fraction] = field(default_factory=dict)
+    """Packages that the notebook uses and that are not here, with the points that hang on each."""
     problem: str = ""
     seconds: float = 0.0
     finished_at: str = ""

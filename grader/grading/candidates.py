@@ -42,7 +42,8 @@ class Source:
     imports: Mapping[str, str] = field(default_factory=dict)
     """What imports bind, and of what: `F` of `torch.nn.functional`."""
     binds: frozenset[str] = frozenset()
-    star: bool = False
+    stars: frozenset[str] = frozenset()
+    """Modules of which everything is imported: `from helper import *`."""
     mentions: frozenset[str] = frozenset()
     """Names that are used, as they are written: `F.conv2d`."""
 
@@ -55,17 +56,25 @@ def read_source(source: str) -> Source:
     imports: dict[str, str] = {}
     binds: set[str] = set()
     mentions: set[str] = set()
+    stars: set[str] = set()
     for node in ast.walk(tree):
         match node:
             case ast.Import() | ast.ImportFrom():
                 imports |= _imported(node)
+                stars |= _starred(node)
             case ast.FunctionDef(name=bound) | ast.ClassDef(name=bound):
                 binds.add(bound)
             case ast.Name(id=bound, ctx=ast.Store()):
                 binds.add(bound)
             case ast.Name() | ast.Attribute():
                 mentions.add(_dotted(node))
-    return Source(imports, frozenset(binds), "*" in imports, frozenset(mentions))
+    return Source(imports, frozenset(binds), frozenset(stars), frozenset(mentions))
+
+
+def _starred(node: ast.Import | ast.ImportFrom) -> set[str]:
+    """Return the module of which an import takes everything."""
+    is_star = isinstance(node, ast.ImportFrom) and any(name.name == "*" for name in node.names)
+    return {getattr(node, "module", None) or ""} if is_star else set()
 
 
 def _imported(node: ast.Import | ast.ImportFrom) -> dict[str, str]:
@@ -122,8 +131,20 @@ def _read_cells(cells: tuple[Cell, ...]) -> dict[int, Source]:
     return {cell.index: read_source(cell.source) for cell in cells if cell.kind == "code"}
 
 
-def own_definitions(catalog: Sequence[Captured], cells: Sequence[Cell]) -> list[Captured]:
-    """Leave out of a catalog what only an import bound."""
+def own_definitions(
+    catalog: Sequence[Captured],
+    cells: Sequence[Cell],
+    modules: Mapping[str, frozenset[str]] | None = None,
+) -> list[Captured]:
+    """Leave out of a catalog what only an import bound, unless of a module of the student's own.
+
+    Args:
+        catalog: every definition there is.
+        cells: the notebook.
+        modules: the student's own modules, with the names each defines.
+    """
+    own = modules or {}
+    in_modules = frozenset().union(*own.values())
     sources = _read_cells(tuple(cells))
 
     def is_own(entry: Captured) -> bool:
@@ -132,7 +153,11 @@ def own_definitions(catalog: Sequence[Captured], cells: Sequence[Cell]) -> list[
             return False
         if entry.name in source.binds:
             return True
-        return entry.name not in source.imports and not (source.star and entry.imported)
+        if entry.name in source.imports:
+            return any(part in own for part in source.imports[entry.name].split(".")[:-1])
+        if entry.imported and entry.name in in_modules:
+            return True
+        return not (source.stars and entry.imported)
 
     return [entry for entry in catalog if is_own(entry)]
 
@@ -147,7 +172,7 @@ def candidates_for(exercise: Exercise, own: Sequence[Captured]) -> list[Captured
     found = exact or [
         entry
         for entry in own
-        if entry.kind in _KINDS[exercise.kind] and _is_named(entry.name, exercise.names)
+        if entry.kind in _KINDS[exercise.kind] and is_named(entry.name, exercise.names)
     ]
     if len(found) > MOST_CANDIDATES:
         half = MOST_CANDIDATES // 2
@@ -155,7 +180,9 @@ def candidates_for(exercise: Exercise, own: Sequence[Captured]) -> list[Captured
     return found
 
 
-def _is_named(name: str, patterns: Sequence[str]) -> bool:
+def is_named(name: str, patterns: Sequence[str]) -> bool:
+    """Say whether a name fits patterns of names, of which `!*pattern*` takes names out again."""
+
     def one_of(wanted: Iterable[str]) -> bool:
         return any(fnmatchcase(name.lower(), pattern.lower()) for pattern in wanted)
 

@@ -31,9 +31,11 @@ from grader.course import Course, Exercise
 from grader.grading.check_plugin import ERROR, CheckPlugin
 from grader.grading.course_modules import CourseModules
 from grader.grading.pytest_internals import configure, run_item, unconfigure
+from grader.kernel.student import Student
 from grader.records import DEFAULT_SEED, MOST_TRACEBACK, CheckResult, Counterexample
 from grader.verdict import Verdict, verdict_of
 
+Blame = Callable[[CheckResult, frozenset[str]], CheckResult]
 COLLECTED = "collected"
 COLLECTED_CLAIM = "What is written is collected by section, for a person to grade."
 _MOST_MESSAGE = 2_000
@@ -114,15 +116,22 @@ class CheckSession:
             scale = exercise.total / total if total else Fraction(0)
         return [(item.name, _claim(item), mark, mark.points * scale) for item, mark in marks]
 
-    def run(self, exercise: Exercise, student: object) -> list[CheckResult]:
+    def run(
+        self, exercise: Exercise, student: object, blame: Blame = lambda check, missing: check
+    ) -> list[CheckResult]:
         """Run the checks of an exercise on a student, in order.
 
         A check that needs another which did not pass is skipped.
+
+        Args:
+            exercise: whose checks.
+            student: the notebook.
+            blame: changes a result whose answers came by way of packages that are not here.
         """
         with self.modules.active():
-            return self._run(exercise, student)
+            return self._run(exercise, student, blame)
 
-    def _run(self, exercise: Exercise, student: object) -> list[CheckResult]:
+    def _run(self, exercise: Exercise, student: object, blame: Blame) -> list[CheckResult]:
         results: dict[str, CheckResult] = {}
         self._plugin.current = student
         for item, (name, claim, mark, points) in zip(
@@ -137,7 +146,8 @@ class CheckSession:
                 continue
             started = time.perf_counter()
             error = self._run_item(item)
-            results[name] = _result(asked, mark, error, time.perf_counter() - started)
+            result = _result(asked, mark, error, time.perf_counter() - started)
+            results[name] = blame(result, _used_by(student))
         return list(results.values())
 
     def probe(self, exercise: Exercise, student: object) -> None:
@@ -266,6 +276,16 @@ def _counterexample(error: BaseException | None) -> Counterexample | None:
         case errors.CallTimedOut():
             return Counterexample(error.call, f"no answer in {error.limit}", "")
     return None
+
+
+def _used_by(student: object) -> frozenset[str]:
+    """Return the packages that are not here and that a check's answers came by way of."""
+    if not isinstance(student, Student):
+        return frozenset()
+    used = frozenset(student.missing)
+    if not student.remembered:  # what one check has worked out, others use
+        student.missing.clear()
+    return used
 
 
 def _mark(item: pytest.Function) -> Check:

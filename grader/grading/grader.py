@@ -22,12 +22,21 @@ import torch
 
 from grader.course import Assignment, Exercise
 from grader.errors import KernelLost, SandboxError
-from grader.grading.candidates import forbidden_names
+from grader.grading.candidates import forbidden_names, read_source
 from grader.grading.check_session import CheckSession
 from grader.grading.diagnosis import Diagnosis
+from grader.grading.missing_packages import Blame
 from grader.grading.open_notebook import OpenNotebook
 from grader.grading.plan import Plan
-from grader.grading.pooling import Part, best_of, merit, not_run, solved, within
+from grader.grading.pooling import (
+    Part,
+    best_of,
+    lacking_in_all,
+    merit,
+    not_run,
+    solved,
+    within,
+)
 from grader.kernel.gpu_trial import try_out
 from grader.kernel.gpus import Gpu, leased
 from grader.kernel.observations import Captured
@@ -77,6 +86,7 @@ class Grader:
             session = CheckSession(assignment.exercises, course=assignment.course, seed=plan.seed)
             self._session = self._stack.enter_context(session)
             self._diagnosis = Diagnosis(self._session)
+            self._parts = right_parts(assignment)
             self._handed_out = handed_out(assignment)
             self._asked = collect_answers(self._handed_out)
             if self._warm is not None:
@@ -129,7 +139,7 @@ class Grader:
         asked = frozenset(exercise.name for exercise in plan.assignment.exercises)
         return OpenNotebook(
             submission, self._warm, limits or plan.spending, plan.seed, gpu, asked,
-            plan.assignment.course, data=plan.data,
+            plan.assignment.course, parts=self._parts, data=plan.data,
         )  # fmt: skip
 
     def _grade_readable(self, submission: Submission, result: SubmissionResult) -> SubmissionResult:
@@ -176,6 +186,7 @@ class Grader:
             cells=tuple(run for part in parts for run in part.cells),
             curves=tuple(curve for part in parts for curve in part.curves),
             notes=(*result.notes, *(note for part in parts for note in part.notes)),
+            missing_packages=lacking_in_all(parts, exercises),
         )  # fmt: skip
         return replace(done, status=_status(done))
 
@@ -183,19 +194,23 @@ class Grader:
         self, submission: Submission, gpu: Gpu | None, limits: Limits | None, done: frozenset[str]
     ) -> Part:
         """Judge one notebook; exercises that another one solved are not asked again."""
+        assignment = self.plan.assignment
         answers = collect_answers(submission.cells, handed_out=self._handed_out)
         with self.open(submission, gpu, limits) as notebook:
             curves = notebook.curves()  # of the cells' own training, before anything is asked
+            listed = (*assignment.course.packages, *assignment.packages)
+            blame = Blame(notebook.lacking, listed, assignment.excused_cells)
             exercises = {
-                exercise.name: self._exercise(submission, notebook, exercise)
-                for exercise in self.plan.assignment.exercises
+                exercise.name: self._exercise(submission, notebook, exercise, blame)
+                for exercise in assignment.exercises
                 if exercise.kind != "answers" and exercise.name not in done
             }
-            cells = notebook.cells
+            cells = blame.noted(notebook.cells, submission.cells)
             # it takes its kernels with it, and what that looked like is not the student's doing
             if self._warm is not None and not self._warm.is_alive():
                 raise KernelLost("the warm process ended while a notebook ran")
-        return Part(exercises, cells, answers, curves)
+        lacking = blame.points_by_package(exercises.values())
+        return Part(exercises, cells, answers, curves, blame.notes(), lacking)
 
     @contextmanager
     def _leased(self) -> Iterator[Gpu | None]:
@@ -215,20 +230,23 @@ class Grader:
         return replace(self._result(exercise, checks), by_hand=True)
 
     def _exercise(
-        self, submission: Submission, notebook: OpenNotebook, exercise: Exercise
+        self,
+        submission: Submission,
+        notebook: OpenNotebook,
+        exercise: Exercise,
+        blame: Blame,
     ) -> ExerciseResult:
         """Judge every candidate for an exercise, and keep the best."""
         found = notebook.candidates(exercise)
         if not found and exercise.kind != "values":
-            message = f"{exercise.names[0]} is not defined in this notebook."
+            runs = blame.noted(notebook.cells, submission.cells)
+            verdict, message = blame.not_defined(exercise, runs, submission.cells)
             if notebook.silent:
                 message = f"The notebook answers nothing after its last cell: {notebook.silent}."
-            return self._result(
-                exercise, self._session.not_asked(exercise, Verdict.MISSING, message)
-            )
+            return self._result(exercise, self._session.not_asked(exercise, verdict, message))
         judged: list[tuple[Captured | None, list[CheckResult]]] = []
         for candidate in found if exercise.kind != "values" else [None]:
-            checks = self._session.run(exercise, notebook.student(exercise, candidate))
+            checks = self._session.run(exercise, notebook.student(exercise, candidate), blame)
             judged.append((candidate, checks))
             if all(check.verdict is Verdict.PASSED for check in checks):
                 break
@@ -323,6 +341,16 @@ def handed_out(assignment: Assignment) -> tuple[Cell, ...]:
     return found.cells
 
 
+def right_parts(assignment: Assignment) -> dict[str, str]:
+    """Return what the assignment's `parts.py` defines, by name: the whole text for each."""
+    path = assignment.folder / "parts.py"
+    if not path.is_file():
+        return {}
+    source = path.read_text(encoding="utf-8")
+    names = read_source(source).binds
+    return {exercise.name: source for exercise in assignment.exercises if exercise.name in names}
+
+
 def rubric_points(assignment: Assignment) -> list[tuple[Exercise, Fraction]]:
     """Return every exercise of an assignment with what it is worth."""
     with CheckSession(assignment.exercises, course=assignment.course) as session:
@@ -349,6 +377,6 @@ def _status(result: SubmissionResult) -> Status:
     missing = any(
         check.verdict is Verdict.MISSING for exercise in required for check in exercise.checks
     )
-    if missing or any(run.status != "ok" for run in result.cells):
+    if missing or any(run.status != "ok" and not run.excused for run in result.cells):
         return Status.PARTIAL
     return Status.GRADED

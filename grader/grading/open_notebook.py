@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,10 +19,11 @@ from typing import Self
 from grader.course import Course, Exercise, load_course
 from grader.errors import CallTimedOut, KernelDied, OutOfMemory, StudentError
 from grader.grading.candidates import callables, candidates_for, own_definitions
+from grader.grading.own_files import files_of, names_in_modules
 from grader.kernel.deadlines import Deadline, Spent
 from grader.kernel.execution import RunNotebook, run_notebook
 from grader.kernel.gpus import Gpu
-from grader.kernel.observations import Captured
+from grader.kernel.observations import Captured, Lacking
 from grader.kernel.processes import WarmParent
 from grader.kernel.student import Student
 from grader.records import CellRun, Limits, LossCurve, Submission
@@ -36,7 +37,8 @@ class OpenNotebook:
     """A notebook whose cells have run; also the connection its students ask through.
 
     `asked` names the exercises of the run; None stands for all there are. Without a course, it is
-    a notebook of the default one.
+    a notebook of the default one. `parts` are right definitions, by name: one that the run asks for
+    and that the notebook lacks is charged there, and stands in where other exercises use it.
 
     Raises:
         SandboxError: no kernel could be had; the fault is ours.
@@ -45,11 +47,15 @@ class OpenNotebook:
     def __init__(
         self, submission: Submission, warm: WarmParent | None, limits: Limits, seed: int,
         gpu: Gpu | None = None, asked: Collection[str] | None = None,
-        course: Course | None = None, *, data: Path | None = None,
+        course: Course | None = None, *, parts: Mapping[str, str] | None = None,
+        data: Path | None = None,
     ) -> None:  # fmt: skip
         self._submission = submission
         self._asked = asked
         self._course = course or load_course()
+        self._parts = parts or {}
+        self._lent: dict[str, str] = {}
+        self._is_lending = False
         self._warm = warm
         self._limits = limits
         self._seed = seed
@@ -65,11 +71,15 @@ class OpenNotebook:
         self._exercise = ""
         self._world = -1
         self._exercise_end = self._end
+        self._files = files_of(submission.attachments)
         self.silent = ""
         """Why the notebook answers no question, where it does not."""
         self._run = self._fresh(frozenset())
         self.catalog = self._catalog()
-        self.own = own_definitions(self.catalog, submission.cells)
+        self.lacking = self._lacking()
+        """What the cells used that is not here."""
+        modules = names_in_modules(self._files, submission.cells)
+        self.own = own_definitions(self.catalog, submission.cells, modules)
         self.known = callables(self.own)
         """The functions and classes by name; of a judged exercise, the best candidate."""
 
@@ -110,6 +120,13 @@ class OpenNotebook:
         """Return the student for one candidate: its helpers stand as they did at its cell."""
         definitions = dict(self.known)
         self._exercise = exercise.name
+        # cells that run again shall end as they did the first time
+        parts = {} if exercise.kind == "values" else self._parts
+        self._lent = {
+            name: source
+            for name, source in parts.items()
+            if name in (self._asked or ()) and name not in {*self.known, exercise.name}
+        }
         if candidate is not None:
             definitions[exercise.name] = candidate
             definitions[candidate.name] = candidate
@@ -122,7 +139,7 @@ class OpenNotebook:
             self._select()
         return Student(
             self, definitions, answer=exercise.name, seed=self._seed, asked=self._asked,
-            models=self._course.models, first_run=self.cells,
+            models=self._course.models, first_run=self.cells, lent=self._lent,
         )  # fmt: skip
 
     def ask(
@@ -177,12 +194,18 @@ class OpenNotebook:
         cells = self._submission.cells
         return run_notebook(
             cells, self._warm, self._limits, seed=self._seed, skip=skip, gpu=self._gpu,
-            environment=self._course.environment, data=self._data,
+            environment=self._course.environment, data=self._data, files=self._files,
         )  # fmt: skip
 
     def _spent(self) -> Spent:
         """Return what the notebook's kernels have spent, up to some moments ago."""
         return self._gone + self._run.spent()
+
+    def _lacking(self) -> Lacking:
+        try:
+            return Student(self._run.connection, {}).lacking()
+        except StudentError:  # the questions that follow say so
+            return Lacking({}, {})
 
     def _catalog(self) -> list[Captured]:
         try:
@@ -194,6 +217,10 @@ class OpenNotebook:
 
     def _select(self) -> None:
         try:
-            Student(self._run.connection, {}).select(self._world)
+            student = Student(self._run.connection, {}, lent=self._lent)
+            student.select(self._world)
+            if self._lent or self._is_lending:
+                student.lend()
+                self._is_lending = bool(self._lent)
         except StudentError:
             return  # the next question says so

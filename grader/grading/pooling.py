@@ -31,6 +31,8 @@ class Part:
     answers: tuple[WrittenAnswer, ...] = ()
     curves: tuple[LossCurve, ...] = ()
     notes: tuple[str, ...] = ()
+    lacking: dict[str, Fraction] = field(default_factory=dict)
+    """Packages that were missing, and the points that hang on each."""
 
     def of_file(self, file: str) -> Part:
         """Return the same with the name of the notebook on every piece."""
@@ -42,6 +44,7 @@ class Part:
             tuple(replace(answer, file=file) for answer in self.answers),
             tuple(replace(curve, file=file) for curve in self.curves),
             self.notes,
+            self.lacking,
         )
 
 
@@ -90,3 +93,20 @@ def not_run(notebook: NotebookFile, limit_s: float) -> Part:
     )
     note = f"{notebook.name} did not run: the notebooks before it took {limit_s:g} s together"
     return Part(cells=cells, notes=(note,))
+
+
+def lacking_in_all(parts: Sequence[Part], counted: Sequence[ExerciseResult]) -> dict[str, Fraction]:
+    """Return the packages that notebooks lacked, with the points that are open in the end.
+
+    Points are open only where the result that counts is broken: another notebook may have earned
+    them.
+    """
+    still_open = sum(
+        (c.max_points for one in counted for c in one.checks if c.verdict is Verdict.BROKEN),
+        Fraction(0),
+    )
+    found: dict[str, Fraction] = {}
+    for part in parts:
+        for name, points in part.lacking.items():
+            found[name] = min(still_open, found.get(name, Fraction(0)) + points)
+    return found

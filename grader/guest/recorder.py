@@ -24,7 +24,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from grader.guest import losses
+from grader.guest import import_rewriting, losses, missing_modules
+from grader.guest.import_rewriting import ImportRewriter
+from grader.guest.missing_modules import MissingPackages
+from grader.guest.own_modules import OwnModules
 
 HOOK = "__notebook_statement_done__"
 _MOST_DEFINITIONS = 3_000  # a list of all of them fits one answer
@@ -49,6 +52,8 @@ class Definition:
     imported: bool
     """Whether the value says that it comes from a library rather than from the notebook."""
     is_copy: bool = False
+    below: bool = False
+    """Whether it lies in a module of the student's own, and the notebook has no such name."""
 
 
 class Recorder:
@@ -63,6 +68,10 @@ class Recorder:
         self.cell = -1
         self.imported: list[tuple[int, str, Any]] = []
         """Names that hold a Python module, and after which cell: `F` may become a tensor."""
+        self.packages = MissingPackages()
+        self.lacking: dict[int, list[str]] = {}
+        """By cell: the packages it used that are not here."""
+        self.own: OwnModules | None = None
         self._seen: dict[str, Any] = {}
         self._latest: dict[str, Definition] = {}
         self._copied = 0
@@ -70,8 +79,9 @@ class Recorder:
 
     def begin(self, cell: int, source: str) -> None:
         """Note that a cell is about to run; `source` is Python, magics already translated."""
-        self.cell = cell
+        self.cell = self.packages.cell = cell
         self.sources[cell] = source
+        missing_modules.take_notes()
 
     def statement_done(self, names: tuple[str, ...]) -> None:
         """Capture what a statement of the running cell has just bound."""
@@ -84,6 +94,9 @@ class Recorder:
         """Capture what else is new after a cell: bound by a call, or before an interruption."""
         for name in list(self.namespace):
             self._look(name)
+        self._look_below()
+        if noted := missing_modules.take_notes():
+            self.lacking[self.cell] = noted
 
     def functions_at(self, cell: int) -> dict[str, Any]:
         """Return every function, class and imported module by name as it stood after `cell`.
@@ -103,7 +116,7 @@ class Recorder:
             if number <= cell or name not in world:
                 world[name] = imported
         for definition in self.definitions:
-            if definition.kind not in ("function", "class"):
+            if definition.kind not in ("function", "class") or definition.below:
                 continue
             if definition.cell <= cell or definition.name not in world:
                 world[definition.name] = definition.value
@@ -142,7 +155,7 @@ class Recorder:
         world = dict(self.namespace)
         last: dict[str, Definition] = {}
         for definition in self.definitions:
-            if definition.cell < cell:
+            if definition.cell < cell and not definition.below:
                 last[definition.name] = definition
         for name, definition in last.items():
             copied = definition.is_copy
@@ -190,6 +203,18 @@ class Recorder:
         )
         self.definitions.append(definition)
         self._latest[name] = definition
+
+    def _look_below(self) -> None:
+        """Capture what the student's own modules define that no name of the notebook holds."""
+        if self.own is None:
+            return
+        seen = {id(definition.value) for definition in self.definitions}
+        for name, value in self.own.definitions():
+            if id(value) in seen or len(self.definitions) >= _MOST_DEFINITIONS:
+                continue
+            kind, number = kind_of(value), len(self.definitions)
+            below = Definition(number, name, self.cell, kind, value, imported=True, below=True)
+            self.definitions.append(below)
 
     def _is_known(self, name: str, value: Any, kind: str) -> bool:
         if self._seen.get(name, self) is not value:
@@ -245,19 +270,27 @@ def attach(shell: Any, recorder: Recorder) -> None:
         recorder.end()
 
     setattr(builtins, HOOK, recorder.statement_done)
-    shell.ast_transformers.append(StatementReporter())
+    import_rewriting.install(recorder.packages)
+    shell.ast_transformers.append(StatementReporter(recorder.namespace))
     shell.events.register("pre_run_cell", before)
     shell.events.register("post_run_cell", after)
 
 
 class StatementReporter(ast.NodeTransformer):
-    """Adds a report after every top-level statement that binds names."""
+    """Adds a report after every top-level statement that binds names; rewrites imports.
+
+    Args:
+        namespace: the names that cells find, where the code is a cell as it was handed in.
+    """
+
+    def __init__(self, namespace: dict[str, Any] | None = None) -> None:
+        self._imports = ImportRewriter(namespace)
 
     def visit(self, node: ast.AST) -> ast.AST:
         """Rewrite a whole cell; anything else is left as it is."""
         if isinstance(node, ast.Module):
             node.body = [out for statement in node.body for out in _with_report(statement)]
-            ast.fix_missing_locations(node)
+            node = self._imports.visit(node)
         return node
 
 

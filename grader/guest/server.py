@@ -24,7 +24,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from grader.guest import environment, losses
+from grader.guest import environment, losses, missing_modules
 from grader.guest.fresh_state import FreshState
 from grader.guest.layers import NothingIsDrawn, layer_size, repeats_to, run_layers
 from grader.guest.probe_network import ProbeShape
@@ -33,7 +33,7 @@ from grader.guest.short_training import fit, tail_of
 from grader.guest.training_replay import Rehearsal
 from grader.wire import messages
 from grader.wire.codec import Decoder, Encoder, plain_text
-from grader.wire.messages import Request
+from grader.wire.messages import Request, receive
 
 _MOST_PRINTED = 64_000
 _ITS_OWN = type.__dict__["__dict__"].__get__  # `vars` asks the class, which may answer anything
@@ -78,6 +78,7 @@ class Guest:
         encoder = Encoder(keep)
         printed = _Printed()
         reply = messages.Reply(request.number)
+        missing_modules.take_notes()
         try:
             operation: Callable[[Request, list[Any], dict[str, Any]], Any]
             operation = getattr(self, f"op_{request.op}")
@@ -94,6 +95,7 @@ class Guest:
         except BaseException as error:  # SystemExit and KeyboardInterrupt are answers too
             encoder = Encoder(keep)
             reply = messages.Reply(request.number, failure=self._failure(error))
+        reply.missing = [plain_text(name, 60) for name in missing_modules.take_notes()]
         if request.printed:
             reply.printed = plain_text(printed.getvalue(), _MOST_PRINTED)
         try:
@@ -255,6 +257,14 @@ class Guest:
         """Return the losses that cells sent back through a model, by cell."""
         return [(cell, list(values)) for cell, values in losses.curves.items()]
 
+    def op_lacking(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """List what is not here: packages that cells used, and the first import of each."""
+        first = self.recorder.packages.first_seen
+        return (
+            [(cell, names) for cell, names in self.recorder.lacking.items()],
+            [(name, cell, error) for name, (cell, error) in first.items()],
+        )
+
     def op_rehearse(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Run cells `args[0]` again, a small network in the place of models (`training_replay.py`).
 
@@ -334,9 +344,9 @@ def serve(guest: Guest, descriptor: int) -> None:
     channel = socket.socket(fileno=descriptor)  # no copy: none may be free
     with suppress(EOFError, OSError):
         while True:
-            header, payload = messages.lengths(bytes(_read(channel, messages.HEAD_BYTES)))
-            request = messages.read_request(_read(channel, header))
-            data = _read(channel, payload)
+            header, payload = messages.lengths(bytes(receive(channel, messages.HEAD_BYTES)))
+            request = messages.read_request(receive(channel, header))
+            data = receive(channel, payload)
             working = True
             try:
                 parts = guest.answer(request, data)
@@ -347,17 +357,6 @@ def serve(guest: Guest, descriptor: int) -> None:
             for part in parts:
                 channel.sendall(part)
     channel.detach()
-
-
-def _read(channel: socket.socket, size: int) -> bytearray:
-    data = bytearray(size)
-    view = memoryview(data)
-    while view:
-        got = channel.recv_into(view)
-        if not got:
-            raise EOFError
-        view = view[got:]
-    return data
 
 
 def _seed(seed: int) -> None:

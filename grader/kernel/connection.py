@@ -20,6 +20,7 @@ from grader.errors import (
     KernelDied,
     MemoryRefused,
     OutOfMemory,
+    StudentError,
     StudentRaised,
 )
 from grader.guest.server import Guest
@@ -32,6 +33,7 @@ from grader.wire.messages import HandleNode
 _GPU_OUT_OF_MEMORY = "OutOfMemoryError"  # torch's name for it
 _OUT_OF_MEMORY = ("MemoryError", "_ArrayMemoryError")  # Python's, and NumPy's
 _TORCH_OUT_OF_MEMORY = "DefaultCPUAllocator: can't allocate memory"  # torch's: a RuntimeError
+_MOST_MISSING, _MOST_NAME = 16, 60  # packages of one answer, characters of a name
 _GRACE_S = 1.0  # from an interrupt until the kernel is killed
 
 
@@ -68,20 +70,27 @@ def read_answer(
             Whether a call is told so or ended is a race. A false claim earns as little.
         WireError: a value in it is not what it says.
     """
+    missing = tuple(name[:_MOST_NAME] for name in reply.missing[:_MOST_MISSING])
     if reply.failure is not None:
-        failure = reply.failure
-        if failure.kind == _GPU_OUT_OF_MEMORY and not failure.refused:
-            raise GpuOutOfMemory(call, failure.message[:500])
-        if failure.kind in _OUT_OF_MEMORY or _TORCH_OUT_OF_MEMORY in failure.message[:500]:
-            raise MemoryRefused(call, failure.message[:500])
-        kind = "" if failure.refused else failure.kind[:200]
-        raise StudentRaised(call, kind, failure.message[:2_000], failure.where[:200])
+        error = _error_of(reply.failure, call)
+        error.missing = missing
+        raise error
     decoder = Decoder(payload, decode)
     return messages.Answer(
         decoder.value(reply.value),
         [decoder.value(node) for node in reply.arguments],
         reply.printed[:100_000],
+        missing,
     )
+
+
+def _error_of(failure: messages.Failure, call: str) -> StudentError:
+    if failure.kind == _GPU_OUT_OF_MEMORY and not failure.refused:
+        return GpuOutOfMemory(call, failure.message[:500])
+    if failure.kind in _OUT_OF_MEMORY or _TORCH_OUT_OF_MEMORY in failure.message[:500]:
+        return MemoryRefused(call, failure.message[:500])
+    kind = "" if failure.refused else failure.kind[:200]
+    return StudentRaised(call, kind, failure.message[:2_000], failure.where[:200])
 
 
 class LocalConnection:

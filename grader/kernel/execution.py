@@ -15,7 +15,7 @@ import contextlib
 import re
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,7 @@ def run_notebook(
     gpu: Gpu | None = None,
     environment: Environment = BARE,
     data: Path | None = None,
+    files: Mapping[str, bytes] | None = None,
 ) -> RunNotebook:
     """Run the code cells of a notebook and keep its kernel.
 
@@ -93,6 +94,7 @@ def run_notebook(
         gpu: what the notebook may compute on; the caller holds the lease.
         environment: of the course, for a cold start; a warm process has it.
         data: folder of the data sets, for a cold start; a warm process has its own.
+        files: what lies beside the notebook, by relative path.
 
     Raises:
         SandboxError: no kernel could be had; the fault is ours.
@@ -101,7 +103,7 @@ def run_notebook(
     skipped = set(skip)
     before = Spent()
     while True:
-        kernel = _Kernel(warm, limits, seed, gpu, environment, data)
+        kernel = _Kernel(warm, limits, seed, gpu, environment, data, files)
         try:
             found, killer = kernel.run(cells, frozenset(skipped))
             runs = {**found, **{i: run for i, run in runs.items() if i in skipped}}
@@ -110,7 +112,7 @@ def run_notebook(
                     runs |= _not_run(cells, killer)
                     before += kernel.spent()
                     kernel.close()
-                    kernel = _Kernel(warm, limits, seed, gpu, environment, data)
+                    kernel = _Kernel(warm, limits, seed, gpu, environment, data, files)
                     last = [cell for cell in cells if cell.index < killer]
                     kernel.run(last, frozenset(skipped))
                 connection = kernel.serve()
@@ -139,12 +141,12 @@ class _Kernel:
 
     def __init__(
         self, warm: WarmParent | None, limits: Limits, seed: int, gpu: Gpu | None,
-        environment: Environment, data: Path | None,
+        environment: Environment, data: Path | None, files: Mapping[str, bytes] | None,
     ) -> None:  # fmt: skip
         self._limits = limits
         self._runner = asyncio.Runner()
         self._provisioner = SandboxProvisioner(
-            warm, limits, seed, data=data, gpu=gpu, environment=environment
+            warm, limits, seed, data=data, gpu=gpu, environment=environment, files=files
         )
         self._manager: SandboxManager | None = None
         self._client: SandboxClient | None = None

@@ -18,6 +18,8 @@ from grader.errors import BadAnswer
 from grader.guest import probe_network
 from grader.guest.probe_network import ProbeShape
 
+_MOST_LACKING, _MOST_NAME = 2_000, 60
+
 
 @dataclass(frozen=True)
 class Captured:
@@ -41,6 +43,16 @@ class Call:
     arguments: tuple[Any, ...] = ()
     """The positional arguments as they were after the call."""
     printed: str = ""
+
+
+@dataclass(frozen=True)
+class Lacking:
+    """What a notebook used that is not here, as its own side says."""
+
+    by_cell: dict[int, tuple[str, ...]]
+    """Names of packages, or of the network."""
+    imports: dict[str, tuple[int, str]]
+    """By package: the cell of the first import that failed, and its error."""
 
 
 @dataclass(frozen=True)
@@ -162,6 +174,26 @@ def read_curves(rows: object) -> list[tuple[int, list[float]]]:
             case (int(cell), [*values]) if all(type(value) is float for value in values):
                 found.append((cell, list(values)))
     return found
+
+
+def read_lacking(value: object) -> Lacking:
+    """Read what a guest says that its cells lacked, leaving out whatever is no such thing."""
+    cells: list[Any] = []
+    firsts: list[Any] = []
+    match value:
+        case ([*rows], [*others]):
+            cells, firsts = rows, others
+    by_cell: dict[int, tuple[str, ...]] = {}
+    for row in cells[:_MOST_LACKING]:
+        match row:
+            case (int(cell), [*names]) if all(isinstance(name, str) for name in names):
+                by_cell[cell] = tuple(name[:_MOST_NAME] for name in names[:_MOST_LACKING])
+    imports: dict[str, tuple[int, str]] = {}
+    for row in firsts[:_MOST_LACKING]:
+        match row:
+            case (str(name), int(cell), str(error)):
+                imports[name[:_MOST_NAME]] = cell, error[:200]
+    return Lacking(by_cell, imports)
 
 
 def read_rehearsal(call: str, value: Any, probe: ProbeShape) -> RehearsalFacts:

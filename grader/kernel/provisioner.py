@@ -13,7 +13,8 @@ import signal
 import socket
 import tempfile
 import time
-from pathlib import Path
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
 from jupyter_client.connect import KernelConnectionInfo
@@ -48,6 +49,7 @@ class SandboxProvisioner(KernelProvisionerBase):
     def __init__(
         self, warm: WarmParent | None, limits: Limits, seed: int, *, data: Path | None = None,
         gpu: Gpu | None = None, environment: Environment = BARE,
+        files: Mapping[str, bytes] | None = None,
     ) -> None:  # fmt: skip
         super().__init__(kernel_id="kernel", kernel_spec=SPEC)
         self._warm = warm
@@ -56,6 +58,7 @@ class SandboxProvisioner(KernelProvisionerBase):
         self._data = str(data.resolve()) if data else ""
         self._gpu = gpu
         self._environment = environment
+        self._files = files or {}
         self.process: KernelProcess | None = None
         self.watchdog: Watchdog | None = None
         self._clock: TreeClock | None = None
@@ -84,6 +87,7 @@ class SandboxProvisioner(KernelProvisionerBase):
         home.mkdir(mode=0o700)
         if uid >= 0:
             os.chown(home, uid, uid)
+        self._lay_beside(self._folder / messages.BESIDE)
         return await super().pre_launch(cmd=[], **kwargs)
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
@@ -231,6 +235,13 @@ class SandboxProvisioner(KernelProvisionerBase):
             self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             return f"/proc/self/fd/{self._descriptor}"
         return folder
+
+    def _lay_beside(self, folder: Path) -> None:
+        """Write the files that the kernel is to find where the notebook runs."""
+        for name, data in self._files.items():
+            path = folder.joinpath(*PurePosixPath(name).parts)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
 
     def _end(self) -> None:
         if self.watchdog is not None:

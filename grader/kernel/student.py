@@ -17,12 +17,12 @@ from contextlib import contextmanager
 from dataclasses import astuple, replace
 from typing import Any, Protocol
 
-from grader.errors import BadAnswer, NameNotDefined, StudentRaised
+from grader.errors import BadAnswer, NameNotDefined, StudentError, StudentRaised
 from grader.guest.probe_network import ProbeShape
 from grader.kernel import observations
 from grader.kernel.describe import call_text, describe
 from grader.kernel.handle import Handle
-from grader.kernel.observations import Call, Captured, Outline, RehearsalFacts
+from grader.kernel.observations import Call, Captured, Lacking, Outline, RehearsalFacts
 from grader.records import DEFAULT_SEED, CellRun
 from grader.wire import messages
 
@@ -68,6 +68,7 @@ class Student:
         asked: Collection[str] | None = None,
         models: Mapping[str, tuple[str, ...]] | None = None,
         first_run: Sequence[CellRun] = (),
+        lent: dict[str, str] | None = None,
     ) -> None:
         self._connection = connection
         self._definitions = definitions
@@ -75,6 +76,7 @@ class Student:
         self._asked = asked
         self.first_run = {run.index: run for run in first_run}
         """How each cell ended when the notebook ran, by number; empty where nobody knows."""
+        self._lent = lent or {}
         self._seed = seed
         self._next = 0
         self._transcript: list[tuple[str, Any]] | None = None
@@ -84,6 +86,9 @@ class Student:
         """Of the notebook's random state, and of the images it is given."""
         self.remembered: dict[str, Any] = {}
         """What the checks of one exercise work out once and use together."""
+        self.missing: set[str] = set()
+        """Packages that are not here and that answers came by way of; whoever reads it empties it.
+        """
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -155,6 +160,10 @@ class Student:
         """Return the losses that each cell's training went through, by cell."""
         return observations.read_curves(self._ask("curves", "curves", (), {}).value)
 
+    def lacking(self) -> Lacking:
+        """Return what the cells used that is not here."""
+        return observations.read_lacking(self._ask("lacking", "lacking", (), {}).value)
+
     def rehearse(
         self, cells: Sequence[int], patterns: Sequence[str], variables: Sequence[str], *,
         probe: ProbeShape, steps: int, tail: str = "logits", limit_s: float = 60.0,
@@ -215,10 +224,14 @@ class Student:
     def with_parts(self, sources: dict[str, str]) -> Iterator[None]:
         """Let other definitions stand in for the notebook's own, by name and Python text."""
         try:
-            self._ask("stand_in", "stand_in", (), sources)
+            self._ask("stand_in", "stand_in", (), {**self._lent, **sources})
             yield
         finally:
-            self._ask("stand_in", "stand_in", (), {})
+            self.lend()
+
+    def lend(self) -> None:
+        """Let right definitions stand where the notebook has none, and its own everywhere else."""
+        self._ask("stand_in", "stand_in", (), self._lent)
 
     # ---------------------------------------------------------------- below: for this module only
 
@@ -266,9 +279,12 @@ class Student:
                 decode=self._handle,
                 limit_s=limit_s,
             )
-        except StudentRaised as error:
-            self._note(op, error.kind)
+        except StudentError as error:
+            self.missing.update(error.missing)
+            if isinstance(error, StudentRaised):
+                self._note(op, error.kind)
             raise
+        self.missing.update(answer.missing)
         self._note(op, answer.value)
         return Call(answer.value, tuple(answer.arguments), answer.printed)
 

@@ -15,6 +15,7 @@ from grader.points import standing
 from grader.reading.written_answers import section_order
 from grader.records import CheckResult, ExerciseResult, SubmissionResult
 from grader.report import run_facts
+from grader.report.missing import MissingPackage, missing_packages
 from grader.report.tables import total_of
 from grader.text import one_line
 from grader.verdict import Status, Verdict
@@ -95,6 +96,7 @@ class Overview:
     answers: int
     """Passages of the students' own text that wait for a person."""
     written: tuple[Writing, ...]
+    missing: tuple[MissingPackage, ...]
     facts: tuple[tuple[str, str], ...]
     stand_ins: str
     """What stood in for data sets whose files were not found; empty where nothing did."""
@@ -121,6 +123,7 @@ def overview(
         worries=tuple(_worries(results)),
         answers=sum(answer.state == "written" for r in results for answer in r.answers),
         written=_written(results),
+        missing=missing_packages(results),
         facts=_facts(results),
         stand_ins="; ".join(
             sorted({found for r in results if (found := run_facts.stand_ins(r.facts))})

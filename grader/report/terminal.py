@@ -88,6 +88,8 @@ def _parts(result: SubmissionResult, hints: int) -> Iterator[RenderableType]:
             place = _place(run)
             what = one_line(run.error, limit=300) or run.status.replace("_", " ")
             yield _indented(f"{place}: {what}", 2)
+            if run.note:
+                yield _indented(f"({one_line(run.note, limit=200)})", 4, "dim")
     for note in result.notes:
         yield _line(f"note: {one_line(note)}", "dim")
     if result.exercises:

@@ -17,6 +17,7 @@ import msgspec
 
 from grader.course import Assignment, Exercise
 from grader.errors import UsageError
+from grader.grading.known_packages import any_installed
 from grader.grading.plan import Plan, content_of
 from grader.reading.submissions import find
 from grader.records import Found, PassedOver, Submission, SubmissionResult
@@ -120,14 +121,16 @@ def _reused(
     """Count a stored result to a run, and return it; None where there is none to use.
 
     One that depends on the same inputs and was stored under another name or path, or for another
-    student, is copied for this one.
+    student, is copied for this one. None serves once a package that it lacked is installed.
     """
     stored = gradebook.find(key)
     if stored is not None:
+        if any_installed(stored.missing_packages):
+            return None
         gradebook.reuse(key, run_id)
         return stored
     alike = gradebook.find_alike(content_of(key))
-    if alike is None:
+    if alike is None or any_installed(alike.missing_packages):
         return None
     copied = replace(
         alike, key=key, student=submission.student, submission=submission.path,

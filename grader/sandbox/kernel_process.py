@@ -37,6 +37,7 @@ from grader.guest import (
     environment,
     loaders,
     losses,
+    machine_gaps,
     notebook_shell,
     progress_bars,
     recorder,
@@ -44,7 +45,8 @@ from grader.guest import (
     stand_in_gpu,
     training_settings,
 )
-from grader.sandbox import linux, messages, output, policy, syscalls
+from grader.guest.own_modules import OwnModules
+from grader.sandbox import attachments, linux, messages, output, policy, syscalls
 from grader.sandbox.ipykernel_internals import (
     InheritedSocketsApp,
     forget_log,
@@ -94,6 +96,7 @@ def run(
     ready = _arrange_descriptors(descriptors)
     started = time.perf_counter()
     try:
+        beside = attachments.read(folder)
         _enter_scratch(folder, order)
         if settings.isolate:
             _lock_up(order, folder, missing, settings)
@@ -105,6 +108,7 @@ def run(
             _cap_gpu_memory(order.limits.gpu_memory_fraction)
         if settings.beside:
             shutil.copytree(settings.beside, ".", dirs_exist_ok=True)
+        attachments.lay_out(beside)
         app = _kernel(order, folder)
     except BaseException as error:
         os.write(ready, messages.encode(messages.Locked(f"{type(error).__name__}: {error}")))
@@ -353,11 +357,16 @@ def _prepare_shell(shell: Any, order: messages.Fork) -> None:
     )
     environment.current.configure()
     notebook_shell.install(shell)
+    home = os.getcwd()
+    machine_gaps.install(home)
     sys.path.insert(0, "")  # a cell may write a module and import it; `python -P` leaves this out
     # pyplot was imported before there was a shell: without this a figure has no picture
     shell.enable_matplotlib("inline")
     captured = recorder.Recorder(shell.user_ns)
     recorder.attach(shell, captured)
+    captured.own = OwnModules(home)
+    captured.own.install()
+    captured.packages.adapters["pandas"] = machine_gaps.write_tables_anywhere
     shell.events.register("post_run_cell", _let_go_of_error)
     _guest = server.Guest(captured)
 

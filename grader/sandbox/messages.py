@@ -90,6 +90,9 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
 
 Answer = Ready | Forked | Exited | Failed
 
+BESIDE = "beside"
+"""Folder in a kernel's own that holds the files to be laid out where the notebook runs."""
+
 encode = msgspec.msgpack.Encoder().encode
 decode_start = msgspec.msgpack.Decoder(Start).decode
 decode_fork = msgspec.msgpack.Decoder(Fork).decode

@@ -9,6 +9,7 @@ what (`student.py`), who answers (`guest.py`).
 
 from __future__ import annotations
 
+import socket
 import struct
 from dataclasses import dataclass, field
 from typing import Any, Union, cast
@@ -122,6 +123,8 @@ class Reply(msgspec.Struct):
     arguments: list[Node] = []
     printed: str = ""
     failure: Failure | None = None
+    missing: list[str] = []
+    """Packages that are not here and that the answer came by way of."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +134,8 @@ class Answer:
     value: Any
     arguments: list[Any] = field(default_factory=list)
     printed: str = ""
+    missing: tuple[str, ...] = ()
+    """Packages that are not here and that the answer came by way of, as the other side says."""
 
 
 @dataclass(frozen=True)
@@ -213,6 +218,22 @@ def read_reply(header: bytes | bytearray) -> Reply:
         WireError: it is none.
     """
     return cast(Reply, _read(_REPLY, header))
+
+
+def receive(channel: socket.socket, size: int) -> bytearray:
+    """Return the next bytes of a socket, so many.
+
+    Raises:
+        EOFError: it was closed.
+    """
+    data = bytearray(size)
+    view = memoryview(data)
+    while view:
+        got = channel.recv_into(view)
+        if not got:
+            raise EOFError
+        view = view[got:]
+    return data
 
 
 def _read(decoder: Any, header: bytes | bytearray) -> Any:
