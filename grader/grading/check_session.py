@@ -232,7 +232,7 @@ def _result(
     verdict = verdict_of(error)
     passed = verdict is Verdict.PASSED
     message = "" if error is None else str(error)
-    if verdict is Verdict.BROKEN:
+    if verdict.is_ours:
         message = f"The check itself failed: {type(error).__name__}: {error}"
     return replace(
         asked,
@@ -242,7 +242,7 @@ def _result(
         message=message[:_MOST_MESSAGE],
         hint="" if passed else mark.feedback,
         counterexample=_counterexample(error),
-        traceback=_traceback(error) if verdict is Verdict.BROKEN else "",
+        traceback=_traceback(error) if verdict.is_ours else "",
     )
 
 

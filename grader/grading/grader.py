@@ -313,14 +313,14 @@ def _in_words(error: Exception) -> str:
 
 
 def _merit(checks: list[CheckResult]) -> tuple[bool, Fraction, int]:
-    broken = any(check.verdict is Verdict.BROKEN for check in checks)
+    broken = any(check.verdict.is_ours for check in checks)
     passed = sum(check.verdict is Verdict.PASSED for check in checks)
     return not broken, sum((check.points for check in checks), Fraction(0)), passed
 
 
 def _status(result: SubmissionResult) -> Status:
     checks = [check for exercise in result.exercises for check in exercise.checks]
-    if any(check.verdict is Verdict.BROKEN for check in checks):
+    if any(check.verdict.is_ours for check in checks):
         return Status.BROKEN
     required = [exercise for exercise in result.exercises if not exercise.optional]
     missing = any(
