@@ -14,7 +14,7 @@ from statistics import median
 from grader.points import standing
 from grader.reading.written_answers import section_order
 from grader.records import ExerciseResult, SubmissionResult
-from grader.report import run_facts
+from grader.report import fact_labels
 from grader.report.tables import total_of
 from grader.text import one_line
 from grader.verdict import Status, Verdict
@@ -123,7 +123,7 @@ def overview(
         written=_written(results),
         facts=_facts(results),
         stand_ins="; ".join(
-            sorted({found for r in results if (found := run_facts.stand_ins(r.facts))})
+            sorted({found for r in results if (found := fact_labels.stand_ins(r.facts))})
         ),
     )
 
@@ -235,4 +235,4 @@ def _facts(results: Sequence[SubmissionResult]) -> tuple[tuple[str, str], ...]:
     for result in results:
         for fact, value in result.facts.items():
             found[fact][value] = None
-    return tuple(run_facts.named({fact: ", ".join(values) for fact, values in found.items()}))
+    return tuple(fact_labels.labelled({fact: ", ".join(values) for fact, values in found.items()}))

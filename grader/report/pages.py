@@ -21,7 +21,7 @@ from markupsafe import Markup
 
 from grader.points import Standing, standing, standing_of
 from grader.records import CheckResult, ExerciseResult, SubmissionResult
-from grader.report import curves, run_facts
+from grader.report import curves, fact_labels
 from grader.report.overview import overview
 from grader.report.tables import exercise_names, percent, points_of, shown, total_of
 from grader.text import clean, clip
@@ -84,8 +84,8 @@ def feedback_page(result: SubmissionResult, *, assignment: str = "") -> str:
         complete=sum(one.tone == "good" for one in exercises),
         drawings=curves.drawings(result.curves),
         plot=curves,
-        facts=run_facts.named(result.facts),
-        stand_ins=run_facts.stand_ins(result.facts),
+        facts=fact_labels.labelled(result.facts),
+        stand_ins=fact_labels.stand_ins(result.facts),
         broken=any(one.broken for one in exercises),
         written=sum(answer.state == "written" for answer in result.answers),
         failed_cells=[run for run in result.cells if run.status != "ok"],
