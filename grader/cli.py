@@ -85,7 +85,7 @@ def grade(
     names = tuple(name.strip() for name in only.split(",") if name.strip())
     plan = _plan(assignment, names, seed, data, isolation, device)
     found = pipeline.collect(submissions, plan)
-    with progress(len(found), quiet=quiet) as show, pipeline.claimed(out):
+    with progress(len(found), quiet=quiet, live=not verbose) as show, pipeline.claimed(out):
         try:
             run = pipeline.grade_and_store(
                 plan, found, out, jobs=_jobs(jobs), fresh=fresh, show=show
@@ -104,8 +104,8 @@ def grade(
         print(f"{count}; reports in {out / 'report.html'}")
     elif again := run.origins.graded_again():
         _say(again)
-    if verbose:
-        _say("\n".join(logs.tracebacks_of(run.results)))
+    if verbose and (traces := logs.tracebacks_of(run.results)):
+        _say(traces)
     raise typer.Exit(_exit_code(run, strict=strict))
 
 
@@ -125,11 +125,11 @@ def check(
     from grader.report.terminal import check_view  # noqa: PLC0415
     from grader.runs import pipeline  # noqa: PLC0415
 
-    plan = _plan(assignment, tuple(exercises or ()), seed, data, isolation, device)
     logs.configure(verbose=verbose)
+    plan = _plan(assignment, tuple(exercises or ()), seed, data, isolation, device)
     result = pipeline.check_one(notebook, plan)
-    if verbose:
-        _say("\n".join(logs.tracebacks_of([result])))
+    if verbose and (traces := logs.tracebacks_of([result])):
+        _say(traces)
     Console().print(check_view(result, hints=hints))
     if result.status == "broken":
         raise typer.Exit(EXIT_BROKEN)

@@ -21,7 +21,7 @@ from typing import Self
 import torch
 
 from grader.course import Assignment, Exercise
-from grader.errors import KernelLost, SandboxError
+from grader.errors import KernelLost, SandboxError, traceback_of
 from grader.grading.candidates import forbidden_names
 from grader.grading.check_session import CheckSession
 from grader.grading.diagnosis import Diagnosis
@@ -35,7 +35,6 @@ from grader.kernel.student import Student
 from grader.reading.submissions import find_submissions
 from grader.reading.written_answers import collect_answers, in_short
 from grader.records import (
-    MOST_TRACEBACK,
     Cell,
     CheckResult,
     ExerciseResult,
@@ -112,6 +111,7 @@ class Grader:
             result = self._grade_readable(submission, result)
         seconds = time.perf_counter() - started
         finished = datetime.now(UTC).isoformat(timespec="seconds")
+        log.info("%s: %s in %.1f s", submission.path, result.status, seconds)
         return replace(result, seconds=seconds, finished_at=finished)
 
     def open(self, submission: Submission, gpu: Gpu | None = None) -> OpenNotebook:
@@ -144,7 +144,7 @@ class Grader:
         except Exception as error:  # a person is asked, and the class goes on
             reason = _in_words(error)
             log.exception("%s is broken", submission.path)
-            trace = "".join(traceback.format_exception(error))[-MOST_TRACEBACK:]
+            trace = traceback_of(error)
         exercises = tuple(self._broken(e, reason) for e in self.plan.assignment.exercises)
         problem = f"Our side failed, no points are lost: {reason}"
         return replace(
@@ -204,6 +204,7 @@ class Grader:
             if all(check.verdict is Verdict.PASSED for check in checks):
                 break
         candidate, checks = max(judged, key=lambda pair: _merit(pair[1]))
+        log.debug("%s: %d definitions judged", exercise.name, len(judged))
         mistake = None
         if any(check.verdict in (Verdict.FAILED, Verdict.RAISED) for check in checks):
             mistake = self._mistake(exercise, notebook, candidate, checks)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import logging
 import os
 import re
 import stat
@@ -31,6 +32,8 @@ from grader.reading.notebook_file import MOST_BYTES, read_notebook
 from grader.records import Cell, Submission
 from grader.text import clean
 from grader.text import name as tidy_name
+
+log = logging.getLogger(__name__)
 
 __all__ = ["find_submissions", "read_notebook"]
 
@@ -108,6 +111,7 @@ def find_submissions(paths: Sequence[Path], *, assignment: str) -> list[Submissi
         named = ", ".join(clean(str(path)) for path in paths) or "no path"
         reason = f": {kept[0].problem}" if kept else "; looked for .ipynb and .zip files."
         raise UsageError(f"nothing to grade in {named}{reason}")
+    log.info("found %d files, of which %d are submissions", len(found), len(kept))
     return [_submission(one) for one in kept]
 
 
