@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from grader.version import __version__
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from grader.report.frames import load
 
 __all__ = ["__version__", "load"]
+
+# nothing is printed unless asked for: `--verbose` and other programs add handlers of their own
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> Any:

@@ -90,7 +90,7 @@ def grade(
     plan = _plan(assignment, names, seed, data, isolation, device)
     collected = pipeline.collect(submissions, plan, zip_encoding=zip_encoding)
     found = collected.submissions
-    with progress(len(found), quiet=quiet) as show, pipeline.claimed(out):
+    with progress(len(found), quiet=quiet, live=not verbose) as show, pipeline.claimed(out):
         try:
             run = pipeline.grade_and_store(
                 plan, found, out, jobs=_jobs(jobs), fresh=fresh,
@@ -116,8 +116,8 @@ def grade(
             _say(again)
         if run.passed_over:
             print(f"{len(run.passed_over)} passed over; {out / 'report.html'} names them")
-    if verbose:
-        _say("\n".join(logs.tracebacks_of(run.results)))
+    if verbose and (traces := logs.tracebacks_of(run.results)):
+        _say(traces)
     raise typer.Exit(_exit_code(run, strict=strict))
 
 
@@ -137,11 +137,11 @@ def check(
     from grader.report.terminal import check_view  # noqa: PLC0415
     from grader.runs import pipeline  # noqa: PLC0415
 
-    plan = _plan(assignment, tuple(exercises or ()), seed, data, isolation, device)
     logs.configure(verbose=verbose)
+    plan = _plan(assignment, tuple(exercises or ()), seed, data, isolation, device)
     result = pipeline.check_one(notebook, plan)
-    if verbose:
-        _say("\n".join(logs.tracebacks_of([result])))
+    if verbose and (traces := logs.tracebacks_of([result])):
+        _say(traces)
     Console().print(check_view(result, hints=hints))
     if result.status == "broken":
         raise typer.Exit(EXIT_BROKEN)

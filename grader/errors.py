@@ -9,15 +9,36 @@ GraderError
   SandboxError       us or this machine, so no points are lost: SandboxUnavailable, KernelLost,
                      ReplayFailed, CannotStore, GpuUnavailable
 
-Here: what went wrong and whose it is. Not here: which verdict follows (`verdict.py`).
+Here: what went wrong, whose it is, its traceback as text. Not here: which verdict follows
+(`verdict.py`).
 """
 
 from __future__ import annotations
 
 import errno
+import traceback
+
+from grader.text import clip
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 """What a full disk, a quota or a failing one answers: the machine's fault, not the user's."""
+
+_MOST_LINE = 500
+
+
+def traceback_of(error: BaseException, *, limit: int = 8_000) -> str:
+    """Return the traceback of an error as text, bounded, so that it can be stored for good.
+
+    Of a longer one both ends are kept: where it began, and the error. A line is cut on its own,
+    for the message of an error may hold what a student wrote.
+    """
+    lines = "".join(traceback.format_exception(error)).splitlines()
+    text = "\n".join(clip(line, limit=_MOST_LINE) for line in lines)
+    if len(text) <= limit:
+        return text
+    start = limit // 4
+    left_out = "\n  ... lines left out ...\n"
+    return text[:start] + left_out + text[start + len(left_out) - limit :]
 
 
 class GraderError(Exception):

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from grader.records import CheckResult, SubmissionResult
-from grader.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ def standing(checks: Iterable[CheckResult]) -> Standing:
     points = max_points = still_open = Fraction(0)
     broken = 0
     for check in checks:
-        if check.verdict is Verdict.BROKEN:
+        if check.verdict.is_ours:
             still_open += check.max_points
             broken += 1
         else:

@@ -14,8 +14,6 @@ from typing import Literal
 from grader.verdict import Status, Verdict
 
 DEFAULT_SEED = 20_240
-MOST_TRACEBACK = 8_000
-"""Characters of a traceback that are stored: its end, which names the error."""
 
 
 @dataclass(frozen=True)

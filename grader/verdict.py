@@ -11,11 +11,11 @@ from typing import Literal, Self
 
 from grader import errors
 
-Tone = Literal["good", "part", "bad", "open", "none"]
-"""What a reader should feel: earned, partly, lost, open (our fault), not asked."""
+Tone = Literal["good", "part", "low", "bad", "open", "none"]
+"""How an ending looks: earned, half or more, less than half, lost, open (our fault), not asked."""
 Payer = Literal["", "student", "grader"]
 STYLES: dict[Tone, str] = {
-    "good": "green", "part": "yellow", "bad": "red", "open": "magenta", "none": "dim",
+    "good": "green", "part": "yellow", "low": "red", "bad": "red", "open": "magenta", "none": "dim",
 }  # fmt: skip
 """The colour of each tone on a terminal; pages have a class of the same name."""
 
@@ -51,7 +51,7 @@ class Verdict(StrEnum):
         words: str,
         tone: Tone,
         mark: str,
-        pays: Literal["", "student", "grader"],
+        pays: Payer,
     ) -> Self:
         """Make a member that is its spelling and knows the rest."""
         member = str.__new__(cls, spelling)
@@ -64,21 +64,38 @@ class Verdict(StrEnum):
         """The colour on a terminal."""
         return STYLES[self.tone]
 
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the check found something that the student can correct."""
+        return self.pays == "student" and self is not Verdict.SKIPPED
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the grader failed, so that the points stay open."""
+        return self.pays == "grader"
+
 
 class Status(StrEnum):
-    """How the grading of one submission ended: its spelling and its tone."""
+    """How the grading of one submission ended: its spelling, its tone, how much it needs a human.
+
+    Attributes:
+        tone: one of `Tone`.
+        urgency: 0 needs no human, 1 deserves a look, from 2 on there is no grade without one; the
+            most urgent are listed first.
+    """
 
     tone: Tone
+    urgency: int
 
-    GRADED = "graded", "good"
-    PARTIAL = "partial", "part"
-    UNREADABLE = "unreadable", "bad"
-    BROKEN = "broken", "open"
+    GRADED = "graded", "good", 0
+    PARTIAL = "partial", "part", 1
+    UNREADABLE = "unreadable", "bad", 2
+    BROKEN = "broken", "open", 3
 
-    def __new__(cls, spelling: str, tone: Tone) -> Self:
-        """Make a member that is its spelling and knows its tone."""
+    def __new__(cls, spelling: str, tone: Tone, urgency: int) -> Self:
+        """Make a member that is its spelling and knows the rest."""
         member = str.__new__(cls, spelling)
-        member._value_, member.tone = spelling, tone
+        member._value_, member.tone, member.urgency = spelling, tone, urgency
         return member
 
     @property

@@ -14,7 +14,6 @@ import copy
 import logging
 import os
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -32,7 +31,7 @@ from grader.grading.check_plugin import ERROR, CheckPlugin
 from grader.grading.course_modules import CourseModules
 from grader.grading.pytest_internals import configure, run_item, unconfigure
 from grader.kernel.student import Student
-from grader.records import DEFAULT_SEED, MOST_TRACEBACK, CheckResult, Counterexample
+from grader.records import DEFAULT_SEED, CheckResult, Counterexample
 from grader.verdict import Verdict, verdict_of
 
 Blame = Callable[[CheckResult, frozenset[str]], CheckResult]
@@ -148,6 +147,7 @@ class CheckSession:
             error = self._run_item(item)
             result = _result(asked, mark, error, time.perf_counter() - started)
             results[name] = blame(result, _used_by(student))
+            _note(results[name], error)
         return list(results.values())
 
     def probe(self, exercise: Exercise, student: object) -> None:
@@ -242,7 +242,7 @@ def _result(
     verdict = verdict_of(error)
     passed = verdict is Verdict.PASSED
     message = "" if error is None else str(error)
-    if verdict is Verdict.BROKEN:
+    if verdict.is_ours:
         message = f"The check itself failed: {type(error).__name__}: {error}"
     return replace(
         asked,
@@ -252,16 +252,17 @@ def _result(
         message=message[:_MOST_MESSAGE],
         hint="" if passed else mark.feedback,
         counterexample=_counterexample(error),
-        traceback=_traceback(error) if verdict is Verdict.BROKEN else "",
+        traceback=errors.traceback_of(error) if error is not None and verdict.is_ours else "",
     )
 
 
-def _traceback(error: BaseException | None) -> str:
-    if error is None:
-        return ""
-    text = "".join(traceback.format_exception(error))
-    log.error("a check is broken\n%s", text)
-    return text[-MOST_TRACEBACK:]
+def _note(result: CheckResult, error: BaseException | None) -> None:
+    """Log how a check ended, and with its traceback where it broke."""
+    where = f"{result.exercise}: {result.check}"
+    if result.verdict.is_ours:
+        log.warning("%s broke", where, exc_info=error)
+    else:
+        log.debug("%s %s in %.2f s", where, result.verdict, result.seconds)
 
 
 def _counterexample(error: BaseException | None) -> Counterexample | None:

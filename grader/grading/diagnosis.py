@@ -9,6 +9,7 @@ Here: transcripts and their comparison. Not here: the bank (`bank.py`), the chec
 
 from __future__ import annotations
 
+import logging
 import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +29,8 @@ from grader.kernel.student import Student
 from grader.records import CheckResult, Counterexample, NamedMistake
 from grader.verdict import Verdict
 from grader.wire.messages import Refusal
+
+log = logging.getLogger(__name__)
 
 Transcript = list[tuple[str, Any]]
 # what a module was made with at random differs between two right constructors, and so do the names
@@ -95,7 +98,8 @@ class Diagnosis:
             return [e for e in alike if _said(self._results_of(exercise, e)) == said]
         try:
             given = self._answers(exercise, student())
-        except GraderError:  # it hangs or dies: its answers are not all known
+        except GraderError as error:  # it hangs or dies: its answers are not all known
+            log.debug("%s: no mistake is named: %s", exercise.name, error)
             return []
         return [
             e

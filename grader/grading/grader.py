@@ -21,7 +21,7 @@ from typing import Self
 import torch
 
 from grader.course import Assignment, Exercise
-from grader.errors import KernelLost, SandboxError
+from grader.errors import KernelLost, SandboxError, traceback_of
 from grader.grading.candidates import forbidden_names, read_source
 from grader.grading.check_session import CheckSession
 from grader.grading.diagnosis import Diagnosis
@@ -45,7 +45,6 @@ from grader.kernel.student import Student
 from grader.reading.submissions import find_submissions
 from grader.reading.written_answers import collect_answers, in_short
 from grader.records import (
-    MOST_TRACEBACK,
     Cell,
     CheckResult,
     ExerciseResult,
@@ -124,6 +123,7 @@ class Grader:
             result = self._grade_readable(submission, result)
         seconds = time.perf_counter() - started
         finished = datetime.now(UTC).isoformat(timespec="seconds")
+        log.info("%s: %s in %.1f s", submission.path, result.status, seconds)
         return replace(result, seconds=seconds, finished_at=finished)
 
     def open(
@@ -152,7 +152,7 @@ class Grader:
         except Exception as error:  # a person is asked, and the class goes on
             reason = _in_words(error)
             log.exception("%s is broken", submission.path)
-            trace = "".join(traceback.format_exception(error))[-MOST_TRACEBACK:]
+            trace = traceback_of(error)
         exercises = tuple(self._broken(e, reason) for e in self.plan.assignment.exercises)
         problem = f"Our side failed, no points are lost: {reason}"
         return replace(
@@ -251,6 +251,7 @@ class Grader:
             if all(check.verdict is Verdict.PASSED for check in checks):
                 break
         candidate, checks = max(judged, key=lambda pair: merit(pair[1]))
+        log.debug("%s: %d definitions judged", exercise.name, len(judged))
         mistake = None
         if any(check.verdict in (Verdict.FAILED, Verdict.RAISED) for check in checks):
             mistake = self._mistake(exercise, notebook, candidate, checks)
@@ -371,7 +372,7 @@ def _in_words(error: Exception) -> str:
 
 def _status(result: SubmissionResult) -> Status:
     checks = [check for exercise in result.exercises for check in exercise.checks]
-    if any(check.verdict is Verdict.BROKEN for check in checks):
+    if any(check.verdict.is_ours for check in checks):
         return Status.BROKEN
     required = [exercise for exercise in result.exercises if not exercise.optional]
     missing = any(

@@ -9,6 +9,7 @@ Here: the catalog, candidates' students, revival. Not here: running cells (`kern
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -28,6 +29,8 @@ from grader.kernel.processes import WarmParent
 from grader.kernel.student import Student
 from grader.records import CellRun, Limits, LossCurve, Submission
 from grader.wire import messages
+
+log = logging.getLogger(__name__)
 
 MOST_CURVES = 64  # what comes from the sandbox is stored for good, so it is not believed endlessly
 MOST_LOSSES = 2_000
@@ -180,6 +183,7 @@ class OpenNotebook:
 
     def _start_again(self, call: str, lost: str) -> None:
         skip = self._run.ended_by
+        log.info("%s: %s; a fresh kernel is started for %s", self._submission.path, lost, call)
         self._run.close()
         fresh = self._fresh(skip)
         self._gone = self._spent()
@@ -213,6 +217,7 @@ class OpenNotebook:
             return Student(self._run.connection, {}).catalog(limit_s=self._limits.exercise_s / 2)
         except StudentError as error:  # it hangs after its last cell: by a thread, by a patch
             self.silent = str(error)
+            log.info("%s: no question is answered: %s", self._submission.path, error)
             return []
 
     def _select(self) -> None:

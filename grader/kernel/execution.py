@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import re
 import signal
 import time
@@ -35,6 +36,8 @@ from grader.kernel.processes import WarmParent
 from grader.kernel.provisioner import SandboxProvisioner
 from grader.records import Cell, CellRun, Limits
 from grader.text import clean
+
+log = logging.getLogger(__name__)
 
 FLOODED = "flooded"  # as in `sandbox/output.py`, which loads ipykernel
 _GRACE_S = 2.0  # from the interrupt of a flood until its kernel is killed
@@ -278,6 +281,7 @@ class _CellRunner(PatientNotebookClient):
             timer.cancel()
             watch()
         run = self._ended(index, time.perf_counter() - started)
+        log.debug("cell %d: %s in %.2f s", index, run.status, run.seconds)
         if (self._late or self._flooded) and not self._provisioner.end_descendants():
             self._provisioner.kill_now()
             message = f"{run.error}, and left processes without end"

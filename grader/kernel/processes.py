@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import os
 import select
 import signal
@@ -24,6 +25,8 @@ from grader.kernel.gpus import Gpu
 from grader.kernel.scratch import claimed_folder, remove_abandoned, remove_folder
 from grader.records import Limits
 from grader.sandbox import messages, policy
+
+log = logging.getLogger(__name__)
 
 _BOOT = policy.PACKAGE / "sandbox" / "boot.py"
 # isolated from the user's site and from the folder of the file, as by -I, which would ignore the
@@ -118,6 +121,8 @@ class WarmParent:
                 "give --isolation process, for notebooks you trust.",
             )
         self.ready = answer
+        log.info("warm process %d is ready; missing walls: %s", self._process.pid,
+                 ", ".join(sorted(answer.missing)) or "none")  # fmt: skip
         return answer
 
     @property

@@ -12,6 +12,7 @@ numbers of processes and open files bound; what the driver of a GPU allocates fo
 
 from __future__ import annotations
 
+import logging
 import os
 import select
 import signal
@@ -23,6 +24,8 @@ from grader.kernel.deadlines import TreeClock
 from grader.kernel.process_tree import tree_of
 from grader.kernel.processes import KernelProcess
 from grader.records import Limits
+
+log = logging.getLogger(__name__)
 
 _EVERY_S = 0.1
 _SLOW_EVERY_S = 1.0  # files, which cost more to look at
@@ -93,6 +96,7 @@ class Watchdog:
                 self._look_at_files()
                 slow = time.monotonic() + _SLOW_EVERY_S
             if self.ended_for:  # said before the kill: whoever sees the end asks why
+                log.info("process %d is ended: it %s", self._process.pid, self.ended_for)
                 self._process.signal(signal.SIGKILL)
                 return
             # a tree that takes long to look at must not take all our time

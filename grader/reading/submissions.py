@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +27,8 @@ from grader.reading.tree import DOCUMENTS, File, Lister
 from grader.reading.zip_names import check_encoding
 from grader.records import Attachment, Found, NotebookFile, Submission
 from grader.text import clean
+
+log = logging.getLogger(__name__)
 
 __all__ = ["find", "find_submissions", "read_attachment", "read_notebook"]
 
@@ -68,6 +71,7 @@ def find(paths: Sequence[Path], *, assignment: str, zip_encoding: str = "") -> F
         raise UsageError(f"nothing to grade in {named}{reason}")
     with Sources(zip_encoding) as sources:
         made = [_submission(owner, sources) for owner in owners]
+    log.info("found %d submissions, passed over %d", len(made), len(lister.passed_over))
     for index, note in look_alikes([one.student for one in made]).items():
         made[index] = replace(made[index], notes=(*made[index].notes, note))
     return Found(tuple(made), tuple(lister.passed_over))

@@ -127,7 +127,7 @@ def _exercises(result: SubmissionResult) -> Iterable[tuple[object, ...]]:
 def _checks(result: SubmissionResult) -> Iterable[tuple[object, ...]]:
     for check in (check for exercise in result.exercises for check in exercise.checks):
         example = check.counterexample
-        is_open = check.verdict is Verdict.BROKEN
+        is_open = check.verdict.is_ours
         yield (
             result.student, check.exercise, check.check, str(check.verdict),
             None if is_open else shown(check.points), shown(check.max_points), check.seconds,

@@ -13,8 +13,8 @@ from statistics import median
 
 from grader.points import standing
 from grader.reading.written_answers import section_order
-from grader.records import CheckResult, ExerciseResult, SubmissionResult
-from grader.report import run_facts
+from grader.records import ExerciseResult, SubmissionResult
+from grader.report import fact_labels
 from grader.report.missing import MissingPackage, missing_packages
 from grader.report.tables import total_of
 from grader.text import one_line
@@ -49,7 +49,7 @@ class Worry:
     @property
     def urgent(self) -> bool:
         """No grade can be given without a person; otherwise a look is enough."""
-        return self.status is not Status.PARTIAL
+        return self.status.urgency > 1
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def overview(
         missing=missing_packages(results),
         facts=_facts(results),
         stand_ins="; ".join(
-            sorted({found for r in results if (found := run_facts.stand_ins(r.facts))})
+            sorted({found for r in results if (found := fact_labels.stand_ins(r.facts))})
         ),
     )
 
@@ -185,7 +185,7 @@ def _mistakes(results: Sequence[SubmissionResult]) -> tuple[Mistake, ...]:
 
 
 def _went_wrong(exercise: ExerciseResult) -> list[tuple[str, bool, str]]:
-    failed = [check for check in exercise.checks if is_wrong(check)]
+    failed = [check for check in exercise.checks if check.verdict.is_wrong]
     if exercise.mistake and failed:
         return [(exercise.mistake.title, True, failed[0].message)]
     if failed and all(check.verdict is Verdict.MISSING for check in failed):
@@ -198,25 +198,19 @@ def _went_wrong(exercise: ExerciseResult) -> list[tuple[str, bool, str]]:
     ]  # fmt: skip
 
 
-def is_wrong(check: CheckResult) -> bool:
-    """Return whether a check ended in a way that the student can mend."""
-    return check.verdict.pays == "student" and check.verdict is not Verdict.SKIPPED
-
-
 def _worries(results: Sequence[SubmissionResult]) -> list[Worry]:
     found = []
     for index, result in enumerate(results):
-        if result.status is not Status.GRADED:
+        if result.status.urgency:
             reasons = tuple(_reasons(result))
             found.append(Worry(index, result.student, result.status, reasons))
-    order = (Status.BROKEN, Status.UNREADABLE, Status.PARTIAL)
-    return sorted(found, key=lambda worry: order.index(worry.status))
+    return sorted(found, key=lambda worry: -worry.status.urgency)
 
 
 def _reasons(result: SubmissionResult) -> list[str]:
     reasons = [one_line(result.problem)] if result.problem else []
     for exercise in result.exercises:
-        broken = [check for check in exercise.checks if check.verdict is Verdict.BROKEN]
+        broken = [check for check in exercise.checks if check.verdict.is_ours]
         reasons += [
             f"{c.exercise}: {c.check} broke, points open: {one_line(c.message, limit=200)}"
             for c in broken
@@ -244,4 +238,4 @@ def _facts(results: Sequence[SubmissionResult]) -> tuple[tuple[str, str], ...]:
     for result in results:
         for fact, value in result.facts.items():
             found[fact][value] = None
-    return tuple(run_facts.named({fact: ", ".join(values) for fact, values in found.items()}))
+    return tuple(fact_labels.labelled({fact: ", ".join(values) for fact, values in found.items()}))

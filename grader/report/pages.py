@@ -21,11 +21,11 @@ from markupsafe import Markup
 
 from grader.points import Standing, standing, standing_of
 from grader.records import CheckResult, ExerciseResult, PassedOver, SubmissionResult
-from grader.report import curves, run_facts
-from grader.report.overview import is_wrong, overview
+from grader.report import curves, fact_labels
+from grader.report.overview import overview
 from grader.report.tables import exercise_names, percent, points_of, shown, total_of
 from grader.text import clean, clip
-from grader.verdict import Status, Verdict
+from grader.verdict import Status, Tone, Verdict
 
 _MOST_LINES = 200
 _LONGEST_LINE = 500
@@ -39,7 +39,7 @@ class _Exercise:
     result: ExerciseResult
     anchor: str
     standing: Standing
-    tone: str
+    tone: Tone
     words: str
     wrong: tuple[CheckResult, ...]
     broken: tuple[CheckResult, ...]
@@ -57,7 +57,7 @@ class _Exercise:
 @dataclass(frozen=True)
 class _GridCell:
     text: str
-    tone: str
+    tone: Tone
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,8 @@ def feedback_page(result: SubmissionResult, *, assignment: str = "") -> str:
         complete=sum(one.tone == "good" for one in exercises),
         drawings=curves.drawings(result.curves),
         plot=curves,
-        facts=run_facts.named(result.facts),
-        stand_ins=run_facts.stand_ins(result.facts),
+        facts=fact_labels.labelled(result.facts),
+        stand_ins=fact_labels.stand_ins(result.facts),
         broken=any(one.broken for one in exercises),
         written=sum(answer.state == "written" for answer in result.answers),
         failed_cells=[run for run in result.cells if run.status != "ok"],
@@ -140,8 +140,8 @@ def _exercise(index: int, result: ExerciseResult) -> _Exercise:
         standing(checks),
         tone,
         words,
-        wrong=tuple(check for check in checks if is_wrong(check)),
-        broken=tuple(check for check in checks if check.verdict is Verdict.BROKEN),
+        wrong=tuple(check for check in checks if check.verdict.is_wrong),
+        broken=tuple(check for check in checks if check.verdict.is_ours),
         passed=tuple(check for check in checks if check.verdict is Verdict.PASSED),
         skipped=tuple(check for check in checks if check.verdict is Verdict.SKIPPED),
         lines=tuple(clip(line, limit=_LONGEST_LINE) for line in lines[:_MOST_LINES]),
@@ -149,13 +149,13 @@ def _exercise(index: int, result: ExerciseResult) -> _Exercise:
     )
 
 
-def _tone(result: ExerciseResult) -> tuple[str, str]:
+def _tone(result: ExerciseResult) -> tuple[Tone, str]:
     """Choose a colour and a word for how an exercise went, by its checks and not by points alone.
 
     An optional exercise has no points and can be right or wrong all the same.
     """
     verdicts = [check.verdict for check in result.checks]
-    if Verdict.BROKEN in verdicts:
+    if any(verdict.is_ours for verdict in verdicts):
         return "open", "our fault, open"
     if result.by_hand:
         return "none", "for a person to grade"
@@ -171,7 +171,7 @@ def _tone(result: ExerciseResult) -> tuple[str, str]:
         passed = sum(verdict is Verdict.PASSED for verdict in verdicts)
         share = Fraction(passed, len(verdicts))
     if not share:
-        return "bad", "not right yet"
+        return "bad", Verdict.FAILED.words
     return ("part" if share >= Fraction(1, 2) else "low"), "partly right"
 
 

@@ -18,7 +18,6 @@ from rich.text import Text
 
 from grader.points import Standing, standing, standing_of
 from grader.records import CellRun, CheckResult, ExerciseResult, PassedOver, SubmissionResult
-from grader.report.overview import is_wrong
 from grader.report.tables import percent, shown, total_of
 from grader.text import clean, clip, one_line
 from grader.verdict import Status, Verdict
@@ -123,7 +122,7 @@ def _exercise(exercise: ExerciseResult, hints: int) -> Iterator[RenderableType]:
             yield _indented(one_line(check.message), 2)
         else:
             yield from _check(check, hints)
-    if exercise.mistake and hints >= 2 and any(map(is_wrong, exercise.checks)):
+    if exercise.mistake and hints >= 2 and any(check.verdict.is_wrong for check in exercise.checks):
         yield _indented(f"known mistake: {one_line(exercise.mistake.title)}", 2, "yellow")
         if hints >= 3:
             yield _indented(one_line(exercise.mistake.hint, limit=1000), 4)
@@ -134,7 +133,7 @@ def _check(check: CheckResult, hints: int) -> Iterator[RenderableType]:
     claim = one_line(check.claim or check.check, limit=200)
     ending = "" if check.verdict is Verdict.PASSED else f" [{check.verdict.words}]"
     yield _indented(f"{mark}  {claim}{ending}", 2, style)
-    if not is_wrong(check):
+    if not check.verdict.is_wrong:
         return
     example = check.counterexample
     if example:
@@ -165,9 +164,9 @@ def _in_short(result: SubmissionResult) -> str:
     named, missing, wrong, broken = [], [], [], []
     for exercise in result.exercises:
         verdicts = {check.verdict for check in exercise.checks}
-        if Verdict.BROKEN in verdicts:
+        if any(verdict.is_ours for verdict in verdicts):
             broken.append(exercise.exercise)
-        elif not any(map(is_wrong, exercise.checks)):
+        elif not any(verdict.is_wrong for verdict in verdicts):
             continue
         elif exercise.mistake:
             named.append(f"{exercise.exercise}: {exercise.mistake.title}")
@@ -186,7 +185,7 @@ def _listed(label: str, names: Sequence[str]) -> str:
 
 
 def _is_missing(exercise: ExerciseResult) -> bool:
-    wrong = [check for check in exercise.checks if is_wrong(check)]
+    wrong = [check for check in exercise.checks if check.verdict.is_wrong]
     return bool(wrong) and all(check.verdict is Verdict.MISSING for check in wrong)
 
 

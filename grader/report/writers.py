@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import os
 import re
 import unicodedata
@@ -25,6 +26,8 @@ from grader.report.pages import feedback_page, report_page
 from grader.report.tables import checks_frame, grades_frame
 from grader.runs.pipeline import StoredRun
 from grader.text import clean, in_order
+
+log = logging.getLogger(__name__)
 
 _FORMULA = "=+-@\t＝＋－＠"
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
@@ -100,6 +103,7 @@ def write_reports(
     for path, result in zip(pages, results, strict=True):
         _write(path, feedback_page(result, assignment=assignment))
     _remove_stale(out / "feedback", keep=set(names))
+    log.info("wrote %d files to %s", len(files) + len(pages), out)
     return [*files, *pages]
 
 

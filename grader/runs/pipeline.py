@@ -5,6 +5,7 @@ Here: what the commands have in common. Not here: options and printing (`cli.py`
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -26,6 +27,8 @@ from grader.runs.gradebook import Gradebook
 from grader.runs.origins import Origins, why_graded
 from grader.runs.scheduling import Event, Finished, grade_all
 from grader.verdict import Status, Verdict
+
+log = logging.getLogger(__name__)
 
 GRADEBOOK = "gradebook.sqlite"
 _PASSED_OVER = "passed_over"
@@ -101,6 +104,7 @@ def grade_and_store(
                 show(Finished(position, unreadable))
             else:
                 due.append(position)
+        log.info("run %d: %d submissions, %d to grade", run_id, len(submissions), len(due))
         if due:
             plan.require_walls()
         raise_if_asked()  # torch or pytest may have swallowed a Ctrl-C

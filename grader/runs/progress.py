@@ -62,9 +62,13 @@ class Show:
 
 
 @contextmanager
-def progress(total: int, *, quiet: bool) -> Iterator[Show]:
-    """Show progress of `total` submissions on stderr, unless `quiet`."""
-    show = Show(total, None if quiet else Console(stderr=True))
+def progress(total: int, *, quiet: bool, live: bool = True) -> Iterator[Show]:
+    """Show progress of `total` submissions on stderr, unless `quiet`.
+
+    Without `live` there are plain lines on a terminal too, for a log among them.
+    """
+    console = Console(stderr=True, force_terminal=None if live else False)
+    show = Show(total, None if quiet else console)
     try:
         yield show
     finally:

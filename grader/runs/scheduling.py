@@ -11,8 +11,10 @@ Here: workers and their lives. Not here: the grading of one submission (`grading
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import time
@@ -25,7 +27,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
-from grader.errors import GraderError, KernelLost, SandboxUnavailable
+from grader.errors import GraderError, KernelLost, SandboxUnavailable, traceback_of
 from grader.grading.plan import Plan
 from grader.kernel.deadlines import MOST_FORGIVEN
 from grader.kernel.scratch import remove_abandoned
@@ -34,8 +36,11 @@ from grader.runs import logs
 from grader.runs.deferred_signals import leave_to_parent, not_now, raise_if_asked
 from grader.verdict import Status
 
+log = logging.getLogger(__name__)
+
 _MOST_STARTS_IN_A_ROW = 3
 _LATE = "late"
+_MOST_END_S = 1.0
 _MOST_START_S = 300.0  # far beyond what a start takes on a busy machine
 
 
@@ -96,6 +101,7 @@ class _Team:
         self._submissions = submissions
         self._due = deque(range(len(submissions)))
         self._tried: dict[int, int] = {}
+        self._ends: dict[int, list[str]] = {}
         self._failed_starts = 0
         self._finished = 0
         # spawned, not forked: whatever threads this process has would not survive a fork
@@ -131,6 +137,7 @@ class _Team:
                 worker.deadline = time.monotonic() + files * self._most_s
                 with suppress(OSError):  # it has just died; seen when its pipe is read
                     worker.pipe.send(self._submissions[position])
+                log.debug("worker %s: %s", worker.process.pid, self._submissions[position].path)
                 yield Started(position, self._submissions[position])
 
     def _heard(self, worker: _Worker, answer: object) -> Iterator[Event]:
@@ -184,8 +191,8 @@ class _Team:
 
     def _replace(self, worker: _Worker, why: object) -> SubmissionResult | None:
         """Replace a worker that is gone; return the result of what it could not grade, twice."""
-        worker.process.kill()
-        worker.process.join()
+        end = _end_of(worker.process, why)
+        log.warning("%s", end)
         worker.pipe.close()
         self._workers.remove(worker)
         if not worker.ready:
@@ -196,22 +203,41 @@ class _Team:
         self._hire()
         if worker.position < 0:
             return None
+        self._ends.setdefault(worker.position, []).append(end)
         if self._tried[worker.position] < 2 and why != _LATE:
             self._due.appendleft(worker.position)
             return None
         submission = self._submissions[worker.position]
         # what took so long once would take as long again
-        end = f"had no result after {self._most_s:.0f} s" if why == _LATE else "ended, twice"
+        told = f"had no result after {self._most_s:.0f} s" if why == _LATE else "ended, twice"
         return SubmissionResult(
             key=self._plan.key(submission),
             student=submission.student,
             submission=submission.path,
             assignment=self._plan.assignment.name,
             status=Status.BROKEN,
-            problem=f"Our side failed, no points are lost: the worker that graded it {end}.",
+            problem=f"Our side failed, no points are lost: the worker that graded it {told}.",
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
             facts=self._plan.facts(),
+            traceback="\n".join(self._ends[worker.position]),
         )
+
+
+def _end_of(process: BaseProcess, why: object) -> str:
+    """End a worker that is lost, and describe its end: its exit code, and its error if it sent one.
+
+    One that hangs is killed. One whose pipe is closed ends by itself, in a moment.
+    """
+    process.join(0 if why == _LATE else _MOST_END_S)
+    killed = process.exitcode is None
+    process.kill()
+    process.join()
+    end = f"worker {process.pid} ended with exit code {process.exitcode}"
+    if killed:
+        end = f"worker {process.pid} was killed"
+    elif (number := -(process.exitcode or 0)) in set(signal.Signals):
+        end += f" ({signal.Signals(number).name})"
+    return "\n".join([end, *getattr(why, "__notes__", ())])
 
 
 def _receive(pipe: Connection) -> object:
@@ -224,7 +250,7 @@ def _receive(pipe: Connection) -> object:
 def _work(plan: Plan, pipe: Connection) -> None:
     """Be a worker: grade what comes until the pipe is closed."""
     leave_to_parent()
-    logs.configure(verbose=False)
+    logs.configure_worker()
     _end_with_parent()
     from grader.grading.grader import Grader  # noqa: PLC0415  (torch is loaded in workers alone)
 
@@ -239,8 +265,12 @@ def _work(plan: Plan, pipe: Connection) -> None:
         with suppress(OSError):
             pipe.send(_crossing(error))
     except OSError as error:  # a scratch folder that cannot be made, a limit on processes
+        lost = KernelLost(f"{error.strerror} ({error.filename or 'no file'})")
         with suppress(OSError):
-            pipe.send(KernelLost(f"{error.strerror} ({error.filename or 'no file'})"))
+            pipe.send(_noted(lost, error))
+    except Exception as error:  # a fault of ours: its traceback is stored with the submission
+        with suppress(OSError):
+            pipe.send(_noted(KernelLost(f"{type(error).__name__}: {error}"), error))
 
 
 def _end_with_parent() -> None:
@@ -264,4 +294,11 @@ def _end_with_parent() -> None:
 
 def _crossing(error: GraderError) -> GraderError:
     """Return an error as it can be sent: those with arguments of their own know how."""
-    return error if isinstance(error, SandboxUnavailable) else type(error)(str(error))
+    sent = error if isinstance(error, SandboxUnavailable) else type(error)(str(error))
+    return _noted(sent, error)
+
+
+def _noted(sent: GraderError, error: BaseException) -> GraderError:
+    """Attach a traceback to an error that crosses to the main process, which pickles notes too."""
+    sent.add_note(traceback_of(error))
+    return sent

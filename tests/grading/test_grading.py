@@ -223,6 +223,8 @@ def test_a_check_that_breaks_leaves_its_points_open_and_asks_for_a_person(grade)
     standing = standing_of(result)
     assert (standing.points, standing.max_points, standing.open) == (10, 10, 3)
     assert "The check itself failed: TypeError" in result.exercises[2].checks[0].message
+    assert "test_ones.py" in result.exercises[2].checks[0].traceback
+    assert {check.traceback for one in result.exercises[:2] for check in one.checks} == {""}
 
 
 def test_what_cannot_be_read_has_a_result_without_a_kernel(grader):
@@ -257,7 +259,9 @@ def test_a_notebook_without_code_is_partial(grade):
     assert (result.status, result.points, result.max_points) == (Status.PARTIAL, 0, 13)
 
 
-def test_a_kernel_that_cannot_be_had_is_tried_again(grade, grader, monkeypatch):
+def test_a_kernel_that_cannot_be_had_is_tried_again_and_the_first_try_is_logged(
+    grade, grader, monkeypatch, caplog
+):
     original, failures = type(grader).open, [KernelLost("it was lost")]
 
     def sometimes(self, submission, gpu, limits=None):
@@ -267,6 +271,9 @@ def test_a_kernel_that_cannot_be_had_is_tried_again(grade, grader, monkeypatch):
 
     monkeypatch.setattr(type(grader), "open", sometimes)
     assert grade(REST, DOUBLE).points == 13
+    (record,) = (r for r in caplog.records if r.exc_info)
+    assert "KernelLost: it was lost" in caplog.text
+    assert record.name == "grader.grading.grader"
 
 
 @pytest.mark.parametrize(
@@ -286,6 +293,8 @@ def test_a_fault_of_ours_leaves_all_points_open(grade, grader, monkeypatch, erro
     assert result.problem.startswith(f"Our side failed, no points are lost: {words}")
     assert {check.verdict for one in result.exercises for check in one.checks} == {Verdict.BROKEN}
     assert standing_of(result).open == 13
+    assert "in never" in result.traceback
+    assert type(error).__name__ in result.traceback
 
 
 def test_a_warm_process_that_died_is_replaced(grade, grader):

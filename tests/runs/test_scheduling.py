@@ -74,6 +74,29 @@ def waits_for_a_gpu(plan, pipe):
     pipe.send(SubmissionResult(plan.key(one), one.student, one.path, "small", Status.GRADED))
 
 
+class FaultyGrader:
+    """Stands in for a grader with a fault that its own code does not catch."""
+
+    def __init__(self, plan, tell):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def grade(self, submission):
+        raise ZeroDivisionError("by zero")
+
+
+def raises_in_the_grader(plan, pipe):
+    from grader.grading import grader
+
+    grader.Grader = FaultyGrader
+    scheduling._work(plan, pipe)
+
+
 def says_the_course_is_wrong(plan, pipe):
     pipe.send(CourseError("test_double.py cannot be imported"))
 
@@ -110,6 +133,7 @@ def test_one_that_ended_two_workers_is_broken_and_the_others_are_fine(
     bob = results["bob"]
     assert bob.status is Status.BROKEN
     assert bob.problem.startswith("Our side failed, no points are lost")
+    assert bob.traceback.count("ended with exit code -9 (SIGKILL)") == 2
     assert (bob.key, bool(bob.finished_at)) == (plan.key(submissions[1]), True)
     assert multiprocessing.active_children() == []
 
@@ -169,6 +193,14 @@ def patient(hire):
         team._workers[-1].deadline = float("inf")
 
     return hire_without_deadline
+
+
+def test_what_a_worker_raised_is_stored_with_the_submission(plan, submissions, monkeypatch):
+    monkeypatch.setattr(scheduling, "_work", raises_in_the_grader)
+    _, results = grade_and_kill(plan, submissions[:1], jobs=1, kill_at=set())
+    assert results["ann"].status is Status.BROKEN
+    assert results["ann"].traceback.count("ZeroDivisionError: by zero") == 2
+    assert "in grade" in results["ann"].traceback
 
 
 def test_an_error_of_the_course_ends_the_run(plan, submissions, monkeypatch):
