@@ -164,7 +164,7 @@ def _is_named(name: str, patterns: Sequence[str]) -> bool:
 
 
 def _fits(entry: Captured, exercise: Exercise) -> bool:
-    """Say whether a definition with the very name of an exercise may answer it.
+    """Return whether a definition with the very name of an exercise may answer it.
 
     A call may be answered by a class (`class block(nn.Sequential)`), or by a module whose class
     the student wrote; `pool2d = nn.MaxPool2d(3)`, with which the book goes on, is the library's.

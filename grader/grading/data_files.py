@@ -66,7 +66,7 @@ def _holds(place: Path, one: DataSet, *, given: bool) -> bool:
 
 
 def _is_whole(folder: Path, group: Sequence[str]) -> bool:
-    """Say whether files that belong together are all there, with equally many entries."""
+    """Return whether files that belong together are all there, with equally many entries."""
     entries = [_entries(folder / name) for name in group]
     return None not in entries and 0 not in entries and len({n for n in entries if n != -1}) <= 1
 

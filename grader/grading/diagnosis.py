@@ -166,7 +166,7 @@ def _silence() -> Iterator[None]:
 
 
 def same_answers(one: Transcript, other: Transcript) -> bool:
-    """Say whether two transcripts hold the same operations with the same answers."""
+    """Return whether two transcripts hold the same operations with the same answers."""
     return len(one) == len(other) and all(
         a == b and (a in _NOT_COMPARED or _same(_unnamed(a, x), _unnamed(b, y)))
         for (a, x), (b, y) in zip(one, other, strict=True)

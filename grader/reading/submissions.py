@@ -136,7 +136,7 @@ def _in_folder(root: Path, assignment: str, seen: set[str]) -> Iterator[_Found]:
 
 
 def _stands_for_a_notebook(folder: Path) -> bool:
-    """Say whether a folder is named as a notebook and holds none: somebody handed it in as one."""
+    """Return whether a folder without notebooks has the name of one: it was handed in as one."""
     if not _NOTEBOOK.search(folder.name):
         return False
     inside = (name for _, _, names in os.walk(folder) for name in names)

@@ -30,7 +30,7 @@ def raise_if_asked() -> None:
 
 
 def was_asked() -> bool:
-    """Say whether a signal has asked for the end."""
+    """Return whether a signal has asked for the end."""
     return _Stop.asked
 
 

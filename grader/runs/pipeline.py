@@ -214,7 +214,7 @@ def points_of(assignment: Assignment) -> list[tuple[Exercise, Fraction]]:
 
 
 def failed(result: SubmissionResult) -> bool:
-    """Say whether a check that carries points did not pass."""
+    """Return whether a check that carries points did not pass."""
     return bool(result.problem) or any(
         check.verdict is not Verdict.PASSED and check.max_points > 0
         for exercise in result.exercises
