@@ -1,6 +1,6 @@
-"""One submission, from what was handed in to its result.
+"""Grades one submission: from what was handed in to its result.
 
-Here: running a notebook, judging each exercise on the best of its candidates, what became of it.
+Here: running a notebook, judging each exercise on the best of its candidates.
 Not here: many submissions (`scheduling.py`), how a check is run (`checks/session.py`).
 """
 
@@ -96,7 +96,7 @@ class Grader:
         self._stack.close()
 
     def grade(self, submission: Submission) -> SubmissionResult:
-        """Grade one submission. Whatever happens, there is a result."""
+        """Grade one submission; every error becomes a result."""
         started = time.perf_counter()
         result = SubmissionResult(
             key=self.plan.key(submission),
@@ -118,7 +118,7 @@ class Grader:
         """Run a notebook, on a GPU the caller holds or without, and keep it open for questions.
 
         Raises:
-            SandboxError: no kernel could be had.
+            SandboxError: no kernel could be started.
         """
         self._ensure_warm()
         plan = self.plan
@@ -137,16 +137,16 @@ class Grader:
     def _grade_readable(self, submission: Submission, result: SubmissionResult) -> SubmissionResult:
         try:
             return self._judged(submission, result)
-        except Exception:  # our side: once more, from a new warm process where that one is gone
+        except Exception:  # an internal error: once more, from a new warm process if this one died
             log.warning("%s is graded again", submission.path, exc_info=True)
         try:
             return self._judged(submission, result)
-        except Exception as error:  # a person is asked, and the class goes on
+        except Exception as error:  # left for manual grading, and the class goes on
             reason = _in_words(error)
             log.exception("%s is broken", submission.path)
             trace = "".join(traceback.format_exception(error))[-MOST_TRACEBACK:]
         exercises = tuple(self._broken(e, reason) for e in self.plan.assignment.exercises)
-        problem = f"Our side failed, no points are lost: {reason}"
+        problem = f"Internal error, no points are lost: {reason}"
         return replace(
             result, status=Status.BROKEN, exercises=exercises, problem=problem, traceback=trace
         )
@@ -162,7 +162,7 @@ class Grader:
                 for exercise in self.plan.assignment.exercises
             )
             cells = notebook.cells
-            # it takes its kernels with it, and what that looked like is not the student's doing
+            # its kernels ended with it, and their errors are not the student's
             if self._warm is not None and not self._warm.is_alive():
                 raise KernelLost("the warm process ended while a notebook ran")
         done = replace(result, answers=answers, exercises=exercises, cells=cells, curves=curves)
@@ -170,7 +170,7 @@ class Grader:
 
     @contextmanager
     def _leased(self) -> Iterator[Gpu | None]:
-        """Hold one of the plan's GPUs; None, at once, where it has none."""
+        """Hold one of the plan's GPUs; yield None at once for a plan without GPUs."""
         if not self.plan.gpus:
             yield None
             return
@@ -180,7 +180,7 @@ class Grader:
             yield gpu
 
     def _written(self, exercise: Exercise, answers: tuple[WrittenAnswer, ...]) -> ExerciseResult:
-        """Say what a person finds to grade: no verdict on it, so it passes and is worth 0."""
+        """Summarise the written answers for manual grading: recorded as passed, worth 0 points."""
         message = in_short(answers, handed_out=self._asked)
         checks = self._session.not_asked(exercise, Verdict.PASSED, message)
         return replace(self._result(exercise, checks), by_hand=True)
@@ -193,7 +193,7 @@ class Grader:
         if not found and exercise.kind != "values":
             message = f"{exercise.names[0]} is not defined in this notebook."
             if notebook.silent:
-                message = f"The notebook answers nothing after its last cell: {notebook.silent}."
+                message = f"The kernel stopped responding after the last cell: {notebook.silent}."
             return self._result(
                 exercise, self._session.not_asked(exercise, Verdict.MISSING, message)
             )
@@ -260,7 +260,7 @@ class Grader:
         )  # fmt: skip
 
     def _walls(self) -> dict[str, str]:
-        """Say which walls stand on this machine, for the reports."""
+        """Return which walls stand on this machine, for the reports."""
         if self._warm is None or self.plan.isolation != "sandbox" or self._warm.ready is None:
             return {}
         missing = sorted(self._warm.ready.missing)
@@ -304,7 +304,7 @@ def rubric_points(assignment: Assignment) -> list[tuple[Exercise, Fraction]]:
 
 
 def _in_words(error: Exception) -> str:
-    """Describe a fault of ours: on purpose a sentence, otherwise with the place to look at."""
+    """Describe an internal error: its sentence, or its type and place in the code."""
     if isinstance(error, SandboxError):
         return str(error)
     place = traceback.extract_tb(error.__traceback__)[-1]

@@ -173,7 +173,7 @@ class SandboxClient(AsyncKernelClient):
             while said := await self._next(self.iopub_channel, "status", asked, _ANSWER_S):
                 if said["content"].get("execution_state") == "idle":
                     return
-        raise KernelLost("the kernel said nothing in time")
+        raise KernelLost("the kernel did not answer in time")
 
     async def _next(
         self, channel: Any, kind: str, parents: set[str], wait_s: float

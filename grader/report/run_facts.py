@@ -1,7 +1,7 @@
-"""What a run used, named for people: device, isolation, data, and whatever else is known.
+"""What a run used, with readable names: device, isolation, data and other known facts.
 
-Here: names and the one sentence a reader must not miss. Not here: where facts come from
-(`Plan.facts`, the grading).
+Here: names, and the sentence on stand-ins. Not here: where facts come from (`Plan.facts`, the
+grading).
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _NAMES = {
 
 
 def named(facts: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return every fact with a name for people, the known ones first."""
+    """Return every fact with a readable name, the known ones first."""
     known = [(name, facts[fact]) for fact, name in _NAMES.items() if facts.get(fact)]
     others = sorted(fact for fact in facts if fact not in _NAMES)
     return [*known, *((fact.replace("_", " "), facts[fact]) for fact in others)]
 
 
 def stand_ins(facts: Mapping[str, str]) -> str:
-    """Name what stood in for data sets whose files were not found; empty where nothing did."""
+    """Return the stand-ins for data sets whose files were not found; empty without any."""
     return "; ".join(part for part in facts.get("data", "").split("; ") if "stand-in" in part)

@@ -1,4 +1,4 @@
-"""Logging: quiet by default, everything on stderr with `--verbose`, in the workers too.
+"""Logging: off by default, everything on stderr with `--verbose`, in the workers too.
 
 Each module logs to `logging.getLogger(__name__)`. Here: where that goes. Not here: progress and
 results (`progress.py`, `report/`).

@@ -109,7 +109,7 @@ def test_one_that_ended_two_workers_is_broken_and_the_others_are_fine(
     assert results["ann"].status is results["cleo"].status is Status.GRADED
     bob = results["bob"]
     assert bob.status is Status.BROKEN
-    assert bob.problem.startswith("Our side failed, no points are lost")
+    assert bob.problem.startswith("Internal error, no points are lost")
     assert (bob.key, bool(bob.finished_at)) == (plan.key(submissions[1]), True)
     assert multiprocessing.active_children() == []
 
@@ -126,7 +126,7 @@ def test_every_submission_has_one_result_whatever_the_number_of_workers(
 
 def test_workers_that_cannot_start_end_the_run_with_a_sentence(plan, submissions, monkeypatch):
     monkeypatch.setattr(scheduling, "_work", ends_at_once)
-    with pytest.raises(KernelLost, match="the workers end while they start"):
+    with pytest.raises(KernelLost, match="workers exit during start-up"):
         list(grade_all(plan, submissions, jobs=1))
 
 
