@@ -162,7 +162,7 @@ def report(out: OutOption = DEFAULT_OUT) -> None:
 
 @app.command()
 def doctor(data: DataOption = None) -> None:
-    """Say which walls, which data and which device this machine has."""
+    """Show which walls, which data and which device this machine has."""
     from grader.doctor import examine  # noqa: PLC0415
 
     console = Console()
@@ -190,9 +190,9 @@ def list_command(
 
 
 def main() -> NoReturn:
-    """Run a command; an error of ours on purpose is a sentence, never a traceback."""
+    """Run a command; print a `GraderError` as one sentence, without a traceback."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a name the terminal cannot write ends no run
+        if isinstance(stream, TextIOWrapper):  # for names the terminal cannot encode
             stream.reconfigure(errors="replace")
     code: str | int | None = EXIT_OK
     try:
@@ -211,7 +211,7 @@ def main() -> NoReturn:
     if was_asked():
         with suppress(OSError):
             sys.stdout.flush()
-        os._exit(EXIT_INTERRUPTED)  # all is tidied up; to take torch down would take a second
+        os._exit(EXIT_INTERRUPTED)  # everything is cleaned up; unloading torch would take a second
     sys.exit(code)
 
 
@@ -229,7 +229,7 @@ def _plan(
         raise UsageError(f"{data} does not hold {needs}, or one of the files is broken.")
     chosen = gpus.choose(device, gpus.look())
     plan = Plan(assignment, only, seed, levels[isolation], found, gpus=chosen)
-    assert plan.assignment  # a wrong name of an exercise is told now, before anything is read
+    assert plan.assignment  # reports a wrong name of an exercise before anything is read
     return plan
 
 

@@ -66,7 +66,7 @@ class Submission:
 
     student: str
     path: str
-    """Where it was found, for people: a file's path, or `archive.zip!member`."""
+    """Where it was found, as shown: a file's path, or `archive.zip!member`."""
     digest: str
     """sha256 of the bytes handed in, hexadecimal."""
     cells: tuple[Cell, ...] = ()
@@ -152,7 +152,7 @@ class CellRun:
 
 @dataclass(frozen=True)
 class Counterexample:
-    """The smallest input found on which a function is wrong, as text for a person."""
+    """The smallest input found on which a function is wrong, as text."""
 
     call: str
     got: str
@@ -177,7 +177,7 @@ class CheckResult:
     """The feedback sentence of the check's author, shown when it did not pass."""
     counterexample: Counterexample | None = None
     traceback: str = ""
-    """Of a broken check, for whoever mends it; it is on no page of a student."""
+    """Of a broken check, for debugging; on no page of a student."""
 
 
 @dataclass(frozen=True)
@@ -225,7 +225,7 @@ class ExerciseResult:
 
 @dataclass(frozen=True)
 class WrittenAnswer:
-    """One passage of the student's own text, for a person to grade."""
+    """One passage of the student's own text, for manual grading."""
 
     section: str
     heading: str
@@ -252,7 +252,7 @@ class SubmissionResult:
     """Everything that is known about one submission after it was graded."""
 
     key: str
-    """What the result depends on, hashed, a dash, and whose it is, hashed (`Plan.key`)."""
+    """Hash of the inputs, a dash, hash of the student and path (`Plan.key`)."""
     student: str
     submission: str
     assignment: str
@@ -269,7 +269,7 @@ class SubmissionResult:
     finished_at: str = ""
     """UTC, ISO 8601."""
     traceback: str = ""
-    """Of a broken submission, for whoever mends it; it is on no page of a student."""
+    """Of a broken submission, for debugging; on no page of a student."""
     facts: dict[str, str] = field(default_factory=dict)
     """What the run used: `isolation`, `device`, `data`, `grader`."""
     inputs: dict[str, str] = field(default_factory=dict)

@@ -1,6 +1,6 @@
-"""Text of strangers, made safe to store and to show: surrogates, control characters, length.
+"""Untrusted text, made safe to store and to show: surrogates, control characters, length.
 
-Here: what every reader and writer needs, on plain strings. Not here: escaping for one format
+Here: functions on plain strings, for every reader and writer. Not here: escaping for one format
 (HTML escapes itself, CSV is guarded in `report/writers.py`).
 """
 
@@ -12,7 +12,7 @@ import unicodedata
 _SURROGATES = re.compile("[\ud800-\udfff]")
 # tab and newline stay; C1 controls and the two non-characters go, as XML and HTML forbid them
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
-# marks that reorder the text around them, so that a name could pass for another
+# marks that reorder the text around them, so that one name could look like another
 _REORDERING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 # marks that show nothing, or only change the direction: fillers, zero-width characters, tags
@@ -34,7 +34,7 @@ def clean(text: str) -> str:
 
 
 def in_order(text: str) -> str:
-    """Take out the marks that show text in another order than it has."""
+    """Remove the marks that change the displayed order of text."""
     return _REORDERING.sub("", text)
 
 

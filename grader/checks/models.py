@@ -272,7 +272,7 @@ def _is_wrong(peer: Callable[[], Handle], reference: nn.Module, x: Tensor) -> bo
 
 
 def _are_alike(model: Callable[[], Handle], peer: Callable[[], Handle], x: Tensor) -> bool:
-    """Say whether two models of the student's have the same layers and give the same values.
+    """Return whether two models of the student's have the same layers and give the same values.
 
     In training too: every question begins with the same random state, so both drop the same.
     """

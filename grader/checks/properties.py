@@ -123,7 +123,7 @@ class Properties:
 
 
 def is_property(check: Callable[..., Any]) -> bool:
-    """Say whether a test function is a Hypothesis property."""
+    """Return whether a test function is a Hypothesis property."""
     return bool(getattr(check, "is_hypothesis_test", False))
 
 

@@ -1,4 +1,4 @@
-"""Which definitions of a notebook answer an exercise: found by name, the student's own.
+"""Finds the definitions that answer an exercise: by name, and only the student's own.
 
 A name counts only if the student's cells define it: a function, a class, or an assignment, not an
 import. A notebook may define a name several times, the later one an experiment; every one is a
@@ -49,7 +49,7 @@ class Source:
 
 
 def read_source(source: str) -> Source:
-    """Read what a cell binds; a cell that is no Python, even without its magics, binds nothing."""
+    """Parse what a cell binds; a cell that does not parse, magics removed, binds nothing."""
     tree = _parsed(source) or _parsed(without_magics(source))
     if tree is None:
         return Source()
@@ -78,7 +78,7 @@ def _starred(node: ast.Import | ast.ImportFrom) -> set[str]:
 
 
 def _imported(node: ast.Import | ast.ImportFrom) -> dict[str, str]:
-    """Return what an import binds, and of what."""
+    """Return the names that an import binds, with what each stands for."""
     found: dict[str, str] = {}
     for name in node.names:
         if isinstance(node, ast.ImportFrom):
@@ -91,7 +91,7 @@ def _imported(node: ast.Import | ast.ImportFrom) -> dict[str, str]:
 
 def _parsed(source: str) -> ast.Module | None:
     try:
-        with warnings.catch_warnings():  # "\d" in a student's string is no matter of ours
+        with warnings.catch_warnings():  # "\d" in a student's string is not reported
             warnings.simplefilter("ignore")
             return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -102,7 +102,7 @@ def without_magics(source: str) -> str:
     """Return a cell with `pass` in place of magics, shell commands and questions.
 
     In one pass, where IPython tokenizes the whole cell once more for every magic of it: 400 lines
-    of `!ls` take it ten seconds, and nobody interrupts this side.
+    of `!ls` take it ten seconds, and no deadline interrupts this process.
     """
     lines = source.splitlines(keepends=True)
     for strip in _PROMPTS:
@@ -112,7 +112,7 @@ def without_magics(source: str) -> str:
     for line in lines:
         text = line.strip()
         name, sign, value = line.partition("=")
-        # what a cell magic stands above may be Python, and is read as such
+        # the body of a cell magic may be Python, and is parsed as such
         if goes_on or text.startswith("%%"):
             kept.append("\n")
         elif text.startswith(("%", "!", "?")) or _HELP.fullmatch(text):
@@ -126,7 +126,7 @@ def without_magics(source: str) -> str:
     return "".join(kept)
 
 
-@lru_cache(maxsize=2)  # asked for once more for every exercise where names are forbidden
+@lru_cache(maxsize=2)  # called for every exercise where names are forbidden
 def _read_cells(cells: tuple[Cell, ...]) -> dict[int, Source]:
     return {cell.index: read_source(cell.source) for cell in cells if cell.kind == "code"}
 
@@ -149,7 +149,7 @@ def own_definitions(
 
     def is_own(entry: Captured) -> bool:
         source = sources.get(entry.cell)
-        if source is None:  # the list comes from the sandbox, and may name any cell
+        if source is None:  # the catalog comes from the sandbox, and may name any cell
             return False
         if entry.name in source.binds:
             return True
@@ -191,7 +191,7 @@ def is_named(name: str, patterns: Sequence[str]) -> bool:
 
 
 def _fits(entry: Captured, exercise: Exercise) -> bool:
-    """Say whether a definition with the very name of an exercise may answer it.
+    """Return whether a definition with exactly the name of an exercise may answer it.
 
     A call may be answered by a class (`class block(nn.Sequential)`), or by a module whose class
     the student wrote; `pool2d = nn.MaxPool2d(3)`, with which the book goes on, is the library's.

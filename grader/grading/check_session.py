@@ -36,7 +36,7 @@ from grader.verdict import Verdict, verdict_of
 
 Blame = Callable[[CheckResult, frozenset[str]], CheckResult]
 COLLECTED = "collected"
-COLLECTED_CLAIM = "What is written is collected by section, for a person to grade."
+COLLECTED_CLAIM = "Written answers are collected by section, for manual grading."
 _MOST_MESSAGE = 2_000
 log = logging.getLogger(__name__)
 _QUIET = ["--disable-plugin-autoload", "--import-mode=importlib", "--capture=no"]
@@ -68,11 +68,11 @@ class CheckSession:
         shrink_s: float = 10.0,
     ) -> None:
         self._plugin = CheckPlugin(seed, shrink_s)
-        # what a person grades has a row in every report, and no checks
+        # manual grading has a row in every report, and no checks
         self.exercises = tuple(e for e in exercises if e.kind != "answers")
         self._course = course
         self.modules = CourseModules(course)
-        """What checks and banks import; theirs alone while they run."""
+        """The modules that checks and banks import, active while they run."""
 
     def __enter__(self) -> Self:
         with self.modules.active():  # checks import `reference` and each other's helpers
@@ -81,14 +81,14 @@ class CheckSession:
     def _collected(self) -> Self:
         folders = [str(exercise.folder) for exercise in self.exercises]
         args = [*folders, *_QUIET, "-c", os.devnull]
-        # a conftest.py of the course may hold fixtures; one above it is somebody else's
+        # a conftest.py of the course may hold fixtures; one above it belongs to another project
         root = self._course.root
         args += [f"--rootdir={root}", f"--confcutdir={root}"]
         self._config = configure(args, [self._plugin, _CollectionErrors()])
         try:
             self._session = pytest.Session.from_config(self._config)
             self._config.hook.pytest_sessionstart(session=self._session)
-            # without a folder pytest would collect whatever lies in the working directory
+            # without a folder pytest would collect from the working directory
             self._items = self._sorted(self._session.perform_collect() if folders else ())
         except BaseException:
             unconfigure(self._config)
@@ -151,10 +151,10 @@ class CheckSession:
         return list(results.values())
 
     def probe(self, exercise: Exercise, student: object) -> None:
-        """Ask a student everything the checks of an exercise ask, whatever the answers are.
+        """Ask a student all questions of an exercise's checks, and ignore how the checks end.
 
         Raises:
-            CallTimedOut, KernelDied, OutOfMemory: there is no point in going on.
+            CallTimedOut, KernelDied, OutOfMemory: further questions would be useless.
         """
         with self.modules.active():
             self._probe(exercise, student)
@@ -172,11 +172,11 @@ class CheckSession:
                     body(**fixtures, **copy.deepcopy(example))
                 except (errors.CallTimedOut, errors.KernelDied, errors.OutOfMemory):
                     raise
-                except Exception:  # a check that breaks on an answer has a verdict that says so
+                except Exception:  # a check that breaks on an answer is reported by its verdict
                     continue
 
     def single_questions(self, exercise: Exercise) -> frozenset[str]:
-        """Return the names of the checks that are no properties: they ask the same once for all."""
+        """Return the names of the checks that are no properties: each asks one fixed question."""
         items = self._items[exercise.name]
         return frozenset(item.name for item in items if not is_property(item.obj))
 
@@ -217,7 +217,7 @@ class CheckSession:
 
 
 class _CollectionErrors:
-    """Turns the first error of the collection into one that names the file."""
+    """Turns the first error of the collection into a `CourseError` that names the file."""
 
     def pytest_exception_interact(
         self, node: pytest.Item | pytest.Collector, call: pytest.CallInfo[Any]
@@ -238,7 +238,7 @@ class _CollectionErrors:
 def _result(
     asked: CheckResult, mark: Check, error: BaseException | None, seconds: float
 ) -> CheckResult:
-    """Fill in how a check ended that was asked."""
+    """Build the result of a check that ran."""
     verdict = verdict_of(error)
     passed = verdict is Verdict.PASSED
     message = "" if error is None else str(error)

@@ -1,6 +1,6 @@
-"""One submission, from what was handed in to its result.
+"""Grades one submission: from what was handed in to its result.
 
-Here: running a notebook, judging each exercise on the best of its candidates, what became of it.
+Here: running a notebook, judging each exercise on the best of its candidates.
 Not here: many submissions (`scheduling.py`), how a check is run (`checks/session.py`).
 """
 
@@ -107,7 +107,7 @@ class Grader:
         self._stack.close()
 
     def grade(self, submission: Submission) -> SubmissionResult:
-        """Grade one submission. Whatever happens, there is a result."""
+        """Grade one submission; every error becomes a result."""
         started = time.perf_counter()
         result = SubmissionResult(
             key=self.plan.key(submission),
@@ -132,7 +132,7 @@ class Grader:
         """Run a notebook, on a GPU the caller holds or without, and keep it open for questions.
 
         Raises:
-            SandboxError: no kernel could be had.
+            SandboxError: no kernel could be started.
         """
         self._ensure_warm()
         plan = self.plan
@@ -145,16 +145,16 @@ class Grader:
     def _grade_readable(self, submission: Submission, result: SubmissionResult) -> SubmissionResult:
         try:
             return self._judged(submission, result)
-        except Exception:  # our side: once more, from a new warm process where that one is gone
+        except Exception:  # an internal error: once more, from a new warm process if this one died
             log.warning("%s is graded again", submission.path, exc_info=True)
         try:
             return self._judged(submission, result)
-        except Exception as error:  # a person is asked, and the class goes on
+        except Exception as error:  # left for manual grading, and the class goes on
             reason = _in_words(error)
             log.exception("%s is broken", submission.path)
             trace = traceback_of(error)
         exercises = tuple(self._broken(e, reason) for e in self.plan.assignment.exercises)
-        problem = f"Our side failed, no points are lost: {reason}"
+        problem = f"Internal error, no points are lost: {reason}"
         return replace(
             result, status=Status.BROKEN, exercises=exercises, problem=problem, traceback=trace
         )
@@ -214,7 +214,7 @@ class Grader:
 
     @contextmanager
     def _leased(self) -> Iterator[Gpu | None]:
-        """Hold one of the plan's GPUs; None, at once, where it has none."""
+        """Hold one of the plan's GPUs; yield None at once for a plan without GPUs."""
         if not self.plan.gpus:
             yield None
             return
@@ -224,7 +224,7 @@ class Grader:
             yield gpu
 
     def _written(self, exercise: Exercise, answers: tuple[WrittenAnswer, ...]) -> ExerciseResult:
-        """Say what a person finds to grade: no verdict on it, so it passes and is worth 0."""
+        """Summarise the written answers for manual grading: recorded as passed, worth 0 points."""
         message = in_short(answers, handed_out=self._asked)
         checks = self._session.not_asked(exercise, Verdict.PASSED, message)
         return replace(self._result(exercise, checks), by_hand=True)
@@ -308,7 +308,7 @@ class Grader:
         )  # fmt: skip
 
     def _walls(self) -> dict[str, str]:
-        """Say which walls stand on this machine, for the reports."""
+        """Return which walls stand on this machine, for the reports."""
         if self._warm is None or self.plan.isolation != "sandbox" or self._warm.ready is None:
             return {}
         missing = sorted(self._warm.ready.missing)
@@ -362,7 +362,7 @@ def rubric_points(assignment: Assignment) -> list[tuple[Exercise, Fraction]]:
 
 
 def _in_words(error: Exception) -> str:
-    """Describe a fault of ours: on purpose a sentence, otherwise with the place to look at."""
+    """Describe an internal error: its sentence, or its type and place in the code."""
     if isinstance(error, SandboxError):
         return str(error)
     place = traceback.extract_tb(error.__traceback__)[-1]

@@ -1,8 +1,8 @@
-"""One notebook that has been run, open for questions, whatever happens to its kernel meanwhile.
+"""One notebook that has been run, open for questions, even after its kernel ends.
 
-Student code may end its own process in the middle of a check. That check pays; the next question
-is asked of a fresh kernel that has run the notebook again, a bounded number of times for each
-exercise, and for a bounded time in all.
+Student code may end its own process within a check. That check fails; the next question goes to a
+fresh kernel that has run the notebook again. Restarts are bounded in number for each exercise, and
+in total time.
 
 Here: the catalog, candidates' students, revival. Not here: running cells (`kernel/execution.py`).
 """
@@ -44,7 +44,7 @@ class OpenNotebook:
     and that the notebook lacks is charged there, and stands in where other exercises use it.
 
     Raises:
-        SandboxError: no kernel could be had; the fault is ours.
+        SandboxError: no kernel could be started: an internal error.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class OpenNotebook:
         self._gpu = gpu
         self._data = data
         self._gone = Spent()
-        """What kernels have spent that were replaced."""
+        """What replaced kernels have spent."""
         self._end = Deadline(
             self._spent, limits.submission_s, limits.total_wall_factor, since=Spent()
         )
@@ -103,10 +103,10 @@ class OpenNotebook:
         return self._run.cells
 
     def curves(self) -> tuple[LossCurve, ...]:
-        """Return the losses that the cells' training went through; none where nobody can tell."""
+        """Return the losses of the cells' trainings; empty when the kernel does not answer."""
         try:
             found = Student(self._run.connection, {}).curves()
-        except StudentError:  # curves are no reason to run a notebook again
+        except StudentError:  # curves are not worth running a notebook again
             return ()
         cells = {cell.index for cell in self._submission.cells if cell.kind == "code"}
         return tuple(
@@ -153,7 +153,7 @@ class OpenNotebook:
 
         Raises:
             StudentError: what the student's code did instead of answering.
-            SandboxError: the fault is ours.
+            SandboxError: an internal error.
         """
         for what, end in (("the whole notebook", self._end), ("the exercise", self._exercise_end)):
             if end.left() <= 0:
@@ -178,7 +178,7 @@ class OpenNotebook:
             self._start_again(call, lost)
         finally:
             self._reviving_s += time.monotonic() - started
-        # the notebook ran again; that time is not the exercise's
+        # running the notebook again does not count as time of the exercise
         self._exercise_end.forgive(self._spent() - spent, time.monotonic() - started)
 
     def _start_again(self, call: str, lost: str) -> None:
@@ -202,7 +202,7 @@ class OpenNotebook:
         )  # fmt: skip
 
     def _spent(self) -> Spent:
-        """Return what the notebook's kernels have spent, up to some moments ago."""
+        """Return what the notebook's kernels have spent, as last measured."""
         return self._gone + self._run.spent()
 
     def _lacking(self) -> Lacking:
@@ -213,9 +213,9 @@ class OpenNotebook:
 
     def _catalog(self) -> list[Captured]:
         try:
-            # nothing of the student's is asked here, and everything hangs on it
+            # no student function is called here, and everything depends on the answer
             return Student(self._run.connection, {}).catalog(limit_s=self._limits.exercise_s / 2)
-        except StudentError as error:  # it hangs after its last cell: by a thread, by a patch
+        except StudentError as error:  # hangs in a thread, or in a patch
             self.silent = str(error)
             log.info("%s: no question is answered: %s", self._submission.path, error)
             return []
@@ -228,4 +228,4 @@ class OpenNotebook:
                 student.lend()
                 self._is_lending = bool(self._lent)
         except StudentError:
-            return  # the next question says so
+            return  # the next question reports it

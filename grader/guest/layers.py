@@ -55,7 +55,7 @@ def layer_size(parameter: torch.Tensor) -> tuple[int, ...]:
 
 
 def repeats_to(value: torch.Tensor, place: torch.Tensor) -> bool:
-    """Say whether a value fills a place when its axes of length 1 are repeated."""
+    """Return whether a value fills a place when its axes of length 1 are repeated."""
     return value.ndim == place.ndim and all(
         a in (1, b) for a, b in zip(value.shape, place.shape, strict=True)
     )

@@ -51,7 +51,7 @@ def trained_s() -> float:
 
 
 def spent() -> bool:
-    """Say whether the running cell has trained for as long as a fit may take."""
+    """Return whether the running cell has trained for as long as a fit may take."""
     seconds = trained_s()
     return seconds > 0 and seconds > settings.training_s
 

@@ -84,7 +84,7 @@ def refuse_input(*args: object, **kwargs: object) -> NoReturn:
     Raises:
         NoInput: always.
     """
-    raise NoInput("input() has nobody to ask while a notebook is graded; write the value down")
+    raise NoInput("input() gets no answer while a notebook is graded; write the value in the cell")
 
 
 def without_skipped(command: str) -> str | None:

@@ -369,7 +369,7 @@ def _seed(seed: int) -> None:
 
 
 def _is_worth_keeping(value: object) -> bool:
-    """Say whether an object can be of use by its handle: modules, classes and their instances."""
+    """Return whether a handle to an object is useful: modules, classes and their instances."""
     if isinstance(value, nn.Module | type):
         return True
     module = type(value).__module__

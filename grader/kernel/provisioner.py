@@ -36,7 +36,7 @@ from grader.sandbox.policy import Wall
 SPEC = KernelSpec(
     argv=["grader"], display_name="sandbox", language="python", interrupt_mode="signal"
 )
-"""The one kernel there is, whatever kernelspec a notebook names."""
+"""The only kernelspec; the one that a notebook names is ignored."""
 _PORTS = ("shell", "iopub", "stdin", "hb", "control")
 _START_S = 60.0
 _MOST_PATH = 90  # macOS allows 104 bytes, and `/k-5` follows
@@ -91,7 +91,7 @@ class SandboxProvisioner(KernelProvisionerBase):
         return await super().pre_launch(cmd=[], **kwargs)
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
-        """Start the kernel and wait until it is locked up.
+        """Start the kernel and wait until its walls stand.
 
         Raises:
             KernelLost: it could not be started; the message says why.
@@ -164,7 +164,7 @@ class SandboxProvisioner(KernelProvisionerBase):
         await self.kill()
 
     async def cleanup(self, restart: bool = False) -> None:
-        """Remove whatever is left of the kernel."""
+        """Remove what is left of the kernel."""
         self.close()
 
     # ---------------------------------------------------------------- ours
@@ -282,7 +282,7 @@ class SandboxProvisioner(KernelProvisionerBase):
 
 
 def _listener(path: str) -> socket.socket:
-    """Make a socket that a kernel will answer at: inside, none can be made in a folder of ours."""
+    """Make the socket on which a kernel answers; a kernel cannot create one in this folder."""
     made = socket.socket(socket.AF_UNIX)
     made.bind(path)
     made.listen(8)

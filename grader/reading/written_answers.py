@@ -291,7 +291,7 @@ def _heading(line: str, *, alone: bool) -> _Heading | None:
 
 
 def _is_title(line: str) -> bool:
-    """Say whether the first line of a cell is a title though text follows at once: `Discussion`."""
+    """Return whether a cell's first line is a title without a blank line below: `Discussion`."""
     word = line.strip(" :：")
     return word.isascii() or (len(word.split()) == 1 and len(word) <= _LONGEST_TITLE)
 
@@ -316,7 +316,7 @@ def _asks_for_text(heading: str) -> bool:
 
 
 def _only_asks_for_text(bare: str) -> bool:
-    """Say whether a bare line is nothing but such words: "Summary and Discussion", "느낀 점"."""
+    """Return whether a bare line has such words only: "Summary and Discussion", "느낀 점"."""
     words = bare.casefold().split()
     if not bare.isascii():
         return len(words) <= 3 and _asks_for_text(bare)

@@ -1,7 +1,7 @@
 """Results as pages: what the templates in `templates/` are filled with.
 
-Every word on a page may come from a stranger. Jinja escapes all of it, `finalize` takes control
-characters out, the pages load nothing and run nothing (their CSP says so too).
+Every word on a page may be untrusted. Jinja escapes all of it, `finalize` removes control
+characters, and the pages load and run nothing, which their CSP enforces too.
 
 Here: views and rendering to a string. Not here: files and their names (`writers.py`).
 """
@@ -34,7 +34,7 @@ _LONGEST_TEXT = 20_200
 
 @dataclass(frozen=True)
 class _Exercise:
-    """One exercise on a student's page, its checks sorted by what the student can do about them."""
+    """One exercise on a student's page, its checks sorted by what to do about them."""
 
     result: ExerciseResult
     anchor: str
@@ -50,7 +50,7 @@ class _Exercise:
 
     @property
     def missing(self) -> bool:
-        """Nothing of that name was in the notebook."""
+        """Whether the notebook has nothing of that name."""
         return bool(self.wrong) and all(c.verdict is Verdict.MISSING for c in self.wrong)
 
 
@@ -71,12 +71,12 @@ class _GridRow:
 
 
 def feedback_page(result: SubmissionResult, *, assignment: str = "") -> str:
-    """Render what one student is shown."""
+    """Render the feedback page of one student."""
     exercises = [_exercise(index, one) for index, one in enumerate(result.exercises)]
     return _ENVIRONMENT.get_template("feedback.html").render(
         result=result,
         assignment=assignment or result.assignment,
-        # where it lay on the grader's machine is not the student's business
+        # paths of the grader's machine are not shown to students
         file_name=re.split(r"[/\\!]", result.submission)[-1],
         exercises=exercises,
         total=standing_of(result),
@@ -158,7 +158,7 @@ def _tone(result: ExerciseResult) -> tuple[Tone, str]:
     if any(verdict.is_ours for verdict in verdicts):
         return "open", "our fault, open"
     if result.by_hand:
-        return "none", "for a person to grade"
+        return "none", "to grade by hand"
     if not verdicts:
         return "none", "not asked"
     if all(verdict is Verdict.PASSED for verdict in verdicts):
@@ -212,14 +212,14 @@ def _grid_cell(result: SubmissionResult, exercise: ExerciseResult | None, name: 
 
 
 def _finalize(value: object) -> object:
-    """Clean whatever a template puts out, and cut what is endless; Jinja escapes it afterwards."""
+    """Clean a value of a template and bound its length; Jinja escapes it afterwards."""
     if isinstance(value, str) and not isinstance(value, Markup):
         return clip(clean(value), limit=_LONGEST_TEXT)
     return value
 
 
 def _moment(text: str) -> str:
-    """Show an ISO 8601 moment as a person writes it; leave anything else as it is."""
+    """Return an ISO 8601 time in readable form; any other text unchanged."""
     try:
         return datetime.fromisoformat(text).strftime("%d %B %Y, %H:%M UTC")
     except ValueError:

@@ -1,8 +1,8 @@
 """Results as pandas frames: the gradebook in rows and columns. Points are rounded here, once.
 
 `grades_frame` has one row a submission, `checks_frame` one row a check; their columns are part of
-the commands' contract. A broken check is ours: it counts on neither side, and the points of its
-exercise stay open, an empty cell.
+the commands' contract. A broken check is an internal error: it counts neither as earned nor as
+lost, and the points of its exercise stay open, an empty cell.
 
 Here: frames and rounding. Not here: files (`writers.py`), pages (`pages.py`).
 """
@@ -111,7 +111,7 @@ def _grades_row(
     result: SubmissionResult, exercises: Sequence[str], max_points: Fraction
 ) -> tuple[object, ...]:
     total = total_of(result, max_points)
-    # nothing of it was judged, and that is our doing: not a zero
+    # nothing of it was judged because of an internal error: not a zero
     is_open = result.status is Status.BROKEN and not total.max_points
     points = [points_of(result, exercise) for exercise in exercises]
     return (

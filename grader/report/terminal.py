@@ -1,7 +1,7 @@
 """Results on the terminal: a table of the class, and one student's checks in full.
 
-Text of students is shown through `rich.text.Text`, which reads no markup in it. Every view can be
-read in 80 columns and without colours, as in the log of a CI job.
+Text of students is shown through `rich.text.Text`, which interprets no markup in it. Every view is
+readable in 80 columns and without colours, as in the log of a CI job.
 
 Here: renderables. Not here: printing, progress and exit codes (`cli.py`).
 """
@@ -28,7 +28,7 @@ _MOST_PASSED_OVER = 100
 def summary_table(
     results: Sequence[SubmissionResult], *, max_points: Fraction = Fraction(0)
 ) -> Table:
-    """Tabulate the class: who, how it ended, points, and what went wrong in a few words."""
+    """Tabulate the class: student, status, points, and what went wrong in a few words."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("student", overflow="fold")
     table.add_column("status", no_wrap=True)
@@ -61,12 +61,12 @@ def passed_over_view(
 
 
 def check_view(result: SubmissionResult, *, hints: int = 3) -> RenderableType:
-    """Show a student one notebook's result, what failed in full.
+    """Show one notebook's result to the student, failures in full.
 
     Args:
         result: of that notebook.
         hints: how many kinds of hint follow a failure: 1 what to try, 2 the name of a known
-            mistake too, 3 the advice that goes with that name; 0 shows what came and was due only.
+            mistake too, 3 the advice for that mistake; 0 shows got and expected only.
     """
     return Group(*_parts(result, hints))
 
@@ -74,7 +74,7 @@ def check_view(result: SubmissionResult, *, hints: int = 3) -> RenderableType:
 def _parts(result: SubmissionResult, hints: int) -> Iterator[RenderableType]:
     yield Text(one_line(result.student), style="bold")
     if result.problem:
-        whose = "our fault: " if result.status is Status.BROKEN else ""
+        whose = "internal error: " if result.status is Status.BROKEN else ""
         yield _line(f"  {whose}{one_line(result.problem)}", result.status.style)
     for exercise in result.exercises:
         yield Text("")
@@ -106,7 +106,7 @@ def _exercise(exercise: ExerciseResult, hints: int) -> Iterator[RenderableType]:
     where += f" of {one_line(exercise.file, limit=60)}" if where and exercise.file else ""
     points = f"  {_points(earned)}" if earned.max_points else "  no points"
     if exercise.by_hand:
-        points = "  graded by a person"
+        points = "  graded by hand"
     head.append(f"{points}{_open(earned)}{where}", style="not bold dim")
     yield head
     if _is_missing(exercise):
@@ -118,7 +118,7 @@ def _exercise(exercise: ExerciseResult, hints: int) -> Iterator[RenderableType]:
     for note in exercise.notes:
         yield _indented(one_line(note), 2, "dim")
     for check in exercise.checks:
-        if exercise.by_hand and check.verdict is Verdict.PASSED:  # there is no right and wrong
+        if exercise.by_hand and check.verdict is Verdict.PASSED:  # neither right nor wrong
             yield _indented(one_line(check.message), 2)
         else:
             yield from _check(check, hints)
@@ -174,7 +174,7 @@ def _in_short(result: SubmissionResult) -> str:
             missing += [] if exercise.optional else [exercise.exercise]
         else:
             wrong.append(exercise.exercise)
-    parts = [_listed("broken, our fault: ", broken), "; ".join(named[:2])]
+    parts = [_listed("broken, internal error: ", broken), "; ".join(named[:2])]
     parts += [_listed("wrong: ", wrong), _listed("missing: ", missing)]
     return one_line("; ".join(part for part in parts if part), limit=160)
 

@@ -1,4 +1,4 @@
-"""A run from its submissions to its reports: collect, grade what is not stored, store, write.
+"""A run from submissions to reports: collect, grade what is not stored, store, write.
 
 Here: what the commands have in common. Not here: options and printing (`cli.py`).
 """
@@ -72,7 +72,7 @@ def grade_and_store(
     passed_over: Sequence[PassedOver] = (),
     show: Callable[[Event], None] = lambda event: None,
 ) -> StoredRun:
-    """Grade what the gradebook does not have yet; each result is stored as soon as it is there.
+    """Grade what the gradebook does not hold yet; store each result at once.
 
     Args:
         plan: what and how.
@@ -122,7 +122,7 @@ def grade_and_store(
 def _reused(
     gradebook: Gradebook, submission: Submission, key: str, run_id: int
 ) -> SubmissionResult | None:
-    """Count a stored result to a run, and return it; None where there is none to use.
+    """Add a stored result to a run and return it; None if no stored result fits.
 
     One that depends on the same inputs and was stored under another name or path, or for another
     student, is copied for this one. None serves once a package that it lacked is installed.
@@ -146,16 +146,16 @@ def _reused(
 
 @contextmanager
 def claimed(out: Path) -> Iterator[None]:
-    """Keep other runs out of an out folder for as long as this one works in it.
+    """Lock an out folder against other runs until the block ends.
 
-    Two runs would not harm the gradebook, but grade everything twice and mix their reports. Where
-    the file system cannot lock a folder, nobody is kept out.
+    Two runs would not harm the gradebook, but grade everything twice and mix their reports. On a
+    file system without locks, both run.
 
     Raises:
         UsageError: another run has it.
     """
     with ExitStack() as stack:
-        with suppress(ImportError, OSError):  # a folder that cannot be: the gradebook tells
+        with suppress(ImportError, OSError):  # opening the gradebook reports a bad folder
             import fcntl  # noqa: PLC0415  (not on Windows)
 
             out.mkdir(parents=True, exist_ok=True)
@@ -205,7 +205,7 @@ def check_one(path: Path, plan: Plan) -> SubmissionResult:
 
 
 def _unreadable(submission: Submission, plan: Plan) -> SubmissionResult:
-    """Say at once why a file cannot be graded: no kernel, no checks, no torch."""
+    """Return the result of an unreadable file, without a kernel, checks or torch."""
     return SubmissionResult(
         key=plan.key(submission),
         student=submission.student,
@@ -228,7 +228,7 @@ def points_of(assignment: Assignment) -> list[tuple[Exercise, Fraction]]:
 
 
 def failed(result: SubmissionResult) -> bool:
-    """Say whether a check that carries points did not pass."""
+    """Return whether a check that carries points did not pass."""
     return bool(result.problem) or any(
         check.verdict is not Verdict.PASSED and check.max_points > 0
         for exercise in result.exercises
@@ -239,7 +239,7 @@ def failed(result: SubmissionResult) -> bool:
 def _options(plan: Plan, gradebook: Gradebook) -> dict[str, str]:
     names = ",".join(exercise.name for exercise in plan.assignment.exercises)
     about = {"checks": plan.assignment.digest, "exercises": names, **plan.facts()}
-    # the points are those of an earlier run of the same checks: to collect them loads torch
+    # the points of an earlier run of the same checks; collecting them would load torch
     if (known := gradebook.options_of(**about)) is not None:
         return known
     rubric = points_of(plan.assignment)

@@ -76,7 +76,7 @@ class OutputBound:
         return self._send_any(stream, message, content, parent, *args, **more)
 
     def _spend(self, size: int, parent: Any) -> bool:
-        """Say whether so much more may be put out; say so to the grader the first time."""
+        """Return whether so much more may be put out; say so to the grader the first time."""
         before, self._left = self._left, self._left - size
         if before >= 0 > self._left:
             self._send_any(self._iopub, FLOODED, {}, parent=parent)

@@ -77,7 +77,7 @@ _AF_UNIX = 1
 
 
 def supported() -> bool:
-    """Say whether the filter is known for this machine's architecture."""
+    """Return whether the filter is known for this machine's architecture."""
     return os.uname().machine in _ARCHITECTURES
 
 

@@ -205,7 +205,7 @@ def evidence_of(student: Student, kind: ModelKind) -> Evidence:
 
 
 def _fails_only_here(student: Student, found: Evidence) -> bool:
-    """Say whether a cell raised at once what it did not raise when the notebook ran."""
+    """Return whether a cell raised at once what it did not raise when the notebook ran."""
     before = student.first_run.get(found.cell)
     if before is None or not found.raised or found.steps > HARDLY_ANY:
         return False

@@ -193,7 +193,7 @@ def _batches_of_a_step(steps: Sequence[NotedStep]) -> int:
 
 
 def _repeats(steps: Sequence[NotedStep]) -> bool:
-    """Say whether all of some steps are made with the same images, in any order."""
+    """Return whether all of some steps are made with the same images, in any order."""
     sums = [step.x.flatten(1).double().sum(dim=1).sort().values for step in steps]
     return len(sums) >= _MANY and all(torch.equal(sums[0], other) for other in sums[1:])
 
