@@ -1,8 +1,8 @@
-"""Where there is no GPU, `cuda` means the CPU: notebooks from hosted services ask for one unasked.
+"""Without a GPU, `cuda` means the CPU: notebooks for hosted services often use `cuda` unasked.
 
 `.cuda()`, `.to("cuda:0")`, `device="cuda"` and the like work, and give tensors of the CPU. Whether
-there is a GPU is looked up at each such call, so that a kernel which was given one uses it.
-`torch.cuda.is_available()` and `device_count()` stay true to the machine.
+there is a GPU is tested at each such call, so that a kernel with a GPU uses it.
+`torch.cuda.is_available()` and `device_count()` report the real machine.
 Not here: what a course's library says of devices.
 """
 
@@ -26,7 +26,7 @@ _MARK = "_stands_in"
 
 
 def places() -> dict[tuple[Any, str], Callable[..., Any]]:
-    """Return what is changed, and what is called in its place."""
+    """Return the functions that are replaced, with their replacements."""
     return (
         {(kind, "to"): _moved for kind in (Tensor, nn.Module)}
         | {(kind, "cuda"): _left_where_it_is for kind in (Tensor, nn.Module)}
@@ -41,7 +41,7 @@ def install() -> None:
     """Change torch as the docstring of this module says; a second call changes nothing."""
     if hasattr(Tensor.to, _MARK):
         return
-    # torch keeps a table of the functions that `with torch.device(...)` is for: the real ones
+    # torch keeps a table of the functions that obey `with torch.device(...)`: the real ones
     getattr(_device, "_device_constructors", tuple)()
     for (owner, name), instead in places().items():
         _wrap(owner, name, instead)
@@ -57,7 +57,7 @@ def _wrap(owner: Any, name: str, instead: Callable[..., Any]) -> None:
     setattr(call, _MARK, True)
     setattr(owner, name, call)
     if operator := _builtins._find_builtin(original):  # type: ignore[no-untyped-call]
-        # a scripted function finds the operators of torch by what stands for them in Python
+        # TorchScript finds the operators of torch by their Python functions
         _builtins._register_builtin(call, operator)
 
 
