@@ -1,4 +1,4 @@
-"""Inside the sandbox: runs modules and looks at their layers.
+"""Inside the sandbox: runs modules and lists their layers.
 
 Here: which innermost modules a forward calls, their shapes, and a forward that costs next to
 nothing. Not here: the questions these answer (`guest.py`).
@@ -19,7 +19,7 @@ _DRAWS = (torch.Tensor.uniform_, torch.Tensor.normal_)
 
 
 class NothingIsDrawn(TorchFunctionMode):
-    """Leaves out the drawing of random numbers: 129 million weights cost a second."""
+    """Skips random initialisation: drawing 129 million weights takes a second."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None

@@ -1,13 +1,13 @@
-"""Inside the sandbox: writes down what a notebook binds, statement by statement.
+"""Inside the sandbox: records what a notebook binds, statement by statement.
 
 A notebook rebinds its names: `pool2d` from the function to a layer, `X` from an image to a batch.
 So a definition is captured when the statement that makes it has run, and every one is kept: small
 tensors and modules as copies, functions and classes as they are. Each definition knows its cell.
 
-Also here: the names as they stood at a cell (`functions_at`, `world_before`), because a function
-looks its helpers up when it is called, and they may have been rebound since.
+Also here: the names as of a cell (`functions_at`, `world_before`), because a function looks up its
+helpers when it is called, and later cells may have rebound them.
 Not here: questions about a definition (`guest.py`), which of them counts (trusted side).
-Not covered: student code can reach this object; what it could fake is only its own answers.
+Not covered: student code can reach this object, and so falsify its own answers only.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Recorder:
         self.definitions: list[Definition] = []
         self.sources: dict[int, str] = {}
         self.files: dict[str, int] = {}
-        """Which compiled file is which cell, for places in error messages."""
+        """The cell of each compiled file, for places in error messages."""
         self.cell = -1
         self.imported: list[tuple[int, str, Any]] = []
         """Names that hold a Python module, and after which cell: `F` may become a tensor."""
@@ -91,7 +91,7 @@ class Recorder:
                 self._look(name)
 
     def end(self) -> None:
-        """Capture what else is new after a cell: bound by a call, or before an interruption."""
+        """Capture other new names after a cell: bound by a call, or before an interruption."""
         for name in list(self.namespace):
             self._look(name)
         self._look_below()
@@ -123,10 +123,10 @@ class Recorder:
         return world
 
     def stand_in(self, sources: dict[str, str]) -> None:
-        """Put what `sources` define, by name, in the place of the notebook's own definitions.
+        """Replace definitions of the notebook by those in `sources`, by name.
 
         Functions find it where they looked up the notebook's, and classes made from the notebook's
-        inherit from it. What stood in before makes way, so that {} brings the notebook's own back.
+        inherit from it. Earlier replacements end, so {} restores the notebook's own.
         """
         for name, (own, other) in self._stood_in_for.items():
             self._swap(name, other, own)
@@ -164,7 +164,7 @@ class Recorder:
         return world
 
     def rerun(self, cell: int, replaced: dict[str, Any]) -> list[Definition]:
-        """Run a cell again in a copy of its world, with other values for some names.
+        """Run a cell again in a copy of its namespace, with other values for some names.
 
         Returns the definitions it made, which are kept with all others.
         """
@@ -220,7 +220,7 @@ class Recorder:
         if self._seen.get(name, self) is not value:
             return False
         last = self._latest[name]
-        # the same object may have changed in place: `X[:, 2:6] = 0`, `conv2d.weight.data -= ...`
+        # an object may have changed in place: `X[:, 2:6] = 0`, `conv2d.weight.data -= ...`
         return not last.is_copy or kind not in ("tensor", "module") or _same(last.value, value)
 
     def _copy_if_small(self, value: Any) -> tuple[Any, bool]:
@@ -239,9 +239,9 @@ class Recorder:
 
 
 def kind_of(value: object) -> str:
-    """Sort a value into what a definition can be; empty where it is nothing to capture.
+    """Return the kind of a definition's value; empty for a value that is not captured.
 
-    By its type: `isinstance` also asks the value, which may answer with a lie or an error.
+    By exact type: `isinstance` also asks the value, which may override the answer.
     """
     kind = type(value)
     if issubclass(kind, torch.Tensor):

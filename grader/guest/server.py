@@ -36,12 +36,12 @@ from grader.wire.codec import Decoder, Encoder, plain_text
 from grader.wire.messages import Request, receive
 
 _MOST_PRINTED = 64_000
-_ITS_OWN = type.__dict__["__dict__"].__get__  # `vars` asks the class, which may answer anything
-_METHODS = 1_000_000  # numbers of methods begin here, past those of all other definitions
+_ITS_OWN = type.__dict__["__dict__"].__get__  # `vars` asks the class, which may override it
+_METHODS = 1_000_000  # numbers of methods begin here, above those of all other definitions
 
 
 class Refused(Exception):
-    """The guest cannot do what was asked; the message says why."""
+    """The guest cannot carry out a request; the message says why."""
 
 
 class _Printed(io.StringIO):
@@ -114,12 +114,12 @@ class Guest:
         ]
 
     def op_select(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> None:
-        """Begin anew, with functions' helpers as they stood when cell `args[0]` had run."""
+        """Restore all functions and helpers as they stood after cell `args[0]`."""
         self.kept.clear()
         self.recorder.namespace.update(self.recorder.functions_at(int(args[0])))
 
     def op_stand_in(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> None:
-        """Let what `kwargs` defines, name and Python, stand in for the notebook's own names."""
+        """Replace names of the notebook by what `kwargs` defines, name and Python source."""
         self.recorder.stand_in(kwargs)
 
     def op_value(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -182,7 +182,7 @@ class Guest:
                     place.copy_(value)
 
     def op_gradients(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """Send `kwargs['upstream']` back through `module(*args)`; gradients by parameter name."""
+        """Back-propagate `kwargs['upstream']` through `module(*args)`; return gradients by name."""
         module = self._module(request)
         module.zero_grad(set_to_none=True)
         upstream = kwargs["upstream"]
@@ -191,9 +191,9 @@ class Guest:
         return {name: parameter.grad for name, parameter in module.named_parameters()}
 
     def op_reached(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """Say by parameter name whether a gradient reaches it that is not 0.
+        """Return by parameter name whether a gradient other than 0 reaches it.
 
-        The numbers of the result count differently, lest a softmax sum to a constant.
+        The numbers of the result are weighted, because a plain sum of a softmax is constant.
         """
         module = self._module(request)
         module.zero_grad(set_to_none=True)
@@ -205,7 +205,7 @@ class Guest:
     def op_layers(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Run a module and list its innermost modules in the order in which they are called.
 
-        With `kwargs['undrawn']` lazy weights hold whatever is in memory: they are written next.
+        With `kwargs['undrawn']` lazy weights stay uninitialised: the caller writes them next.
         """
         module = self._module(request)
         names = {id(part): name for name, part in module.named_modules()}
@@ -214,7 +214,7 @@ class Guest:
         return [(names.get(id(part), ""), type(part).__name__, shape) for part, shape in calls]
 
     def op_outline(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """Make a module and run it on an input of shape `args[0]`, at next to no cost.
+        """Make a module and run it on an input of shape `args[0]`, almost without computing.
 
         The batch is empty and weights are not drawn, so that all shapes are there and nothing is
         computed. (The meta device does the same, but its first use imports for 1.6 s.) Code that
@@ -241,7 +241,7 @@ class Guest:
         )
 
     def op_rerun(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """Run cell `args[0]` again in a copy of its world, with `kwargs` in place of its names.
+        """Run cell `args[0]` again in a copy of its namespace, with names replaced by `kwargs`.
 
         Returns what it bound, as the catalog does; the values are asked for by their numbers,
         which begin where the recorder's end.
@@ -254,7 +254,7 @@ class Guest:
         return list(self.recorder.sources.items())
 
     def op_curves(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """Return the losses that cells sent back through a model, by cell."""
+        """Return the losses of the cells' trainings, by cell."""
         return [(cell, list(values)) for cell, values in losses.curves.items()]
 
     def op_lacking(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -266,7 +266,7 @@ class Guest:
         )
 
     def op_rehearse(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """Run cells `args[0]` again, a small network in the place of models (`training_replay.py`).
+        """Replay cells `args[0]` with a small network in place of models (`training_replay.py`).
 
         `args[1]` are patterns of names that make such a model, `args[2]` names that hold one.
         """
@@ -276,7 +276,7 @@ class Guest:
         return made.run(cells)
 
     def op_tail(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """Say what a model's forward ends with: logits, softmax or log_softmax."""
+        """Return what a model's forward ends with: logits, softmax or log_softmax."""
         return tail_of(self._module(request), args[0])
 
     def op_fit(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -293,7 +293,7 @@ class Guest:
         return self.recorder.definitions[request.definition].value
 
     def _find_methods(self) -> list[tuple[str, int]]:
-        """Name the methods that cells gave to classes; `@add_to_class` leaves no name behind."""
+        """Return the methods that cells added to classes; `@add_to_class` binds no name."""
         made = self.recorder.definitions
         classes = [d.value for d in made if d.kind == "class"]
         classes += environment.current.method_homes()
@@ -336,7 +336,7 @@ def serve(guest: Guest, descriptor: int) -> None:
     working = False
 
     def interrupt(_signal: int, _frame: object) -> None:
-        # between two calls an interrupt is late: it was meant for the call that has just ended
+        # an interrupt between two calls is late: it was meant for the call that has just ended
         if working:
             raise KeyboardInterrupt
 

@@ -123,7 +123,7 @@ def install() -> None:
     """Change torch as the docstring of this module says; a second call changes nothing."""
     if hasattr(Tensor.to, _MARK):
         return
-    # torch keeps a table of the functions that `with torch.device(...)` is for: the real ones
+    # torch keeps a table of the functions that obey `with torch.device(...)`: the real ones
     getattr(_device, "_device_constructors", tuple)()
     for (owner, name), instead in places().items():
         _wrap(owner, name, instead)
@@ -145,7 +145,7 @@ def _wrap(owner: Any, name: str, instead: Callable[..., Any]) -> None:
     if owner is Tensor and original in UninitializedTensorMixin._allowed_methods:
         UninitializedTensorMixin._allowed_methods.append(call)
     if operator := _builtins._find_builtin(original):  # type: ignore[no-untyped-call]
-        # a scripted function finds the operators of torch by what stands for them in Python
+        # TorchScript finds the operators of torch by their Python functions
         _builtins._register_builtin(call, operator)
 
 

@@ -1,8 +1,8 @@
-"""What the grader needs of torch beyond its public interface, for every room that needs it.
+"""Uses of torch beyond its public interface, for every room.
 
 Covered by `tests/test_third_party_internals.py`. Here: tensors without their overloads, the tables
-of a module, the start of CUDA. Not here: what they are used for (`codec.py`,
-`guest/model_shell.py`, `sandbox/kernel_process.py`).
+of a module, the start of CUDA. Not here: their callers (`codec.py`, `guest/model_shell.py`,
+`sandbox/kernel_process.py`).
 """
 
 from __future__ import annotations
