@@ -1,7 +1,7 @@
 """Which checks count: what was earned, of how much, and what is still open.
 
 A broken check is ours. It counts on neither side, neither as earned nor as lost, until a person
-has looked. Here: sums as exact fractions. Not here: rounding (`report/tables.py`).
+has looked. Here: sums as exact fractions. Not here: rounding (`report/rounding.py`).
 """
 
 from __future__ import annotations
