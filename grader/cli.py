@@ -71,12 +71,16 @@ def grade(
     data: DataOption = None,
     isolation: IsolationOption = "sandbox",
     device: DeviceOption = "auto",
+    zip_encoding: Annotated[
+        str, typer.Option("--zip-encoding", help="Of names in zip files: cp949. Chosen without.")
+    ] = "",
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 when a check failed.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no table.")] = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Grade submissions, store every result as it is found, and write the reports."""
-    from grader.report.terminal import summary_table  # noqa: PLC0415
+    from grader.report.missing import missing_in_words  # noqa: PLC0415
+    from grader.report.terminal import passed_over_view, summary_table  # noqa: PLC0415
     from grader.report.writers import write_run  # noqa: PLC0415
     from grader.runs import pipeline  # noqa: PLC0415  (what a command needs is loaded when it runs)
     from grader.runs.progress import progress  # noqa: PLC0415
@@ -84,12 +88,14 @@ def grade(
     logs.configure(verbose=verbose)
     names = tuple(name.strip() for name in only.split(",") if name.strip())
     plan = _plan(assignment, names, seed, data, isolation, device)
-    found = pipeline.collect(submissions, plan)
+    collected = pipeline.collect(submissions, plan, zip_encoding=zip_encoding)
+    found = collected.submissions
     with progress(len(found), quiet=quiet, live=not verbose) as show, pipeline.claimed(out):
         try:
             run = pipeline.grade_and_store(
-                plan, found, out, jobs=_jobs(jobs), fresh=fresh, show=show
-            )
+                plan, found, out, jobs=_jobs(jobs), fresh=fresh,
+                passed_over=collected.passed_over, show=show,
+            )  # fmt: skip
             write_run(run, out)
         except BaseException as error:
             if not isinstance(error, KeyboardInterrupt) and not was_asked():
@@ -99,11 +105,17 @@ def grade(
             raise typer.Exit(EXIT_INTERRUPTED) from None
     if not quiet:
         Console().print(summary_table(run.results, max_points=run.max_points))
+        if lines := missing_in_words(run.results):
+            print("", *lines, sep="\n")
         count = f"{len(run.results)} submission{'s' * (len(run.results) != 1)}"
         print(f"\n{run.origins.as_text()}")
         print(f"{count}; reports in {out / 'report.html'}")
-    elif again := run.origins.graded_again():
-        _say(again)
+        Console().print(passed_over_view(run.passed_over))
+    else:
+        if again := run.origins.graded_again():
+            _say(again)
+        if run.passed_over:
+            print(f"{len(run.passed_over)} passed over; {out / 'report.html'} names them")
     if verbose and (traces := logs.tracebacks_of(run.results)):
         _say(traces)
     raise typer.Exit(_exit_code(run, strict=strict))
@@ -150,7 +162,7 @@ def report(out: OutOption = DEFAULT_OUT) -> None:
 
 @app.command()
 def doctor(data: DataOption = None) -> None:
-    """Say which walls, which data and which device this machine has."""
+    """Show which walls, which data and which device this machine has."""
     from grader.doctor import examine  # noqa: PLC0415
 
     console = Console()
@@ -178,9 +190,9 @@ def list_command(
 
 
 def main() -> NoReturn:
-    """Run a command; an error of ours on purpose is a sentence, never a traceback."""
+    """Run a command; print a `GraderError` as one sentence, without a traceback."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a name the terminal cannot write ends no run
+        if isinstance(stream, TextIOWrapper):  # for names the terminal cannot encode
             stream.reconfigure(errors="replace")
     code: str | int | None = EXIT_OK
     try:
@@ -199,7 +211,7 @@ def main() -> NoReturn:
     if was_asked():
         with suppress(OSError):
             sys.stdout.flush()
-        os._exit(EXIT_INTERRUPTED)  # all is tidied up; to take torch down would take a second
+        os._exit(EXIT_INTERRUPTED)  # everything is cleaned up; unloading torch would take a second
     sys.exit(code)
 
 
@@ -217,7 +229,7 @@ def _plan(
         raise UsageError(f"{data} does not hold {needs}, or one of the files is broken.")
     chosen = gpus.choose(device, gpus.look())
     plan = Plan(assignment, only, seed, levels[isolation], found, gpus=chosen)
-    assert plan.assignment  # a wrong name of an exercise is told now, before anything is read
+    assert plan.assignment  # reports a wrong name of an exercise before anything is read
     return plan
 
 

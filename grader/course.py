@@ -1,7 +1,7 @@
-"""What a course says about itself: `course.toml`, `assignment.toml` and `exercise.toml`.
+"""The settings of a course: `course.toml`, `assignment.toml` and `exercise.toml`.
 
 A folder with a `course.toml` is a course, and assignments are folders in it; a folder with an
-`assignment.toml` that lies in no course is a course by itself. A later source wins over an earlier
+`assignment.toml` outside any course is itself a course. A later source wins over an earlier
 one: the defaults of `records.Limits`, the assignment's file, the command line. Everything is
 checked while it is read; a wrong file is a `CourseError` that names the file and the field.
 
@@ -27,20 +27,20 @@ from grader.records import Limits
 from grader.text import one_line
 from grader.toml_file import read_toml
 
-# `Fraction` takes 1e999999999 as well, and works on it for ever
+# `Fraction` accepts 1e999999999, and would compute on it without end
 _POINTS = re.compile(r"\d{1,6}(?:\.\d{1,6}|/\d{1,6})?", re.ASCII)
 _MOST_POINTS = 1_000_000
 _MOST_OF_A_LIMIT = 1e15
-"""Ends of names of files that decide no grade: caches, backups, notes for the team."""
+"""Endings of file names that decide no grade: caches, backups, notes for the team."""
 Kind = Literal["function", "class", "method", "values", "answers"]
-"""What is looked for; `answers` is the student's own text, which a person grades."""
+"""What an exercise asks for; `answers` is the student's own text, graded by hand."""
 _PACKAGE = Path(__file__).resolve().parent
 _COURSE_FILE = "course.toml"
 
 
 @dataclass(frozen=True)
 class Environment:
-    """What notebooks of a course find beside the installed libraries."""
+    """What a course gives notebooks besides the installed libraries."""
 
     folder: Path | None = None
     """Its modules and packages can be imported."""
@@ -55,20 +55,20 @@ class Environment:
 
 
 BARE = Environment()
-"""Of a course that brings nothing."""
+"""For a course without its own environment."""
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set of the course, and what stands in for it where its files are not at hand."""
+    """A data set of the course, and its stand-in where its files are not found."""
 
     name: str
     stand_in: str
-    """In words: `drawn images`."""
+    """The stand-in in words: `drawn images`."""
     folders: tuple[str, ...]
     """Where its files lie below a folder of data."""
     loose: tuple[str, ...]
-    """Where they may lie too, below a folder that was given with `--data`."""
+    """Where else they may lie, below a folder that was given with `--data`."""
     files: tuple[tuple[str, ...], ...]
     """Names, in groups that have equally many entries, such as images and their labels."""
 
@@ -119,7 +119,7 @@ class Exercise:
 
 @dataclass(frozen=True)
 class Assignment:
-    """What is handed in together."""
+    """Exercises that are handed in together."""
 
     name: str
     title: str
@@ -129,6 +129,11 @@ class Assignment:
     limits: Limits = field(default_factory=Limits)
     forbid: tuple[str, ...] = ()
     """Dotted names that may not be used, `torch.nn.functional.conv2d`."""
+    packages: tuple[str, ...] = ()
+    """Packages, by the name of their import, that notebooks may use: where one is not here, a
+    check that needs it is broken."""
+    excused_cells: tuple[str, ...] = ()
+    """Patterns of lines whose errors do not make a submission partial."""
     digest: str = ""
     """sha256 over every file of the assignment, and of its course, that a grade may depend on."""
 
@@ -190,6 +195,8 @@ class _AssignmentFile(msgspec.Struct, forbid_unknown_fields=True):
     points: dict[str, int | str] = {}
     limits: dict[str, float] = {}
     forbid: list[str] = []
+    packages: list[str] = []
+    excused_cells: list[str] = []
 
 
 def course_folder() -> Path:
@@ -201,7 +208,7 @@ def course_folder() -> Path:
 def load_course(folder: Path | None = None) -> Course:
     """Read the course that a folder is or lies in; the default course without a folder.
 
-    A folder that lies in no course is one by itself.
+    A folder outside any course is itself a course.
 
     Raises:
         CourseError: its file is wrong.
@@ -245,6 +252,12 @@ def load_assignment(wanted: str | Path) -> Assignment:
     for name in settings.exercises:
         if name in ("", "..") or name != Path(name).name:
             raise CourseError(f"{path}: {one_line(repr(name))} is no name of an exercise's folder.")
+    for pattern in settings.excused_cells:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            named = one_line(repr(pattern))
+            raise CourseError(f"{path}: excused_cells: {named} is no pattern: {error}.") from None
     if len(set(settings.exercises)) < len(settings.exercises):
         raise CourseError(f"{path}: an exercise is listed twice.")
     exercises = tuple(
@@ -259,6 +272,8 @@ def load_assignment(wanted: str | Path) -> Assignment:
         exercises=exercises,
         limits=_limits(path, settings.limits),
         forbid=tuple(settings.forbid),
+        packages=tuple(settings.packages),
+        excused_cells=tuple(settings.excused_cells),
         digest=_digest(folder, course),
     )
 
@@ -321,8 +336,8 @@ def _load_exercise(folder: Path, total: int | str | None) -> Exercise:
         raise CourseError(f"{folder / 'exercise.toml'}: names must not be empty.")
     if settings.kind == "answers" and (settings.names or total is not None):
         raise CourseError(
-            f"{folder / 'exercise.toml'}: answers are found by their headings and graded by a "
-            "person, so they have no names here and no points in assignment.toml."
+            f"{folder / 'exercise.toml'}: answers are found by their headings and graded by "
+            "hand, so they have no names here and no points in assignment.toml."
         )
     points = None if total is None else _points(total)
     if points is not None and not 0 <= points <= _MOST_POINTS:
@@ -345,7 +360,7 @@ def _load_exercise(folder: Path, total: int | str | None) -> Exercise:
 
 
 def _points(total: int | str) -> Fraction:
-    """Read a number of points; -1 stands for what is none."""
+    """Parse a number of points; return -1 for invalid text."""
     if isinstance(total, str) and not _POINTS.fullmatch(total):
         return Fraction(-1)
     try:
@@ -357,7 +372,7 @@ def _points(total: int | str) -> Fraction:
 def _limits(path: Path, values: dict[str, float]) -> Limits:
     known = {name: type(value) for name, value in vars(Limits()).items()}
     for name, value in values.items():
-        # what is counted is at least 1; what is measured is more than 0
+        # counts are at least 1; measures are above 0
         if name not in known or not 0 < value <= _MOST_OF_A_LIMIT or known[name](value) <= 0:
             raise CourseError(
                 f"{path}: limits.{one_line(name)} = {value} is not possible. "
@@ -367,7 +382,7 @@ def _limits(path: Path, values: dict[str, float]) -> Limits:
 
 
 def _digest(folder: Path, course: Course) -> str:
-    """Hash what a grade depends on: the files of the assignment, the course and its reference."""
+    """Hash all that a grade depends on: files of the assignment, the course, the reference."""
     files = assignment_files(folder, course.folder, course.root, course.reference)
     try:
         return hash_files(files, course.root)

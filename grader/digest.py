@@ -1,4 +1,4 @@
-"""Hashes of files: what a stored result depends on, whatever its place on the disk.
+"""Hashes of the files that a stored result depends on; their place on the disk does not count.
 
 Here: which files of a course count, and their hash. Not here: versions of libraries and data
 (`grading/inputs.py`), the key of a result (`grading/plan.py`).
@@ -44,10 +44,10 @@ def hash_file(path: Path) -> bytes:
 def assignment_files(
     folder: Path, course: Path, root: Path, reference: Path | None
 ) -> Iterator[Path]:
-    """Yield the files of an assignment, of its course and of the reference; no other assignment's.
+    """Yield the files of an assignment, its course and the reference, but of no other assignment.
 
-    A folder that stands alone is a course by itself: of what lies around it, pytest reads a
-    conftest.py.
+    A folder outside any course is itself a course; of the folders around it, only a conftest.py
+    counts, which pytest reads.
 
     Args:
         folder: of the assignment.
@@ -72,7 +72,7 @@ def assignment_files(
 def _files_below(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
-        # what is a link to nothing is told; what is no file, a pipe for instance, is no part
+        # a dangling link is an error; a pipe or device is left out
         if (path.is_file() or (path.is_symlink() and not path.exists())) and all(
             _counts(Path(part)) for part in inside.parts
         ):

@@ -1,6 +1,6 @@
-"""What this machine has: which walls stand, which data, which device.
+"""Shows what this machine has: which walls stand, which data, which device.
 
-Every wall is really built, in a process that is thrown away. Not here: how it is built.
+Every wall is built for real, in a temporary process. Not here: how it is built.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from grader.sandbox.policy import PROMISES, Wall
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of what was found. `good` is None for what is neither good nor bad."""
+    """One line of the findings; `good` is None for a neutral one."""
 
     what: str
     state: str
@@ -39,11 +39,11 @@ class Finding:
 
 
 def examine(course: Course, wanted: Path | None) -> Iterator[Finding]:
-    """Try everything out and say what was found, most important first.
+    """Test everything and yield the findings, the most important first.
 
     Args:
         course: whose data and packages are looked for.
-        wanted: the folder of data that was given, if one was.
+        wanted: the folder given with `--data`, if any.
     """
     yield Finding("machine", f"{platform.system()} {platform.release()}, {platform.machine()}")
     if sys.platform != "linux":

@@ -1,12 +1,12 @@
-"""Every exception the grader raises on purpose, arranged by whose fault it is.
+"""Every exception the grader raises on purpose, arranged by cause.
 
 GraderError
-  UsageError         the person at the keyboard: a path, an option, an exercise name
+  UsageError         the user: a path, an option, an exercise name
   CourseError        the course team: an exercise.toml, a check, a reference
   SubmissionError    what was handed in cannot be read
   StudentError       the student's code: NameNotDefined, StudentRaised, CallTimedOut,
                      BadAnswer, KernelDied, OutOfMemory, GpuOutOfMemory
-  SandboxError       us or this machine, so no points are lost: SandboxUnavailable, KernelLost,
+  SandboxError       grader or machine, so no points are lost: SandboxUnavailable, KernelLost,
                      ReplayFailed, CannotStore, GpuUnavailable
 
 Here: what went wrong, whose it is, its traceback as text. Not here: which verdict follows
@@ -21,7 +21,7 @@ import traceback
 from grader.text import clip
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
-"""What a full disk, a quota or a failing one answers: the machine's fault, not the user's."""
+"""Errors of a full or failing disk, or of a quota: the machine's fault, not the user's."""
 
 _MOST_LINE = 500
 
@@ -46,7 +46,7 @@ class GraderError(Exception):
 
 
 class UsageError(GraderError):
-    """A command was asked for something it cannot do; the message names the remedy."""
+    """A command cannot do what was asked; the message names the remedy."""
 
 
 class CourseError(GraderError):
@@ -58,7 +58,10 @@ class SubmissionError(GraderError):
 
 
 class StudentError(GraderError):
-    """The student's code, and nothing of ours, is the reason."""
+    """The student's code is the cause."""
+
+    missing: tuple[str, ...] = ()
+    """Packages that are not here and that the code used, as its own side says."""
 
 
 class NameNotDefined(StudentError):
@@ -89,7 +92,7 @@ class StudentRaised(StudentError):
         super().__init__(call, kind, message, where)
         self.call = call
         self.kind = kind
-        """The exception's type; empty where what was asked for could not be done at all."""
+        """The exception's type; empty where the request could not be carried out."""
         self.message = message
         self.where = where
 
@@ -123,7 +126,7 @@ class CallTimedOut(StudentError):
 
 
 class BadAnswer(StudentError):
-    """Something came back that is no answer to the call: a generator, None, a wrong type."""
+    """A call returned a value of the wrong kind: a generator, None, a wrong type."""
 
     def __init__(self, call: str, got: str, expected: str) -> None:
         super().__init__(call, got, expected)
@@ -136,7 +139,7 @@ class BadAnswer(StudentError):
 
 
 class KernelDied(StudentError):
-    """The student's code ended its own process, or made it answer nonsense."""
+    """The student's code ended its own process, or made it send malformed answers."""
 
     def __init__(self, call: str, reason: str) -> None:
         super().__init__(call, reason)
@@ -148,7 +151,7 @@ class KernelDied(StudentError):
 
 
 class OutOfMemory(StudentError):
-    """The student's process tree went past its memory limit and was ended."""
+    """The student's process tree exceeded its memory limit and was ended."""
 
     def __init__(self, call: str, limit_bytes: int) -> None:
         super().__init__(call, limit_bytes)
@@ -160,7 +163,7 @@ class OutOfMemory(StudentError):
 
 
 class MemoryRefused(OutOfMemory):
-    """The student's code asked for more memory than it may use and was told so; it lives on."""
+    """The student's code was refused memory above its limit; its process lives on."""
 
     where = ""
 
@@ -181,7 +184,7 @@ class GpuOutOfMemory(MemoryRefused):
 
 
 class SandboxError(GraderError):
-    """Our side or this machine failed: no points are lost, a person is asked."""
+    """The grader or this machine failed: no points are lost, an instructor decides."""
 
 
 class SandboxUnavailable(SandboxError):
@@ -197,7 +200,7 @@ class SandboxUnavailable(SandboxError):
 
 
 class KernelLost(SandboxError):
-    """A kernel could not be started, or was lost without the student's doing."""
+    """A kernel could not be started, or was lost for a reason outside the student's code."""
 
 
 class ReplayFailed(SandboxError):
@@ -216,7 +219,7 @@ class ReplayFailed(SandboxError):
 
 
 class CannotStore(SandboxError):
-    """A file of ours cannot be written: a full disk, a quota, a network folder that is gone."""
+    """A file of the grader cannot be written: a full disk, a quota, a lost network folder."""
 
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(path, reason)
@@ -231,4 +234,4 @@ class CannotStore(SandboxError):
 
 
 class GpuUnavailable(SandboxError):
-    """A GPU is there and cannot be used as it must be; the message names the remedy."""
+    """A GPU is present but cannot be used; the message names the remedy."""

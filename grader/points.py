@@ -1,6 +1,6 @@
-"""Which checks count: what was earned, of how much, and what is still open.
+"""Sums of checks: points earned, points possible, points open.
 
-A broken check is ours. It counts on neither side, neither as earned nor as lost, until a person
+A broken check is an internal error. It counts neither as earned nor as lost, until an instructor
 has looked. Here: sums as exact fractions. Not here: rounding (`report/rounding.py`).
 """
 
@@ -25,7 +25,7 @@ class Standing:
 
     @property
     def share(self) -> Fraction | None:
-        """Earned of the earnable, 0 to 1; None when there was nothing to earn."""
+        """Earned points as a share of the possible ones, 0 to 1; None when none are possible."""
         return self.points / self.max_points if self.max_points else None
 
 

@@ -24,7 +24,7 @@ from grader.records import DEFAULT_SEED, Limits
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--submission`, for people who debug checks."""
+    """Add `--submission`, for debugging checks."""
     parser.addoption("--submission", type=Path, help="a notebook to run the checks on")
 
 

@@ -26,19 +26,72 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class NotebookFile:
+    """One notebook of a submission."""
+
+    name: str
+    """As its student knows it, folders included: `part1/ch7.ipynb`."""
+    cells: tuple[Cell, ...]
+    digest: str
+    """sha256 of its bytes, hexadecimal."""
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """One file beside a notebook, not read yet (`reading/sources.py`)."""
+
+    name: str
+    """Its path beside the notebook, with `/`: `data/x.csv`."""
+    path: str
+    """The file on disk that holds it: itself, or an archive."""
+    member: str = ""
+    """Empty for a file on disk; otherwise where it is inside the archive."""
+    size: int = 0
+    """In bytes, as the file system or the archive states it."""
+    mark: str = ""
+    """Changes when the content does: an archive's checksum, or a hash."""
+
+
+@dataclass(frozen=True)
+class PassedOver:
+    """A file or a person that was found and has no row."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Submission:
-    """What one student handed in: one file, whatever state it is in."""
+    """What one student handed in: a notebook or several, whatever state they are in."""
 
     student: str
     path: str
-    """Where it was found, for people: a file's path, or `archive.zip!member`."""
+    """Where it was found, as shown: a file's path, or `archive.zip!member`."""
     digest: str
     """sha256 of the bytes handed in, hexadecimal."""
     cells: tuple[Cell, ...] = ()
+    """Of the only notebook, or of the first."""
     problem: str = ""
     """Why it cannot be graded, as a sentence with a remedy; empty when it can."""
     notes: tuple[str, ...] = ()
     """What a reader should know: repaired cell ids, a file that failed validation, ..."""
+    files: tuple[NotebookFile, ...] = ()
+    """All notebooks; empty stands for the one with `cells`."""
+    attachments: tuple[Attachment, ...] = ()
+    """What lies beside the notebooks, the notebooks themselves included."""
+
+    @property
+    def notebooks(self) -> tuple[NotebookFile, ...]:
+        """Return every notebook, each of which runs in a kernel of its own."""
+        return self.files or (NotebookFile("", self.cells, self.digest),)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Everything that the paths of a run held."""
+
+    submissions: tuple[Submission, ...]
+    passed_over: tuple[PassedOver, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,11 +142,17 @@ class CellRun:
     """`NameError: name 'corr2d' is not defined`; empty when the cell ran through."""
     line: int = 0
     """Line of the cell the error came from, counted from 1; 0 when not known."""
+    file: str = ""
+    """Which notebook of several; empty for the only one."""
+    note: str = ""
+    """What it used that this machine does not have, or why its error is none of the student's."""
+    excused: bool = False
+    """Whether its error is none of the student's, so that it does not make a submission partial."""
 
 
 @dataclass(frozen=True)
 class Counterexample:
-    """The smallest input found on which a function is wrong, as text for a person."""
+    """The smallest input found on which a function is wrong, as text."""
 
     call: str
     got: str
@@ -118,7 +177,7 @@ class CheckResult:
     """The feedback sentence of the check's author, shown when it did not pass."""
     counterexample: Counterexample | None = None
     traceback: str = ""
-    """Of a broken check, for whoever mends it; it is on no page of a student."""
+    """Of a broken check, for debugging; on no page of a student."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +209,8 @@ class ExerciseResult:
     notes: tuple[str, ...] = ()
     by_hand: bool = False
     """A person grades it: its one check says what there is, and has no points until then."""
+    file: str = ""
+    """The notebook of several whose definition was judged; empty for the only one."""
 
     @property
     def points(self) -> Fraction:
@@ -164,13 +225,15 @@ class ExerciseResult:
 
 @dataclass(frozen=True)
 class WrittenAnswer:
-    """One passage of the student's own text, for a person to grade."""
+    """One passage of the student's own text, for manual grading."""
 
     section: str
     heading: str
     cell: int
     text: str
     state: Literal["written", "empty", "template"] = "written"
+    file: str = ""
+    """Which notebook of several; empty for the only one."""
 
 
 @dataclass(frozen=True)
@@ -180,6 +243,8 @@ class LossCurve:
     cell: int
     losses: tuple[float | None, ...]
     """None where a loss was no finite number, which JSON cannot hold."""
+    file: str = ""
+    """Which notebook of several; empty for the only one."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +252,7 @@ class SubmissionResult:
     """Everything that is known about one submission after it was graded."""
 
     key: str
-    """What the result depends on, hashed, a dash, and whose it is, hashed (`Plan.key`)."""
+    """Hash of the inputs, a dash, hash of the student and path (`Plan.key`)."""
     student: str
     submission: str
     assignment: str
@@ -197,12 +262,14 @@ class SubmissionResult:
     answers: tuple[WrittenAnswer, ...] = ()
     curves: tuple[LossCurve, ...] = ()
     notes: tuple[str, ...] = ()
+    missing_packages: dict[str, Fraction] = field(default_factory=dict)
+    """Packages that the notebook uses and that are not here, with the points that hang on each."""
     problem: str = ""
     seconds: float = 0.0
     finished_at: str = ""
     """UTC, ISO 8601."""
     traceback: str = ""
-    """Of a broken submission, for whoever mends it; it is on no page of a student."""
+    """Of a broken submission, for debugging; on no page of a student."""
     facts: dict[str, str] = field(default_factory=dict)
     """What the run used: `isolation`, `device`, `data`, `grader`."""
     inputs: dict[str, str] = field(default_factory=dict)

@@ -1,6 +1,6 @@
-"""Text of strangers, made safe to store and to show: surrogates, control characters, length.
+"""Untrusted text, made safe to store and to show: surrogates, control characters, length.
 
-Here: what every reader and writer needs, on plain strings. Not here: escaping for one format
+Here: functions on plain strings, for every reader and writer. Not here: escaping for one format
 (HTML escapes itself, CSV is guarded in `report/writers.py`).
 """
 
@@ -12,8 +12,14 @@ import unicodedata
 _SURROGATES = re.compile("[\ud800-\udfff]")
 # tab and newline stay; C1 controls and the two non-characters go, as XML and HTML forbid them
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
-# marks that reorder the text around them, so that a name could pass for another
+# marks that reorder the text around them, so that one name could look like another
 _REORDERING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+
+# marks that show nothing, or only change the direction: fillers, zero-width characters, tags
+_UNSEEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]"
+)
 
 
 def without_surrogates(text: str) -> str:
@@ -28,7 +34,7 @@ def clean(text: str) -> str:
 
 
 def in_order(text: str) -> str:
-    """Take out the marks that show text in another order than it has."""
+    """Remove the marks that change the displayed order of text."""
     return _REORDERING.sub("", text)
 
 
@@ -44,6 +50,12 @@ def clip(text: str, *, limit: int) -> str:
 
 
 def name(text: str) -> str:
-    """Normalise a person's or file's name: NFC, one line, at most 120 characters; never empty."""
-    text = unicodedata.normalize("NFC", in_order(clean(text)))
-    return " ".join(text.split())[:120].strip() or "unnamed"
+    """Normalise the name of a student or a file: NFC, one line, never empty, of any length.
+
+    Characters that show nothing stay visible as `<U+200B>`: two names that look the same would
+    otherwise pass for one another.
+    """
+    text = unicodedata.normalize("NFC", clean(text))
+    return (
+        _UNSEEN.sub(lambda found: f"<U+{ord(found[0]):04X}>", " ".join(text.split())) or "unnamed"
+    )

@@ -1,4 +1,4 @@
-"""Reads a settings file of a course into a record; what is wrong is a `CourseError`.
+"""Reads a settings file of a course into a record; an invalid file is a `CourseError`.
 
 The message names the file and the field. Not here: what the files say (`course.py`).
 """

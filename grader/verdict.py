@@ -1,7 +1,7 @@
 """How a check and a submission ended: the verdict, its words, its tone and who pays for it.
 
-All that a page, a table or a terminal needs to know about a verdict stands in the enum, so a new
-verdict is one line here and its error in `_BY_ERROR`. Nothing here reads what a cell printed.
+The enum holds all that pages, tables and the terminal need, so a new verdict is one line here and
+its error in `_BY_ERROR`. Nothing here reads what a cell printed.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Verdict(StrEnum):
         words: for a student, in a sentence about the check.
         tone: one of `Tone`.
         mark: two characters before the line of a check on a terminal.
-        pays: `student` where points are lost; `grader` where the fault is ours and the points
-            stay open; empty where nobody loses anything.
+        pays: `student` where points are lost; `grader` for an internal error, whose points stay
+        open; empty where no points are lost.
     """
 
     words: str
@@ -43,7 +43,7 @@ class Verdict(StrEnum):
     OUT_OF_MEMORY = "out_of_memory", "needed too much memory", "bad", "no", "student"
     MISSING = "missing", "not found in the notebook", "bad", "no", "student"
     SKIPPED = "skipped", "not asked, it builds on another check", "none", "--", "student"
-    BROKEN = "broken", "our fault, points open", "open", "??", "grader"
+    BROKEN = "broken", "internal error, points open", "open", "??", "grader"
 
     def __new__(
         cls,
@@ -53,7 +53,7 @@ class Verdict(StrEnum):
         mark: str,
         pays: Payer,
     ) -> Self:
-        """Make a member that is its spelling and knows the rest."""
+        """Build a member from its spelling, and set its attributes."""
         member = str.__new__(cls, spelling)
         member._value_ = spelling
         member.words, member.tone, member.mark, member.pays = words, tone, mark, pays
@@ -118,7 +118,7 @@ _BY_ERROR: tuple[tuple[type[BaseException], Verdict], ...] = (
 def verdict_of(error: BaseException | None) -> Verdict:
     """Return the verdict of a check that ended with `error`; None means that it passed.
 
-    An error that is not known to be the student's is the grader's.
+    An error of unknown kind counts as internal.
     """
     if error is None:
         return Verdict.PASSED

@@ -93,7 +93,7 @@ def test_written_answers_need_no_names_and_can_have_no_points(tmp_path, write_co
     (folder / "assignment.toml").write_text(
         'title = "T"\nexercises = ["add", "Double"]\n[points]\nDouble = 3\n'
     )
-    with pytest.raises(CourseError, match="graded by a person, so they have no names here"):
+    with pytest.raises(CourseError, match="graded by hand, so they have no names here"):
         load_assignment(folder)
 
 

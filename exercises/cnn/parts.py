@@ -1,9 +1,9 @@
-"""The course's parts: they stand in for a student's own while what is built on them is asked again.
+"""Right parts of the course, which replace a student's own while a check is repeated.
 
-One fault, one charge: an answer that is right with these parts lost nothing by its own code
-(`grader.checks.right_parts`). Each enters alone, with what it uses.
-This text runs in the sandbox, beside the student's code; it is printed in the book. Both editions'
-signatures are taken, and other names of the options.
+One fault, one charge: an answer that is right with these parts loses no points
+(`grader.checks.right_parts`). Each part enters alone, with what it uses.
+This code runs in the sandbox, beside the student's; the book prints it. It accepts both editions'
+signatures, and other names of the options.
 """
 
 import torch

@@ -24,7 +24,7 @@ CLOTHES = ImageClassification(
     test=TEST_SIZE,
     sides=(SIDE, 96, 224),  # of the book's LeNet, ResNet and VGG
 )
-"""What every training of the course learns from, and what its models should tell apart."""
+"""The data of every training of the course, and its classes."""
 
 MOVES = "test_moves_every_parameter_down_the_gradient"
 FOLLOWS = "test_uses_the_gradient_of_each_batch"
@@ -45,13 +45,13 @@ def training_checks(kind, *, points):
         points=moves, feedback="Each step: zero the gradients, compute the loss, backward, step."
     )
     def moves_every_parameter(student):
-        """The training cell moves every parameter of its model, against the gradient."""
+        """The training cell changes every parameter of its model, against the gradient."""
         assert_trains(student, kind)
 
     @check(
         points=follows,
         needs=MOVES,
-        feedback="The loss of each batch alone, of plain logits and the labels of its own images.",
+        feedback="Compute the loss of one batch, from plain logits and the labels of its images.",
     )
     def uses_the_gradient(student):
         """Each step uses the gradient of the cross-entropy on its own images and their labels."""
@@ -60,10 +60,10 @@ def training_checks(kind, *, points):
     @check(
         points=learns,
         needs=FOLLOWS,
-        feedback="Keep the model that was trained, and train it with a rate at which it learns.",
+        feedback="Keep the trained model under its name, and try another learning rate.",
     )
     def leaves_a_model_that_has_learned(student):
-        """The model that the cell leaves tells images apart that it has never seen."""
+        """After the cell, the model recognises images that it has never seen."""
         assert_learns(student, kind)
 
     return moves_every_parameter, uses_the_gradient, leaves_a_model_that_has_learned

@@ -1,8 +1,8 @@
-'''All that exercises are written with: import it from here, and right answers from `reference`.
+'''Everything exercises need: import it from here, and right answers from `reference`.
 
 A folder `exercises/<assignment>/<exercise>/` holds `exercise.toml`, the checks in
 `test_<exercise>.py` and the known answers in `bank.py`. A check is a test function of pytest that
-asks the notebook (`student`) and compares what came back with what was due:
+asks the notebook (`student`) and compares its answer with the expected one:
 
     import torch
     from hypothesis import given
@@ -21,7 +21,7 @@ asks the notebook (`student`) and compares what came back with what was due:
 The docstring is the claim that the student reads. A failing example is shrunk to the smallest one.
 Errors of the student's code (`StudentError`) need no handling: they fail the check with a message.
 
-What there is, by use:
+Contents, by use:
 
     declaring a check        check
     drawing inputs           sizes, whole_numbers, floats

@@ -1,9 +1,8 @@
 """The bank of an exercise: right answers written differently, and known mistakes with a name.
 
-A bank is the file `bank.py` beside the checks. It serves twice. The tests prove with it that every
-rewrite passes all checks and that every mistake fails exactly the checks meant for it. While
-grading, a function that fails is compared with the mistakes; when one agrees with it on every
-probe, the student is told its name.
+A bank is the file `bank.py` beside the checks. Used in two ways: tests prove that every rewrite
+passes all checks and that every mistake fails exactly the checks meant for it; and grading compares
+a failing function with the mistakes. If one agrees with it on every probe, the feedback names it.
 
 Here: the two decorators and how a bank is loaded. Not here: the comparison (`diagnosis.py`).
 """
@@ -29,18 +28,18 @@ class Entry:
 
     name: str
     answer: Callable[..., Any]
-    """A function or class to stand for the exercise's name. For an exercise on values: a function
-    without arguments that returns the notebook's names and values after the cell, or the sources
-    of its cells."""
+    """A function or class under the exercise's name. For an exercise on values: a function without
+    arguments that returns the notebook's names and values after the cell, or the sources of its
+    cells."""
     title: str = ""
     hint: str = ""
     caught_by: frozenset[str] = frozenset()
     named: bool = True
-    """Whether students are told its title; False where the checks say as much themselves."""
+    """Whether feedback shows its title; False if the checks' messages say the same."""
 
 
 def rewrite(answer: T) -> T:
-    """Mark a right answer: all checks pass on it."""
+    """Mark a right answer, on which all checks pass."""
     setattr(answer, _ATTRIBUTE, Entry(answer.__name__, answer))
     return answer
 
@@ -55,7 +54,7 @@ def mistake(
         hint: what to look at, without giving the answer away.
         caught_by: the checks that must not pass on it, and no others: all that end otherwise than
             `passed`, the skipped ones included.
-        named: whether students are told the title; not where it takes long to compare.
+        named: whether feedback shows the title; False for mistakes that take long to compare.
     """
 
     def mark(answer: T) -> T:

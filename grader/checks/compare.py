@@ -1,9 +1,9 @@
-"""Equal, close, same shape: comparisons that say what was called and where it is wrong.
+"""Comparisons (equal, close, same shape) whose messages name the call and the wrong place.
 
 A comparison raises `Mismatch`, an AssertionError that keeps the facts, so that a report need not
 parse a sentence. Tolerances live here, and each says where its number comes from.
 
-Here: comparing what came back with what was due. Not here: computing what was due.
+Here: comparing results with expected ones. Not here: computing expected results.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TOLERANCE = 1e-4
 
 
 class Mismatch(AssertionError):
-    """What came back is not what was due."""
+    """A result differs from the expected one."""
 
     def __init__(self, message: str, counterexample: Counterexample) -> None:
         super().__init__(message, counterexample)
@@ -33,14 +33,14 @@ class Mismatch(AssertionError):
 
 
 def assert_equal(got: object, expected: Tensor, *, call: str) -> None:
-    """Demand the same shape and the same numbers, exactly; dtypes may differ (A1).
+    """Require the same shape and exactly the same numbers; dtypes may differ (A1).
 
     For inputs of small whole numbers, where every order of summation gives the same bits.
 
     Args:
-        got: what came back.
-        expected: what was due.
-        call: the call as a person would type it: `corr2d([[0.0, 1.0]], [[1.0]])`.
+        got: the result.
+        expected: the expected result.
+        call: the call as it would be typed: `corr2d([[0.0, 1.0]], [[1.0]])`.
 
     Raises:
         BadAnswer: no tensor came back.
@@ -50,7 +50,7 @@ def assert_equal(got: object, expected: Tensor, *, call: str) -> None:
 
 
 def assert_close(got: object, expected: Tensor, *, call: str, tolerance: float = TOLERANCE) -> None:
-    """Demand the same shape, and numbers equal within `tolerance`, relative and absolute.
+    """Require the same shape, and numbers equal within `tolerance`, relative and absolute.
 
     Raises:
         BadAnswer: no tensor came back.
@@ -60,7 +60,7 @@ def assert_close(got: object, expected: Tensor, *, call: str, tolerance: float =
 
 
 def assert_shape(got: object, expected: tuple[int, ...], *, call: str) -> None:
-    """Demand a tensor of this shape.
+    """Require a tensor of this shape.
 
     Raises:
         BadAnswer: no tensor came back.
@@ -96,7 +96,7 @@ def expect_number(got: object, *, call: str) -> float:
 
 
 def fail(message: str, *, call: str, got: object = "", expected: object = "") -> None:
-    """Fail a check with a message of one's own and facts for the feedback page."""
+    """Fail a check with a custom message, and facts for the feedback page."""
     raise Mismatch(message, Counterexample(call, _text(got), _text(expected)))
 
 
@@ -107,9 +107,9 @@ def _compare(got: object, expected: Tensor, call: str, *, tolerance: float) -> N
     if y.dtype.is_complex:
         raise BadAnswer(call, describe(y), f"a real tensor {_shape(expected)}")
     a, b = y.detach().to(torch.float64), expected.detach().to(torch.float64)
-    # equal infinities are equal; NaN never is, unless it was due
+    # equal infinities are equal; NaN is wrong unless NaN is expected
     right = (a == b) | (a.isnan() & b.isnan())
-    if tolerance:  # a share of an infinity would forgive everything
+    if tolerance:  # a relative tolerance of infinity would accept everything
         right |= b.isfinite() & ((a - b).abs() <= tolerance + tolerance * b.abs())
     if bool(right.all()):
         return

@@ -1,4 +1,4 @@
-"""`@check`: what makes a test function a check of a rubric.
+"""`@check` makes a test function a check of a rubric.
 
 Here: points, feedback and what a check builds on. Not here: how checks are run (`plugin.py`).
 """
@@ -21,9 +21,9 @@ class Check:
 
     points: int
     feedback: str = ""
-    """A sentence that helps a student whose function did not pass."""
+    """A sentence that helps a student whose answer did not pass."""
     needs: tuple[str, ...] = ()
-    """Names of checks of the same exercise; unless all of them passed this one is skipped."""
+    """Names of checks of the same exercise; this one is skipped unless all of them passed."""
 
 
 def check(
@@ -53,6 +53,6 @@ def check(
 
 
 def check_of(function: object) -> Check | None:
-    """Return what `@check` left on a test function, None where it is no check."""
+    """Return the `Check` of a test function; None without `@check`."""
     found = getattr(function, _ATTRIBUTE, None)
     return found if isinstance(found, Check) else None

@@ -1,8 +1,8 @@
-"""Whose fault a wrong answer is, where one function of a student's is built on another.
+"""Decides which function is at fault when one of the student's functions calls another.
 
-One fault, one charge: a layer that calls the student's own wrong `corr2d` is right as far as it
-goes, and `corr2d` has paid already. What goes into the record for the diagnosis is the answer as
-it is charged, so a mistake of the layer's own is named beside the other.
+One fault, one charge: a layer that calls the student's own wrong `corr2d` is not at fault, because
+`corr2d` has been charged. The diagnosis records the answer as it is charged, so a mistake in the
+layer itself is named as well.
 
 Here: single calls. Not here: models, which are taken apart (`models.py`).
 """
@@ -28,14 +28,14 @@ def assert_close_unless(
     call: str,
     excused: Callable[[Any], bool],
 ) -> Call | None:
-    """Demand an answer close to what was due, unless another wrong function explains it.
+    """Require an answer close to the expected one, unless another wrong function explains it.
 
     Args:
         student: the notebook.
         ask: makes the call; returns its value, or the `Call` where its arguments matter too.
-        expected: what was due.
-        call: the call as a person would type it.
-        excused: says of a wrong answer whether it only follows what is charged elsewhere.
+        expected: the expected answer.
+        call: the call as it would be typed.
+        excused: returns whether a wrong answer only follows from an error charged elsewhere.
 
     Returns:
         The `Call`, where `ask` returned one.
@@ -52,7 +52,7 @@ def assert_close_unless(
             answer = asked.value if isinstance(asked, Call) else asked
             assert_close(answer, expected, call=call)
         except (BadAnswer, StudentRaised) as error:
-            fault = error  # a call that raised shows nothing: it is asked again with right parts
+            fault = error  # an error does not show whose fault it is: asked again with right parts
         except Mismatch as error:
             fault = None if excused(answer) else error
     if fault is None:

@@ -1,4 +1,4 @@
-"""Makes a student's model: in either edition's signature, or as the notebook itself makes it.
+"""Makes a student's model: with either edition's signature, or as the notebook itself does.
 
 Here: the ways to call a class or factory. Not here: comparing what was made (`models.py`).
 """
@@ -23,7 +23,7 @@ _MOST_CALLS = 4
 
 
 def make(student: Student, name: str, *ways: Sequence[object], **options: object) -> Handle:
-    """Call a class or factory in the first of several ways that its signature takes.
+    """Call a class or factory in the first of several ways that its signature accepts.
 
     Args:
         student: the notebook.
@@ -63,7 +63,7 @@ def _ways(
 ) -> Iterator[Way]:
     """Yield arguments: the ways given, then the notebook's own calls, then options by position."""
     given = ways or ((),)
-    # its own arguments say nothing about an architecture that is asked for
+    # the notebook's own arguments do not show a requested architecture
     own = [] if any(ways) else calls_of(name, student.sources().values())
     yield from ((tuple(way), options) for way in given)
     yield from ((args, {**named, **options}) for args, named in own)
@@ -74,7 +74,7 @@ def _ways(
 
 
 def _in_some_way(called: Callable[..., T], ways: Iterator[Way]) -> T:
-    """Return what the first way gives that raises no TypeError."""
+    """Return the result of the first way that raises no TypeError."""
     first: StudentRaised | None = None
     for args, named in ways:
         try:

@@ -1,4 +1,4 @@
-"""Compares a student's model with a right one: the same numbers are put into both.
+"""Compares a student's model with a right one after loading the same numbers into both.
 
 Any start of the weights, any attribute names, any order of registration, nesting, and layers that
 are lazy or explicit are fair. Layers are matched in the order in which they are called, by the
@@ -55,7 +55,7 @@ __all__ = [
 
 
 def outline_of(model: nn.Module, shape: Shape) -> Outline:
-    """Return the shapes of a model of ours, as `Student.outline` does for one of the student's."""
+    """Return the shapes of a reference model, as `Student.outline` does for the student's."""
     with torch.no_grad(), NothingIsDrawn():
         calls, output = run_layers(model.eval(), [torch.zeros(0, *shape[1:])])
     layers = [(shapes_of(part.parameters()), out) for part, out in calls]
@@ -67,13 +67,13 @@ def outline_of(model: nn.Module, shape: Shape) -> Outline:
 
 
 def assert_outline(got: Outline, right: Outline, *, call: str) -> None:
-    """Demand the same output of each layer with parameters, the same parameters, the same result.
+    """Require the same shapes of layer outputs, parameters and result.
 
-    Layers may be called in any order. One that is written without a module shows no output of its
-    own; what it does is seen in the layers after it, and in the values.
+    Layers may be called in any order. A layer written without a module shows no output; its effect
+    shows in later layers and in the values.
 
     Raises:
-        Mismatch: it names the layer by the shape of its weight.
+        Mismatch: a shape differs; the message names the layer by the shape of its weight.
     """
     due: dict[tuple[Shape, ...], list[Shape]] = {}
     for shapes, out in right.layers:
@@ -89,17 +89,17 @@ def assert_outline(got: Outline, right: Outline, *, call: str) -> None:
                 got=f"shape {_one_image(out)}",
                 expected=f"shape {wanted}",
             )
-        if possible:  # an output is there once for each layer
+        if possible:  # each output counts for one layer
             possible.remove(_one_image(out))
     assert_parameters(Counter(got.parameters), Counter(right.parameters), call)
-    assert right.output is not None, "a model of ours returns a tensor"
+    assert right.output is not None, "a reference model returns a tensor"
     assert_result_shape(got, right.output[1:], call=call)
 
 
 def assert_attempted(got: Outline, right: Outline, *, call: str) -> None:
-    """Demand at least a quarter of the parameters that a model should have, by their shapes.
+    """Require at least a quarter of the expected parameters, by their shapes.
 
-    A model without them has not been written yet: what else is asked of it earns nothing.
+    A model with fewer has not been written yet, and earns nothing in other checks either.
 
     Raises:
         Mismatch: it has fewer.
@@ -110,7 +110,7 @@ def assert_attempted(got: Outline, right: Outline, *, call: str) -> None:
 
 
 def assert_result_shape(got: Outline, shape: Shape, *, call: str) -> None:
-    """Demand that a model takes each image to a result of `shape`.
+    """Require a result of `shape` for each image.
 
     Raises:
         BadAnswer: it returns no tensor.
@@ -129,7 +129,7 @@ def assert_result_shape(got: Outline, shape: Shape, *, call: str) -> None:
 
 
 def _one_image(shape: Shape) -> Shape:
-    """Show the shape of an empty batch as that of one image."""
+    """Return the shape of an empty batch as that of one image, for messages."""
     return (1, *shape[1:]) if shape[:1] == (0,) else shape
 
 
@@ -145,15 +145,15 @@ def assert_same_values(
     training: bool = False,
     kept: bool = True,
 ) -> None:
-    """Demand that a model with the numbers of ours gives the same results.
+    """Load the reference's numbers into a model and require the same results.
 
     Args:
         model: the student's.
-        reference: ours, with its numbers.
+        reference: the right model, with its numbers.
         x: input, (N, C, H, W).
-        call: the model as a person would make it.
+        call: the call that makes the model, as it would be typed.
         training: whether both are in training mode.
-        kept: whether the model must leave its input as it came, too.
+        kept: whether the model must also leave its input unchanged.
 
     Raises:
         Mismatch: other layers, other values, or a changed input.
@@ -172,10 +172,10 @@ def assert_same_results(
     training: bool = False,
     kept: bool = True,
 ) -> None:
-    """Demand what `assert_same_values` does of a model that has our numbers already."""
+    """Compare results as `assert_same_values` does, for a model with the numbers loaded."""
     mode = "in training mode" if training else "in evaluation mode"
     averages = {name: value.clone() for name, value in reference.named_buffers()}
-    with torch.no_grad():  # with copies of the moving averages, which training moves
+    with torch.no_grad():  # on copies of the moving averages, which training changes
         expected = functional_call(reference.train(training), averages, x)
     reference.eval()
     answer = model.train(training).call("forward", x)
@@ -190,12 +190,12 @@ def assert_same_results(
 
 
 def assert_gradients(model: Handle, x: Tensor, *, call: str) -> None:
-    """Demand that a gradient which is not 0 reaches every parameter of a layer that is called.
+    """Require a gradient other than 0 for every parameter of the layers that are called.
 
-    In training mode it must reach every weight: the bias before a batch norm has none there.
+    In training mode, weights only: a bias before a batch norm has no gradient there.
 
     Raises:
-        Mismatch: it names the parameters.
+        Mismatch: a gradient is missing; the message names the parameters.
         StudentError: the student's model raised.
     """
     _, aside, _ = groups_of(model, x)
@@ -237,18 +237,18 @@ def charged_once(
     *,
     parts: Sequence[str],
 ) -> Iterator[None]:
-    """Forgive what fails inside if the student's own parts, charged elsewhere, explain it.
+    """Excuse a failure inside the block if the student's own parts, charged elsewhere, explain it.
 
-    One fault, one charge: a wrong block loses its points where it is asked for, and not again in
-    the model that is made of it. A part that raises explains nothing.
+    One fault, one charge: a wrong block loses its points in its own exercise, and not again in the
+    model built from it. A part that raises explains nothing.
 
     Args:
         student: the notebook.
-        model: makes the student's model.
-        peer: makes the same from the student's parts, put together as in the book.
-        reference: what both should be, with its numbers.
+        model: builds the student's model.
+        peer: builds the same from the student's parts, assembled as in the book.
+        reference: the right model, with its numbers.
         x: input, (N, C, H, W).
-        parts: the names of those parts; one at least must be asked for in this run.
+        parts: the names of those parts; the run must include at least one of their exercises.
     """
     try:
         yield
@@ -272,9 +272,9 @@ def _is_wrong(peer: Callable[[], Handle], reference: nn.Module, x: Tensor) -> bo
 
 
 def _are_alike(model: Callable[[], Handle], peer: Callable[[], Handle], x: Tensor) -> bool:
-    """Say whether two models of the student's have the same layers and give the same values.
+    """Return whether two models of the student have the same layers and values.
 
-    In training too: every question begins with the same random state, so both drop the same.
+    In training mode too: every question starts from the same random state, so dropout is equal.
     """
     try:
         one, other = model(), peer()

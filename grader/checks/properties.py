@@ -3,7 +3,7 @@
 Drawing a hundred examples costs far more than asking a function about them. So the examples of a
 `@given` check are drawn once per process with the run's seed, kept, and replayed. Only when a
 replayed example fails does Hypothesis run live against that student, from the same seed, and
-shrinks what it finds. The example shown is the one the check ended with, never printed text.
+shrinks the failure. The example shown comes from the exception, never from printed text.
 
 Here: drawing, replaying, shrinking. Not here: fixtures and points (`plugin.py`).
 """
@@ -29,7 +29,7 @@ from grader.errors import (
 )
 
 PROFILE = "grader"
-# each of these costs a whole deadline or a kernel: such an example is shown as it was drawn
+# each of these takes a whole deadline or a kernel: such an example is shown unshrunk
 _NOT_WORTH_SHRINKING = (CallTimedOut, KernelDied, OutOfMemory, NameNotDefined, SandboxError)
 
 hypothesis.settings.register_profile(
@@ -109,7 +109,7 @@ class Properties:
             except _NOT_WORTH_SHRINKING as error:
                 raise _Stop from error
             except (AssertionError, GraderError) as error:
-                # every failing example a shrinker goes on to is smaller than the one before
+                # each failing example of the shrinker is smaller than the one before
                 smallest = error
                 raise
 
@@ -119,11 +119,11 @@ class Properties:
             return smallest
         except (AssertionError, GraderError) as error:
             return error
-        return first  # it did not fail again: the answer changes from call to call
+        return first  # it did not fail again: the answer differs between calls
 
 
 def is_property(check: Callable[..., Any]) -> bool:
-    """Say whether a test function is a Hypothesis property."""
+    """Return whether a test function is a Hypothesis property."""
     return bool(getattr(check, "is_hypothesis_test", False))
 
 

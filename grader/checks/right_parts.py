@@ -1,13 +1,13 @@
-"""Ask an exercise again with right parts in the place of the student's own.
+"""Repeats a check with right parts in place of the student's own.
 
-One fault, one charge: a part that is wrong, raises, hangs or is missing loses its points in its own
-exercise. What is built on it keeps its points if it is right as soon as the part is.
+One fault, one charge: a part that is wrong, raises, hangs or is missing loses points in its own
+exercise only. An answer built on it keeps its points if it is right with a right part.
 
-A right part enters the kernel after its own exercise has been judged, and enters alone: only the
-definition that stands in, with the imports it needs.
+A right part enters the kernel after its own exercise has been judged, and alone: the replacing
+definition with the imports it needs.
 
-Here: the second asking. Not here: the parts themselves, which a course brings along; parts that a
-model bound before they could be replaced (`models.charged_once`).
+Here: repeating the check. Not here: the parts themselves, which belong to a course; parts that a
+model holds from before the replacement (`models.charged_once`).
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ Ask = Callable[..., None]
 
 
 def parts_charged_elsewhere(parts: Path, *names: str) -> Callable[[Ask], Ask]:
-    """Make a decorator that forgives a check what the student's own parts are charged for.
+    """Make a decorator that excuses a check for errors that the student's parts are charged for.
 
-    Put it below `@given`: each example is asked again on its own.
+    Put it below `@given`: each example is repeated separately.
 
     Args:
         parts: a Python file that defines right ones.
-        names: those that stand in, where the run asks for them too.
+        names: the parts to replace, if the run includes their exercises.
 
     Raises:
         CourseError: the file does not define one of the names.
@@ -55,7 +55,7 @@ def parts_charged_elsewhere(parts: Path, *names: str) -> Callable[[Ask], Ask]:
                 return _passes(lambda: ask(student, *args, **kwargs), student, own)
 
             own = {name: sources[name] for name in names if student.charged_for(name)}
-            # a part that hangs would cost its time in each check
+            # a part that hangs would take its time in each check
             if student.remembered.get(_HELPED) and again():
                 return
             try:

@@ -1,7 +1,7 @@
-"""What checks are asked with: tensors of whole numbers, tensors of floats, sizes.
+"""Inputs for checks: tensors of whole numbers, tensors of floats, sizes.
 
 Sizes are drawn independently and the image follows from kernel and output; values come from
-`hypothesis.extra.numpy.arrays`. So a failing example shrinks to something a person reads.
+`hypothesis.extra.numpy.arrays`. So a failing example shrinks to something readable.
 """
 
 from __future__ import annotations

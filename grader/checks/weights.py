@@ -1,10 +1,10 @@
-"""Puts the same numbers into a student's model and into one of ours.
+"""Loads the same numbers into a student's model and a reference model.
 
 Layers are matched in the order in which they are called, by the shapes of their parameters, so
 that attribute names, the order of registration, nesting and laziness do not matter.
 
-Here: numbers that let every layer matter, matching, loading. Not here: what is compared
-afterwards (`models.py`).
+Here: numbers on which every layer has an effect, matching, loading. Not here: the comparison
+(`models.py`).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Part:
 
 
 def numbered(model: nn.Module, shape: Shape, *, gain: float = 2**0.5) -> nn.Module:
-    """Fill a model of ours with numbers that let every layer matter, and return it.
+    """Fill a reference model with numbers on which every layer has an effect, and return it.
 
     Weights are normal with the spread `gain` / sqrt(fan in): the root of 2 keeps the size of what
     goes through layers of ReLU, 3 of what goes through sigmoids. Biases, and the scales, shifts,
@@ -72,7 +72,7 @@ def _part_of(leaf: nn.Module) -> Part:
 
 
 def drawn(parts: Sequence[Part], gain: float) -> list[Part]:
-    """Return parts of the same shapes with numbers of ours."""
+    """Return parts of the same shapes with drawn numbers."""
     generator = torch.Generator().manual_seed(_SEED)
 
     def draw(name: str, old: Tensor) -> Tensor:
@@ -97,22 +97,22 @@ def drawn(parts: Sequence[Part], gain: float) -> list[Part]:
 
 
 def transplant(model: Handle, reference: nn.Module, x: Tensor, *, call: str) -> None:
-    """Put the numbers of a model of ours into the student's; it is in evaluation mode afterwards.
+    """Load the reference's numbers into the student's model, and set it to evaluation mode.
 
-    Both are run on `x` first, so that lazy layers have their parameters. For each layer of ours in
-    the order of calls, the first layer of the student's whose parameters have the same shapes gets
-    its numbers. Parameters that a module holds itself, and those of a layer that is never called,
-    are taken where no layer fits.
+    Both run on `x` first, so that lazy layers get their parameters. For each layer of the reference
+    in the order of calls, the student's first layer with the same shapes of parameters gets its
+    numbers. Where no layer fits, parameters that a module holds directly, and those of layers that
+    are never called, are used.
 
     Raises:
-        Mismatch: a layer has no counterpart, or one that takes part is left over.
+        Mismatch: a layer has no counterpart, or a called layer is left over.
         StudentError: the student's model raised.
     """
     put(model, [_part_of(leaf) for leaf in _leaves(reference, tuple(x.shape))], x, call)
 
 
 def put(model: Handle, parts: Sequence[Part], x: Tensor, call: str) -> None:
-    """Put the numbers of parts into the student's model, as `transplant` does."""
+    """Load the numbers of parts into the student's model, as `transplant` does."""
     called, aside, names = groups_of(model, x, undrawn=True)
     buffers = model.buffers()
     values: dict[str, Tensor] = {}
@@ -140,9 +140,9 @@ def put(model: Handle, parts: Sequence[Part], x: Tensor, call: str) -> None:
 def groups_of(
     model: Handle, x: Tensor, *, undrawn: bool = False
 ) -> tuple[list[dict[str, Shape]], dict[str, Shape], list[str]]:
-    """Name parameters with their shapes: layer by layer in the order of calls, and all others.
+    """Return parameters with their shapes: layer by layer in the order of calls, and all others.
 
-    The third of the answers is all names in module order.
+    The third result is all names in module order.
     """
     order = [layer.path for layer in model.eval().layers(x, undrawn=undrawn)]
     groups: dict[str, dict[str, Shape]] = {path: {} for path in order}
@@ -156,7 +156,7 @@ def groups_of(
 def _first_of_shapes(
     groups: Sequence[dict[str, Shape]], wanted: Counter[Shape]
 ) -> dict[str, Shape]:
-    """Take the first parameters of the wanted shapes out of groups, as far as there are any."""
+    """Take the first parameters of the wanted shapes out of groups, as many as exist."""
     taken: dict[str, Shape] = {}
     for shape in wanted.elements():
         for group in groups:
@@ -179,7 +179,7 @@ def _by_shape(names: dict[str, Shape], part: Part) -> dict[str, Tensor]:
 
 
 def _narrow(value: Tensor) -> Tensor:
-    """Keep one of each row of numbers that only repeats, so that one is sent."""
+    """Reduce rows that repeat one number to that number, so that it is sent once."""
     for axis, (step, size) in enumerate(zip(value.stride(), value.shape, strict=True)):
         if step == 0 and size > 1:
             value = value.narrow(axis, 0, 1)
@@ -205,10 +205,10 @@ def shapes_of(tensors: Iterable[Tensor]) -> tuple[Shape, ...]:
 
 
 def assert_parameters(got: Counter[Shape], right: Counter[Shape], call: str) -> None:
-    """Demand as many parameters of each shape as there should be.
+    """Require the expected number of parameters of each shape.
 
     Raises:
-        Mismatch: there are others.
+        Mismatch: the numbers differ.
     """
     missing, surplus = right - got, got - right
     if not missing and not surplus:

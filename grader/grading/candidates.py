@@ -1,4 +1,4 @@
-"""Which definitions of a notebook answer an exercise: found by name, the student's own.
+"""Finds the definitions that answer an exercise: by name, and only the student's own.
 
 A name counts only if the student's cells define it: a function, a class, or an assignment, not an
 import. A notebook may define a name several times, the later one an experiment; every one is a
@@ -42,34 +42,43 @@ class Source:
     imports: Mapping[str, str] = field(default_factory=dict)
     """What imports bind, and of what: `F` of `torch.nn.functional`."""
     binds: frozenset[str] = frozenset()
-    star: bool = False
+    stars: frozenset[str] = frozenset()
+    """Modules of which everything is imported: `from helper import *`."""
     mentions: frozenset[str] = frozenset()
     """Names that are used, as they are written: `F.conv2d`."""
 
 
 def read_source(source: str) -> Source:
-    """Read what a cell binds; a cell that is no Python, even without its magics, binds nothing."""
+    """Parse what a cell binds; a cell that does not parse, magics removed, binds nothing."""
     tree = _parsed(source) or _parsed(without_magics(source))
     if tree is None:
         return Source()
     imports: dict[str, str] = {}
     binds: set[str] = set()
     mentions: set[str] = set()
+    stars: set[str] = set()
     for node in ast.walk(tree):
         match node:
             case ast.Import() | ast.ImportFrom():
                 imports |= _imported(node)
+                stars |= _starred(node)
             case ast.FunctionDef(name=bound) | ast.ClassDef(name=bound):
                 binds.add(bound)
             case ast.Name(id=bound, ctx=ast.Store()):
                 binds.add(bound)
             case ast.Name() | ast.Attribute():
                 mentions.add(_dotted(node))
-    return Source(imports, frozenset(binds), "*" in imports, frozenset(mentions))
+    return Source(imports, frozenset(binds), frozenset(stars), frozenset(mentions))
+
+
+def _starred(node: ast.Import | ast.ImportFrom) -> set[str]:
+    """Return the module of which an import takes everything."""
+    is_star = isinstance(node, ast.ImportFrom) and any(name.name == "*" for name in node.names)
+    return {getattr(node, "module", None) or ""} if is_star else set()
 
 
 def _imported(node: ast.Import | ast.ImportFrom) -> dict[str, str]:
-    """Return what an import binds, and of what."""
+    """Return the names that an import binds, with what each stands for."""
     found: dict[str, str] = {}
     for name in node.names:
         if isinstance(node, ast.ImportFrom):
@@ -82,7 +91,7 @@ def _imported(node: ast.Import | ast.ImportFrom) -> dict[str, str]:
 
 def _parsed(source: str) -> ast.Module | None:
     try:
-        with warnings.catch_warnings():  # "\d" in a student's string is no matter of ours
+        with warnings.catch_warnings():  # "\d" in a student's string is not reported
             warnings.simplefilter("ignore")
             return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -93,7 +102,7 @@ def without_magics(source: str) -> str:
     """Return a cell with `pass` in place of magics, shell commands and questions.
 
     In one pass, where IPython tokenizes the whole cell once more for every magic of it: 400 lines
-    of `!ls` take it ten seconds, and nobody interrupts this side.
+    of `!ls` take it ten seconds, and no deadline interrupts this process.
     """
     lines = source.splitlines(keepends=True)
     for strip in _PROMPTS:
@@ -103,7 +112,7 @@ def without_magics(source: str) -> str:
     for line in lines:
         text = line.strip()
         name, sign, value = line.partition("=")
-        # what a cell magic stands above may be Python, and is read as such
+        # the body of a cell magic may be Python, and is parsed as such
         if goes_on or text.startswith("%%"):
             kept.append("\n")
         elif text.startswith(("%", "!", "?")) or _HELP.fullmatch(text):
@@ -117,22 +126,38 @@ def without_magics(source: str) -> str:
     return "".join(kept)
 
 
-@lru_cache(maxsize=2)  # asked for once more for every exercise where names are forbidden
+@lru_cache(maxsize=2)  # called for every exercise where names are forbidden
 def _read_cells(cells: tuple[Cell, ...]) -> dict[int, Source]:
     return {cell.index: read_source(cell.source) for cell in cells if cell.kind == "code"}
 
 
-def own_definitions(catalog: Sequence[Captured], cells: Sequence[Cell]) -> list[Captured]:
-    """Leave out of a catalog what only an import bound."""
+def own_definitions(
+    catalog: Sequence[Captured],
+    cells: Sequence[Cell],
+    modules: Mapping[str, frozenset[str]] | None = None,
+) -> list[Captured]:
+    """Leave out of a catalog what only an import bound, unless of a module of the student's own.
+
+    Args:
+        catalog: every definition there is.
+        cells: the notebook.
+        modules: the student's own modules, with the names each defines.
+    """
+    own = modules or {}
+    in_modules = frozenset().union(*own.values())
     sources = _read_cells(tuple(cells))
 
     def is_own(entry: Captured) -> bool:
         source = sources.get(entry.cell)
-        if source is None:  # the list comes from the sandbox, and may name any cell
+        if source is None:  # the catalog comes from the sandbox, and may name any cell
             return False
         if entry.name in source.binds:
             return True
-        return entry.name not in source.imports and not (source.star and entry.imported)
+        if entry.name in source.imports:
+            return any(part in own for part in source.imports[entry.name].split(".")[:-1])
+        if entry.imported and entry.name in in_modules:
+            return True
+        return not (source.stars and entry.imported)
 
     return [entry for entry in catalog if is_own(entry)]
 
@@ -147,7 +172,7 @@ def candidates_for(exercise: Exercise, own: Sequence[Captured]) -> list[Captured
     found = exact or [
         entry
         for entry in own
-        if entry.kind in _KINDS[exercise.kind] and _is_named(entry.name, exercise.names)
+        if entry.kind in _KINDS[exercise.kind] and is_named(entry.name, exercise.names)
     ]
     if len(found) > MOST_CANDIDATES:
         half = MOST_CANDIDATES // 2
@@ -155,7 +180,9 @@ def candidates_for(exercise: Exercise, own: Sequence[Captured]) -> list[Captured
     return found
 
 
-def _is_named(name: str, patterns: Sequence[str]) -> bool:
+def is_named(name: str, patterns: Sequence[str]) -> bool:
+    """Say whether a name fits patterns of names, of which `!*pattern*` takes names out again."""
+
     def one_of(wanted: Iterable[str]) -> bool:
         return any(fnmatchcase(name.lower(), pattern.lower()) for pattern in wanted)
 
@@ -164,7 +191,7 @@ def _is_named(name: str, patterns: Sequence[str]) -> bool:
 
 
 def _fits(entry: Captured, exercise: Exercise) -> bool:
-    """Say whether a definition with the very name of an exercise may answer it.
+    """Return whether a definition with exactly the name of an exercise may answer it.
 
     A call may be answered by a class (`class block(nn.Sequential)`), or by a module whose class
     the student wrote; `pool2d = nn.MaxPool2d(3)`, with which the book goes on, is the library's.

@@ -22,7 +22,7 @@ ERROR = pytest.StashKey[BaseException]()
 
 
 class CheckPlugin:
-    """Runs checks on whatever student it is given."""
+    """Runs checks on a student."""
 
     def __init__(self, seed: int = DEFAULT_SEED, shrink_s: float = 10.0) -> None:
         self.current: Any = None
@@ -57,7 +57,7 @@ class CheckPlugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-        """Keep the error itself: a verdict is never read from printed text."""
+        """Keep the exception: verdicts are never derived from printed text."""
         if call.excinfo is not None:
             item.stash[ERROR] = call.excinfo.value
 

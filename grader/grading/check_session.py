@@ -30,11 +30,13 @@ from grader.course import Course, Exercise
 from grader.grading.check_plugin import ERROR, CheckPlugin
 from grader.grading.course_modules import CourseModules
 from grader.grading.pytest_internals import configure, run_item, unconfigure
+from grader.kernel.student import Student
 from grader.records import DEFAULT_SEED, CheckResult, Counterexample
 from grader.verdict import Verdict, verdict_of
 
+Blame = Callable[[CheckResult, frozenset[str]], CheckResult]
 COLLECTED = "collected"
-COLLECTED_CLAIM = "What is written is collected by section, for a person to grade."
+COLLECTED_CLAIM = "Written answers are collected by section, for manual grading."
 _MOST_MESSAGE = 2_000
 log = logging.getLogger(__name__)
 _QUIET = ["--disable-plugin-autoload", "--import-mode=importlib", "--capture=no"]
@@ -66,11 +68,11 @@ class CheckSession:
         shrink_s: float = 10.0,
     ) -> None:
         self._plugin = CheckPlugin(seed, shrink_s)
-        # what a person grades has a row in every report, and no checks
+        # manual grading has a row in every report, and no checks
         self.exercises = tuple(e for e in exercises if e.kind != "answers")
         self._course = course
         self.modules = CourseModules(course)
-        """What checks and banks import; theirs alone while they run."""
+        """The modules that checks and banks import, active while they run."""
 
     def __enter__(self) -> Self:
         with self.modules.active():  # checks import `reference` and each other's helpers
@@ -79,14 +81,14 @@ class CheckSession:
     def _collected(self) -> Self:
         folders = [str(exercise.folder) for exercise in self.exercises]
         args = [*folders, *_QUIET, "-c", os.devnull]
-        # a conftest.py of the course may hold fixtures; one above it is somebody else's
+        # a conftest.py of the course may hold fixtures; one above it belongs to another project
         root = self._course.root
         args += [f"--rootdir={root}", f"--confcutdir={root}"]
         self._config = configure(args, [self._plugin, _CollectionErrors()])
         try:
             self._session = pytest.Session.from_config(self._config)
             self._config.hook.pytest_sessionstart(session=self._session)
-            # without a folder pytest would collect whatever lies in the working directory
+            # without a folder pytest would collect from the working directory
             self._items = self._sorted(self._session.perform_collect() if folders else ())
         except BaseException:
             unconfigure(self._config)
@@ -113,15 +115,22 @@ class CheckSession:
             scale = exercise.total / total if total else Fraction(0)
         return [(item.name, _claim(item), mark, mark.points * scale) for item, mark in marks]
 
-    def run(self, exercise: Exercise, student: object) -> list[CheckResult]:
+    def run(
+        self, exercise: Exercise, student: object, blame: Blame = lambda check, missing: check
+    ) -> list[CheckResult]:
         """Run the checks of an exercise on a student, in order.
 
         A check that needs another which did not pass is skipped.
+
+        Args:
+            exercise: whose checks.
+            student: the notebook.
+            blame: changes a result whose answers came by way of packages that are not here.
         """
         with self.modules.active():
-            return self._run(exercise, student)
+            return self._run(exercise, student, blame)
 
-    def _run(self, exercise: Exercise, student: object) -> list[CheckResult]:
+    def _run(self, exercise: Exercise, student: object, blame: Blame) -> list[CheckResult]:
         results: dict[str, CheckResult] = {}
         self._plugin.current = student
         for item, (name, claim, mark, points) in zip(
@@ -136,15 +145,16 @@ class CheckSession:
                 continue
             started = time.perf_counter()
             error = self._run_item(item)
-            results[name] = _result(asked, mark, error, time.perf_counter() - started)
+            result = _result(asked, mark, error, time.perf_counter() - started)
+            results[name] = blame(result, _used_by(student))
             _note(results[name], error)
         return list(results.values())
 
     def probe(self, exercise: Exercise, student: object) -> None:
-        """Ask a student everything the checks of an exercise ask, whatever the answers are.
+        """Ask a student all questions of an exercise's checks, and ignore how the checks end.
 
         Raises:
-            CallTimedOut, KernelDied, OutOfMemory: there is no point in going on.
+            CallTimedOut, KernelDied, OutOfMemory: further questions would be useless.
         """
         with self.modules.active():
             self._probe(exercise, student)
@@ -162,11 +172,11 @@ class CheckSession:
                     body(**fixtures, **copy.deepcopy(example))
                 except (errors.CallTimedOut, errors.KernelDied, errors.OutOfMemory):
                     raise
-                except Exception:  # a check that breaks on an answer has a verdict that says so
+                except Exception:  # a check that breaks on an answer is reported by its verdict
                     continue
 
     def single_questions(self, exercise: Exercise) -> frozenset[str]:
-        """Return the names of the checks that are no properties: they ask the same once for all."""
+        """Return the names of the checks that are no properties: each asks one fixed question."""
         items = self._items[exercise.name]
         return frozenset(item.name for item in items if not is_property(item.obj))
 
@@ -207,7 +217,7 @@ class CheckSession:
 
 
 class _CollectionErrors:
-    """Turns the first error of the collection into one that names the file."""
+    """Turns the first error of the collection into a `CourseError` that names the file."""
 
     def pytest_exception_interact(
         self, node: pytest.Item | pytest.Collector, call: pytest.CallInfo[Any]
@@ -228,7 +238,7 @@ class _CollectionErrors:
 def _result(
     asked: CheckResult, mark: Check, error: BaseException | None, seconds: float
 ) -> CheckResult:
-    """Fill in how a check ended that was asked."""
+    """Build the result of a check that ran."""
     verdict = verdict_of(error)
     passed = verdict is Verdict.PASSED
     message = "" if error is None else str(error)
@@ -267,6 +277,16 @@ def _counterexample(error: BaseException | None) -> Counterexample | None:
         case errors.CallTimedOut():
             return Counterexample(error.call, f"no answer in {error.limit}", "")
     return None
+
+
+def _used_by(student: object) -> frozenset[str]:
+    """Return the packages that are not here and that a check's answers came by way of."""
+    if not isinstance(student, Student):
+        return frozenset()
+    used = frozenset(student.missing)
+    if not student.remembered:  # what one check has worked out, others use
+        student.missing.clear()
+    return used
 
 
 def _mark(item: pytest.Function) -> Check:

@@ -1,4 +1,4 @@
-"""The Python modules of one course, kept apart from those of every other.
+"""The Python modules of one course, separate from those of every other course.
 
 Checks import `reference` and helper modules by name, and two courses use the same names. While the
 modules of a course are active, those of other courses are out of `sys.modules` and out of the path;
@@ -44,7 +44,7 @@ class CourseModules:
 
     @contextmanager
     def active(self, *, environment: bool = False) -> Iterator[None]:
-        """Hold the modules of this course in place until the block ends.
+        """Activate the modules of this course until the block ends.
 
         Args:
             environment: whether what notebooks may import can be imported as well.
@@ -72,6 +72,6 @@ class CourseModules:
 
 
 def _taken() -> dict[str, ModuleType]:
-    """Take the modules of courses out of `sys.modules`."""
+    """Remove the modules of courses from `sys.modules` and return them."""
     names = [name for name in sys.modules if name.partition(".")[0] in _names]
     return {name: sys.modules.pop(name) for name in names}

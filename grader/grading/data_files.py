@@ -1,4 +1,4 @@
-"""Where the files of a course's data sets lie on this machine, and what to say of them.
+"""Finds the files of a course's data sets on this machine, and describes them.
 
 Here: finding files by what the course declares, and looking at the headers of IDX files (arrays of
 bytes: two zeros, the type, the number of axes, the length of each axis). Not here: reading images.
@@ -19,12 +19,12 @@ _IDX = re.compile(r"-idx([1-4])-ubyte$")
 
 
 def find_data(wanted: Path | None, data: Sequence[DataSet]) -> Path | None:
-    """Return a folder that holds a data set's files: the wanted one, or a usual place.
+    """Return a folder that holds a data set's files: the given one, or a usual place.
 
     Nothing is downloaded; None where there are no files, or what there is cannot be read.
 
     Args:
-        wanted: the folder that was given, if one was.
+        wanted: the folder given with `--data`, if any.
         data: the data sets of the course.
     """
     places = [wanted] if wanted else [Path("data"), Path("../data"), Path.home() / "data"]
@@ -47,7 +47,7 @@ def files_of(folder: Path, data: Sequence[DataSet]) -> list[Path]:
 
 
 def in_words(folder: Path | None, data: Sequence[DataSet]) -> str:
-    """Say for each data set whether its files are used, or what stands in for them."""
+    """Return for each data set whether its files are used, or what stands in for them."""
     held = [folder is not None and _holds(folder, one, given=True) for one in data]
     return "; ".join(
         one.name if here else f"{one.stand_in} (stand-in for {one.name})"
@@ -56,7 +56,7 @@ def in_words(folder: Path | None, data: Sequence[DataSet]) -> str:
 
 
 def places_of(data: Sequence[DataSet]) -> str:
-    """Name the folders in which the files of data sets are looked for."""
+    """Return the folders in which the files of data sets are searched, in words."""
     return ", or ".join(f"{one.folders[0]} with the files of {one.name}" for one in data)
 
 
@@ -66,16 +66,16 @@ def _holds(place: Path, one: DataSet, *, given: bool) -> bool:
 
 
 def _is_whole(folder: Path, group: Sequence[str]) -> bool:
-    """Say whether files that belong together are all there, with equally many entries."""
+    """Return whether files that belong together are all there, with equally many entries."""
     entries = [_entries(folder / name) for name in group]
     return None not in entries and 0 not in entries and len({n for n in entries if n != -1}) <= 1
 
 
 def _entries(path: Path) -> int | None:
-    """Count the entries of an IDX file; -1 for a file of another format, None where it is broken.
+    """Return the number of entries of an IDX file; -1 for another format, None for a broken file.
 
-    A pointer of Git LFS, or a download that broke off, would be an error in every notebook. The
-    header is read and nothing else; a file may be packed, and then ends in `.gz`.
+    A Git LFS pointer or an incomplete download would be an error in every notebook. Only the
+    header is read; the name of a compressed file ends in `.gz`.
     """
     found = _IDX.search(path.name)
     axes = int(found.group(1)) if found else 0

@@ -42,7 +42,7 @@ _NOT_COMPARED = (
 
 
 class Diagnosis:
-    """The banks of some exercises, and what their mistakes answer.
+    """The banks of some exercises, and the answers of their mistakes.
 
     Raises:
         CourseError: a bank cannot be imported.
@@ -61,7 +61,7 @@ class Diagnosis:
         results: Sequence[CheckResult],
         student: Callable[[], Student],
     ) -> NamedMistake | None:
-        """Return the mistake whose every answer is the student's; None where there is none.
+        """Return the mistake whose answers all equal the student's; None without one.
 
         Args:
             exercise: what was asked.
@@ -75,13 +75,13 @@ class Diagnosis:
         return NamedMistake(found[0].title, found[0].hint) if found else None
 
     def _caught_alike(self, exercise: Exercise, results: Sequence[CheckResult]) -> list[Entry]:
-        """Return the mistakes that may be named and that the same checks do not pass on."""
+        """Return the mistakes that may be named and that fail the same checks."""
         caught = frozenset(r.check for r in results if r.verdict is not Verdict.PASSED)
         mistakes = self._banks[exercise.name].mistakes
         alike = [e for e in mistakes if caught and e.named and e.caught_by == caught]
         if any(r.verdict is Verdict.FAILED for r in results):
             return alike
-        # nothing came back to compare; that an error has the same type says little
+        # without answers to compare, an equal type of error says little
         raised = _raised(results)
         return [e for e in alike if self._raised_by(exercise, e) == raised]
 
@@ -92,7 +92,7 @@ class Diagnosis:
         results: Sequence[CheckResult],
         student: Callable[[], Student],
     ) -> list[Entry]:
-        """Return those of some mistakes that answer everything as the student does."""
+        """Return the mistakes whose answers all equal the student's."""
         if exercise.kind == "values":
             said = _said(results)
             return [e for e in alike if _said(self._results_of(exercise, e)) == said]
@@ -105,16 +105,16 @@ class Diagnosis:
             e
             for e in alike
             if same_answers(given, self._answers_of(exercise, e))
-            # what is left out of transcripts (parameters, layers) must fail with the same words
+            # properties left out of transcripts (parameters, layers) must fail with the same words
             and self._fails_alike(exercise, e, results)
         ]
 
     def _fails_alike(
         self, exercise: Exercise, entry: Entry, results: Sequence[CheckResult]
     ) -> bool:
-        """Return whether a mistake's single questions end with what came back from the student.
+        """Return whether a mistake's single questions end as the student's do.
 
-        Properties are left out: of many failing examples the smallest may differ.
+        Properties are left out, because their smallest failing examples may differ.
         """
         if not any(op in _NOT_COMPARED for op, _ in self._answers_of(exercise, entry)):
             return True
@@ -145,7 +145,7 @@ class Diagnosis:
         return self._results[key]
 
     def _raised_by(self, exercise: Exercise, entry: Entry) -> list[tuple[str, ...]]:
-        """Return the errors of a known mistake, as if it had the name that students give it."""
+        """Return the errors of a known mistake, under the exercise's name."""
         name = re.compile(rf"\b{re.escape(entry.name)}\b")
         found = _raised(self._results_of(exercise, entry))
         return [tuple(name.sub(exercise.name, text) for text in row) for row in found]
@@ -156,21 +156,21 @@ def _said(results: Sequence[CheckResult]) -> list[tuple[str, Verdict, str]]:
 
 
 def _raised(results: Sequence[CheckResult]) -> list[tuple[str, ...]]:
-    """Return how each check ended, with which call and which error, wherever in the code it was."""
+    """Return the call and the error of each check, without the place in the code."""
     shown = [(r, r.counterexample or Counterexample("", "", "")) for r in results]
     return [(r.check, str(r.verdict), example.call, example.got) for r, example in shown]
 
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Let a known mistake warn nobody: what it does wrong is wanted."""
+    """Suppress the warnings of a known mistake: its errors are intended."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 def same_answers(one: Transcript, other: Transcript) -> bool:
-    """Say whether two transcripts hold the same operations with the same answers."""
+    """Return whether two transcripts have the same operations and answers."""
     return len(one) == len(other) and all(
         a == b and (a in _NOT_COMPARED or _same(_unnamed(a, x), _unnamed(b, y)))
         for (a, x), (b, y) in zip(one, other, strict=True)

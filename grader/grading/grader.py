@@ -1,6 +1,6 @@
-"""One submission, from what was handed in to its result.
+"""Grades one submission: from what was handed in to its result.
 
-Here: running a notebook, judging each exercise on the best of its candidates, what became of it.
+Here: running a notebook, judging each exercise on the best of its candidates.
 Not here: many submissions (`scheduling.py`), how a check is run (`checks/session.py`).
 """
 
@@ -22,11 +22,21 @@ import torch
 
 from grader.course import Assignment, Exercise
 from grader.errors import KernelLost, SandboxError, traceback_of
-from grader.grading.candidates import forbidden_names
+from grader.grading.candidates import forbidden_names, read_source
 from grader.grading.check_session import CheckSession
 from grader.grading.diagnosis import Diagnosis
+from grader.grading.missing_packages import Blame
 from grader.grading.open_notebook import OpenNotebook
 from grader.grading.plan import Plan
+from grader.grading.pooling import (
+    Part,
+    best_of,
+    lacking_in_all,
+    merit,
+    not_run,
+    solved,
+    within,
+)
 from grader.kernel.gpu_trial import try_out
 from grader.kernel.gpus import Gpu, leased
 from grader.kernel.observations import Captured
@@ -38,6 +48,7 @@ from grader.records import (
     Cell,
     CheckResult,
     ExerciseResult,
+    Limits,
     NamedMistake,
     Submission,
     SubmissionResult,
@@ -74,6 +85,7 @@ class Grader:
             session = CheckSession(assignment.exercises, course=assignment.course, seed=plan.seed)
             self._session = self._stack.enter_context(session)
             self._diagnosis = Diagnosis(self._session)
+            self._parts = right_parts(assignment)
             self._handed_out = handed_out(assignment)
             self._asked = collect_answers(self._handed_out)
             if self._warm is not None:
@@ -95,7 +107,7 @@ class Grader:
         self._stack.close()
 
     def grade(self, submission: Submission) -> SubmissionResult:
-        """Grade one submission. Whatever happens, there is a result."""
+        """Grade one submission; every error becomes a result."""
         started = time.perf_counter()
         result = SubmissionResult(
             key=self.plan.key(submission),
@@ -114,63 +126,95 @@ class Grader:
         log.info("%s: %s in %.1f s", submission.path, result.status, seconds)
         return replace(result, seconds=seconds, finished_at=finished)
 
-    def open(self, submission: Submission, gpu: Gpu | None = None) -> OpenNotebook:
+    def open(
+        self, submission: Submission, gpu: Gpu | None = None, limits: Limits | None = None
+    ) -> OpenNotebook:
         """Run a notebook, on a GPU the caller holds or without, and keep it open for questions.
 
         Raises:
-            SandboxError: no kernel could be had.
+            SandboxError: no kernel could be started.
         """
         self._ensure_warm()
         plan = self.plan
         asked = frozenset(exercise.name for exercise in plan.assignment.exercises)
         return OpenNotebook(
-            submission,
-            self._warm,
-            plan.spending,
-            plan.seed,
-            gpu,
-            asked,
-            plan.assignment.course,
-            data=plan.data,
-        )
+            submission, self._warm, limits or plan.spending, plan.seed, gpu, asked,
+            plan.assignment.course, parts=self._parts, data=plan.data,
+        )  # fmt: skip
 
     def _grade_readable(self, submission: Submission, result: SubmissionResult) -> SubmissionResult:
         try:
             return self._judged(submission, result)
-        except Exception:  # our side: once more, from a new warm process where that one is gone
+        except Exception:  # an internal error: once more, from a new warm process if this one died
             log.warning("%s is graded again", submission.path, exc_info=True)
         try:
             return self._judged(submission, result)
-        except Exception as error:  # a person is asked, and the class goes on
+        except Exception as error:  # left for manual grading, and the class goes on
             reason = _in_words(error)
             log.exception("%s is broken", submission.path)
             trace = traceback_of(error)
         exercises = tuple(self._broken(e, reason) for e in self.plan.assignment.exercises)
-        problem = f"Our side failed, no points are lost: {reason}"
+        problem = f"Internal error, no points are lost: {reason}"
         return replace(
             result, status=Status.BROKEN, exercises=exercises, problem=problem, traceback=trace
         )
 
     def _judged(self, submission: Submission, result: SubmissionResult) -> SubmissionResult:
+        """Judge every notebook in a kernel of its own; the best answer to each exercise counts."""
+        parts: list[Part] = []
+        ends_at = time.monotonic() + self.plan.spending.submission_s
+        with self._leased() as gpu:
+            for one in submission.notebooks:
+                alone = replace(submission, cells=one.cells, files=())
+                limits = None
+                if parts:
+                    if (left := ends_at - time.monotonic()) <= 0:
+                        parts.append(not_run(one, self.plan.spending.submission_s))
+                        continue
+                    limits = within(self.plan.spending, left)
+                part = self._part(alone, gpu, limits, solved(parts))
+                parts.append(part.of_file(one.name if submission.files else ""))
+        answers = tuple(answer for part in parts for answer in part.answers)
+        exercises = tuple(
+            self._written(exercise, answers)
+            if exercise.kind == "answers"
+            else best_of([part.exercises.get(exercise.name) for part in parts])
+            for exercise in self.plan.assignment.exercises
+        )
+        done = replace(
+            result, answers=answers, exercises=exercises,
+            cells=tuple(run for part in parts for run in part.cells),
+            curves=tuple(curve for part in parts for curve in part.curves),
+            notes=(*result.notes, *(note for part in parts for note in part.notes)),
+            missing_packages=lacking_in_all(parts, exercises),
+        )  # fmt: skip
+        return replace(done, status=_status(done))
+
+    def _part(
+        self, submission: Submission, gpu: Gpu | None, limits: Limits | None, done: frozenset[str]
+    ) -> Part:
+        """Judge one notebook; exercises that another one solved are not asked again."""
+        assignment = self.plan.assignment
         answers = collect_answers(submission.cells, handed_out=self._handed_out)
-        with self._leased() as gpu, self.open(submission, gpu) as notebook:
+        with self.open(submission, gpu, limits) as notebook:
             curves = notebook.curves()  # of the cells' own training, before anything is asked
-            exercises = tuple(
-                self._written(exercise, answers)
-                if exercise.kind == "answers"
-                else self._exercise(submission, notebook, exercise)
-                for exercise in self.plan.assignment.exercises
-            )
-            cells = notebook.cells
+            listed = (*assignment.course.packages, *assignment.packages)
+            blame = Blame(notebook.lacking, listed, assignment.excused_cells)
+            exercises = {
+                exercise.name: self._exercise(submission, notebook, exercise, blame)
+                for exercise in assignment.exercises
+                if exercise.kind != "answers" and exercise.name not in done
+            }
+            cells = blame.noted(notebook.cells, submission.cells)
             # it takes its kernels with it, and what that looked like is not the student's doing
             if self._warm is not None and not self._warm.is_alive():
                 raise KernelLost("the warm process ended while a notebook ran")
-        done = replace(result, answers=answers, exercises=exercises, cells=cells, curves=curves)
-        return replace(done, status=_status(done))
+        lacking = blame.points_by_package(exercises.values())
+        return Part(exercises, cells, answers, curves, blame.notes(), lacking)
 
     @contextmanager
     def _leased(self) -> Iterator[Gpu | None]:
-        """Hold one of the plan's GPUs; None, at once, where it has none."""
+        """Hold one of the plan's GPUs; yield None at once for a plan without GPUs."""
         if not self.plan.gpus:
             yield None
             return
@@ -180,30 +224,33 @@ class Grader:
             yield gpu
 
     def _written(self, exercise: Exercise, answers: tuple[WrittenAnswer, ...]) -> ExerciseResult:
-        """Say what a person finds to grade: no verdict on it, so it passes and is worth 0."""
+        """Summarise the written answers for manual grading: recorded as passed, worth 0 points."""
         message = in_short(answers, handed_out=self._asked)
         checks = self._session.not_asked(exercise, Verdict.PASSED, message)
         return replace(self._result(exercise, checks), by_hand=True)
 
     def _exercise(
-        self, submission: Submission, notebook: OpenNotebook, exercise: Exercise
+        self,
+        submission: Submission,
+        notebook: OpenNotebook,
+        exercise: Exercise,
+        blame: Blame,
     ) -> ExerciseResult:
         """Judge every candidate for an exercise, and keep the best."""
         found = notebook.candidates(exercise)
         if not found and exercise.kind != "values":
-            message = f"{exercise.names[0]} is not defined in this notebook."
+            runs = blame.noted(notebook.cells, submission.cells)
+            verdict, message = blame.not_defined(exercise, runs, submission.cells)
             if notebook.silent:
                 message = f"The notebook answers nothing after its last cell: {notebook.silent}."
-            return self._result(
-                exercise, self._session.not_asked(exercise, Verdict.MISSING, message)
-            )
+            return self._result(exercise, self._session.not_asked(exercise, verdict, message))
         judged: list[tuple[Captured | None, list[CheckResult]]] = []
         for candidate in found if exercise.kind != "values" else [None]:
-            checks = self._session.run(exercise, notebook.student(exercise, candidate))
+            checks = self._session.run(exercise, notebook.student(exercise, candidate), blame)
             judged.append((candidate, checks))
             if all(check.verdict is Verdict.PASSED for check in checks):
                 break
-        candidate, checks = max(judged, key=lambda pair: _merit(pair[1]))
+        candidate, checks = max(judged, key=lambda pair: merit(pair[1]))
         log.debug("%s: %d definitions judged", exercise.name, len(judged))
         mistake = None
         if any(check.verdict in (Verdict.FAILED, Verdict.RAISED) for check in checks):
@@ -261,7 +308,7 @@ class Grader:
         )  # fmt: skip
 
     def _walls(self) -> dict[str, str]:
-        """Say which walls stand on this machine, for the reports."""
+        """Return which walls stand on this machine, for the reports."""
         if self._warm is None or self.plan.isolation != "sandbox" or self._warm.ready is None:
             return {}
         missing = sorted(self._warm.ready.missing)
@@ -295,6 +342,16 @@ def handed_out(assignment: Assignment) -> tuple[Cell, ...]:
     return found.cells
 
 
+def right_parts(assignment: Assignment) -> dict[str, str]:
+    """Return what the assignment's `parts.py` defines, by name: the whole text for each."""
+    path = assignment.folder / "parts.py"
+    if not path.is_file():
+        return {}
+    source = path.read_text(encoding="utf-8")
+    names = read_source(source).binds
+    return {exercise.name: source for exercise in assignment.exercises if exercise.name in names}
+
+
 def rubric_points(assignment: Assignment) -> list[tuple[Exercise, Fraction]]:
     """Return every exercise of an assignment with what it is worth."""
     with CheckSession(assignment.exercises, course=assignment.course) as session:
@@ -305,18 +362,12 @@ def rubric_points(assignment: Assignment) -> list[tuple[Exercise, Fraction]]:
 
 
 def _in_words(error: Exception) -> str:
-    """Describe a fault of ours: on purpose a sentence, otherwise with the place to look at."""
+    """Describe an internal error: its sentence, or its type and place in the code."""
     if isinstance(error, SandboxError):
         return str(error)
     place = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{Path(place.filename).name}, line {place.lineno}"
     return f"{type(error).__name__}: {error} ({where})"
-
-
-def _merit(checks: list[CheckResult]) -> tuple[bool, Fraction, int]:
-    broken = any(check.verdict.is_ours for check in checks)
-    passed = sum(check.verdict is Verdict.PASSED for check in checks)
-    return not broken, sum((check.points for check in checks), Fraction(0)), passed
 
 
 def _status(result: SubmissionResult) -> Status:
@@ -327,6 +378,6 @@ def _status(result: SubmissionResult) -> Status:
     missing = any(
         check.verdict is Verdict.MISSING for exercise in required for check in exercise.checks
     )
-    if missing or any(run.status != "ok" for run in result.cells):
+    if missing or any(run.status != "ok" and not run.excused for run in result.cells):
         return Status.PARTIAL
     return Status.GRADED

@@ -1,7 +1,7 @@
-"""Checks on functions of this process: for the tests of a course, and for the self-check.
+"""Runs checks on functions of this process: for the tests of a course, and the self-check.
 
-The answers are ours or the caller's own, so no sandbox is needed; everything else is as in
-earnest: the same guest, the same bytes, the same checks. Never used on a stranger's code.
+The answers are trusted, so no sandbox is needed. Guest, wire format and checks are those of
+grading. Never used on untrusted code.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def student_of(
     exercise: Exercise, answer: Callable[..., Any], *, seed: int = DEFAULT_SEED,
     asked: Collection[str] | None = None, **names: Any,
 ) -> Student:  # fmt: skip
-    """Make a student of this process.
+    """Build a student whose answers come from this process.
 
     Args:
         exercise: what the answer is for.
@@ -62,7 +62,7 @@ def student_of(
 def student_of_cells(
     exercise: Exercise, *cells: str, seed: int = DEFAULT_SEED, asked: Collection[str] | None = None
 ) -> Student:
-    """Make a student of this process whose notebook is some cells."""
+    """Build a student of this process from the cells of a notebook."""
     recorder = Recorder({})
     _run(recorder, cells, _course_of(exercise.folder), seed)
     return _student(recorder, exercise, seed, asked)
@@ -88,7 +88,7 @@ def _course_of(folder: Path) -> Course:
 
 
 def _run(recorder: Recorder, cells: Sequence[str], course: Course, seed: int) -> None:
-    """Run cells as a notebook does, past errors, but with the shortest passes over data."""
+    """Run cells like a notebook, past errors, with the shortest passes over data."""
     training_settings.configure(seed=seed)
     with ExitStack() as stack:
         stack.enter_context(CourseModules(course).active(environment=True))

@@ -1,10 +1,10 @@
-"""What decides a result, by name: hashes of sources and data, versions, the means of isolation.
+"""Everything that decides a result, by name: hashes of sources and data, versions, isolation.
 
-Two results with the same inputs are the same result. Nothing here loads torch: versions are read
-from the metadata of what is installed, so that a run with nothing new stays short.
+Equal inputs give equal results. Nothing here loads torch: versions are read from the metadata of
+installed packages, so that a run with nothing new stays short.
 
-Here: what the grader and this machine bring. Not here: what the run asks for and how a key is made
-(`plan.py`), the digest of the course's files (`course.py`).
+Here: inputs from the grader and this machine. Not here: inputs from the run, and how a key is made
+(`plan.py`); the digest of the course's files (`course.py`).
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from grader.digest import hash_file, hash_files
 
 PACKAGE = Path(__file__).resolve().parent.parent
 LIBRARIES = ("torch", "torchvision", "numpy", "hypothesis", "pytest", "ipykernel", "ipython")
-# what shows results and hands them on decides none; the course has a digest of its own
+# reports and schedulers decide no result; the course has its own digest
 _NO_PART = frozenset({"report", "runs", "course", "cli.py", "doctor.py", "__main__.py"})
 
 
 @functools.cache
 def grader_source() -> str:
-    """Hash the grader's own files, those aside that only show or schedule."""
+    """Hash the grader's own files, without those that only show or schedule."""
     files = (
         path
         for path in PACKAGE.rglob("*")
@@ -39,7 +39,7 @@ def grader_source() -> str:
 
 @functools.cache
 def libraries() -> str:
-    """Name the versions of Python and of the libraries, and the kind of processor."""
+    """Return the versions of Python and the libraries, and the kind of processor."""
     found = [f"Python {platform.python_version()}", platform.machine()]
     for name in LIBRARIES:
         try:
@@ -50,7 +50,7 @@ def libraries() -> str:
 
 
 def means_of_isolation() -> str:
-    """Name what the walls of this machine are built from."""
+    """Return what the walls of this machine are built from."""
     if sys.platform != "linux":
         return sys.platform
     from grader.sandbox import linux, syscalls  # noqa: PLC0415  (no other system has them)
@@ -61,6 +61,6 @@ def means_of_isolation() -> str:
 
 
 def data_identity(files: Sequence[Path]) -> str:
-    """Hash the contents of data files; empty without any. Where they lie does not count."""
+    """Hash the contents of data files, without their paths; empty for no files."""
     found = [path.name.encode() + b"\0" + hash_file(path) for path in files]
     return hashlib.blake2b(b"".join(found), digest_size=32).hexdigest() if found else ""

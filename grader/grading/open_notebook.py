@@ -1,8 +1,8 @@
-"""One notebook that has been run, open for questions, whatever happens to its kernel meanwhile.
+"""One notebook that has been run, open for questions, even after its kernel ends.
 
-Student code may end its own process in the middle of a check. That check pays; the next question
-is asked of a fresh kernel that has run the notebook again, a bounded number of times for each
-exercise, and for a bounded time in all.
+Student code may end its own process within a check. That check fails; the next question goes to a
+fresh kernel that has run the notebook again. Restarts are bounded in number for each exercise, and
+in total time.
 
 Here: the catalog, candidates' students, revival. Not here: running cells (`kernel/execution.py`).
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,10 +20,11 @@ from typing import Self
 from grader.course import Course, Exercise, load_course
 from grader.errors import CallTimedOut, KernelDied, OutOfMemory, StudentError
 from grader.grading.candidates import callables, candidates_for, own_definitions
+from grader.grading.own_files import files_of, names_in_modules
 from grader.kernel.deadlines import Deadline, Spent
 from grader.kernel.execution import RunNotebook, run_notebook
 from grader.kernel.gpus import Gpu
-from grader.kernel.observations import Captured
+from grader.kernel.observations import Captured, Lacking
 from grader.kernel.processes import WarmParent
 from grader.kernel.student import Student
 from grader.records import CellRun, Limits, LossCurve, Submission
@@ -39,27 +40,32 @@ class OpenNotebook:
     """A notebook whose cells have run; also the connection its students ask through.
 
     `asked` names the exercises of the run; None stands for all there are. Without a course, it is
-    a notebook of the default one.
+    a notebook of the default one. `parts` are right definitions, by name: one that the run asks for
+    and that the notebook lacks is charged there, and stands in where other exercises use it.
 
     Raises:
-        SandboxError: no kernel could be had; the fault is ours.
+        SandboxError: no kernel could be started: an internal error.
     """
 
     def __init__(
         self, submission: Submission, warm: WarmParent | None, limits: Limits, seed: int,
         gpu: Gpu | None = None, asked: Collection[str] | None = None,
-        course: Course | None = None, *, data: Path | None = None,
+        course: Course | None = None, *, parts: Mapping[str, str] | None = None,
+        data: Path | None = None,
     ) -> None:  # fmt: skip
         self._submission = submission
         self._asked = asked
         self._course = course or load_course()
+        self._parts = parts or {}
+        self._lent: dict[str, str] = {}
+        self._is_lending = False
         self._warm = warm
         self._limits = limits
         self._seed = seed
         self._gpu = gpu
         self._data = data
         self._gone = Spent()
-        """What kernels have spent that were replaced."""
+        """What replaced kernels have spent."""
         self._end = Deadline(
             self._spent, limits.submission_s, limits.total_wall_factor, since=Spent()
         )
@@ -68,11 +74,15 @@ class OpenNotebook:
         self._exercise = ""
         self._world = -1
         self._exercise_end = self._end
+        self._files = files_of(submission.attachments)
         self.silent = ""
         """Why the notebook answers no question, where it does not."""
         self._run = self._fresh(frozenset())
         self.catalog = self._catalog()
-        self.own = own_definitions(self.catalog, submission.cells)
+        self.lacking = self._lacking()
+        """What the cells used that is not here."""
+        modules = names_in_modules(self._files, submission.cells)
+        self.own = own_definitions(self.catalog, submission.cells, modules)
         self.known = callables(self.own)
         """The functions and classes by name; of a judged exercise, the best candidate."""
 
@@ -93,10 +103,10 @@ class OpenNotebook:
         return self._run.cells
 
     def curves(self) -> tuple[LossCurve, ...]:
-        """Return the losses that the cells' training went through; none where nobody can tell."""
+        """Return the losses of the cells' trainings; empty when the kernel does not answer."""
         try:
             found = Student(self._run.connection, {}).curves()
-        except StudentError:  # curves are no reason to run a notebook again
+        except StudentError:  # curves are not worth running a notebook again
             return ()
         cells = {cell.index for cell in self._submission.cells if cell.kind == "code"}
         return tuple(
@@ -113,6 +123,13 @@ class OpenNotebook:
         """Return the student for one candidate: its helpers stand as they did at its cell."""
         definitions = dict(self.known)
         self._exercise = exercise.name
+        # cells that run again shall end as they did the first time
+        parts = {} if exercise.kind == "values" else self._parts
+        self._lent = {
+            name: source
+            for name, source in parts.items()
+            if name in (self._asked or ()) and name not in {*self.known, exercise.name}
+        }
         if candidate is not None:
             definitions[exercise.name] = candidate
             definitions[candidate.name] = candidate
@@ -125,7 +142,7 @@ class OpenNotebook:
             self._select()
         return Student(
             self, definitions, answer=exercise.name, seed=self._seed, asked=self._asked,
-            models=self._course.models, first_run=self.cells,
+            models=self._course.models, first_run=self.cells, lent=self._lent,
         )  # fmt: skip
 
     def ask(
@@ -136,7 +153,7 @@ class OpenNotebook:
 
         Raises:
             StudentError: what the student's code did instead of answering.
-            SandboxError: the fault is ours.
+            SandboxError: an internal error.
         """
         for what, end in (("the whole notebook", self._end), ("the exercise", self._exercise_end)):
             if end.left() <= 0:
@@ -161,7 +178,7 @@ class OpenNotebook:
             self._start_again(call, lost)
         finally:
             self._reviving_s += time.monotonic() - started
-        # the notebook ran again; that time is not the exercise's
+        # running the notebook again does not count as time of the exercise
         self._exercise_end.forgive(self._spent() - spent, time.monotonic() - started)
 
     def _start_again(self, call: str, lost: str) -> None:
@@ -181,24 +198,34 @@ class OpenNotebook:
         cells = self._submission.cells
         return run_notebook(
             cells, self._warm, self._limits, seed=self._seed, skip=skip, gpu=self._gpu,
-            environment=self._course.environment, data=self._data,
+            environment=self._course.environment, data=self._data, files=self._files,
         )  # fmt: skip
 
     def _spent(self) -> Spent:
-        """Return what the notebook's kernels have spent, up to some moments ago."""
+        """Return what the notebook's kernels have spent, as last measured."""
         return self._gone + self._run.spent()
+
+    def _lacking(self) -> Lacking:
+        try:
+            return Student(self._run.connection, {}).lacking()
+        except StudentError:  # the questions that follow say so
+            return Lacking({}, {})
 
     def _catalog(self) -> list[Captured]:
         try:
-            # nothing of the student's is asked here, and everything hangs on it
+            # no student function is called here, and everything depends on the answer
             return Student(self._run.connection, {}).catalog(limit_s=self._limits.exercise_s / 2)
-        except StudentError as error:  # it hangs after its last cell: by a thread, by a patch
+        except StudentError as error:  # hangs in a thread, or in a patch
             self.silent = str(error)
             log.info("%s: no question is answered: %s", self._submission.path, error)
             return []
 
     def _select(self) -> None:
         try:
-            Student(self._run.connection, {}).select(self._world)
+            student = Student(self._run.connection, {}, lent=self._lent)
+            student.select(self._world)
+            if self._lent or self._is_lending:
+                student.lend()
+                self._is_lending = bool(self._lent)
         except StudentError:
-            return  # the next question says so
+            return  # the next question reports it

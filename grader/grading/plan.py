@@ -1,4 +1,4 @@
-"""What is to be graded and how: one record, made by a command, used by every worker.
+"""The plan of a run: one record, made by a command, used by every worker.
 
 Here: the options of a run, and the key under which a result is stored. Not here: the grading,
 how what decides a result is identified (`inputs.py`).
@@ -40,9 +40,9 @@ class Plan:
     seed: int = DEFAULT_SEED
     isolation: Isolation = "sandbox"
     data: Path | None = None
-    """Folder with files of the course's data sets (`find_data`), None for what stands in."""
+    """Folder with files of the course's data sets (`find_data`); None for the stand-ins."""
     limits: Limits | None = None
-    """In place of the assignment's, where given."""
+    """Replaces the assignment's limits, where given."""
     gpus: tuple[Gpu, ...] = ()
     """What notebooks may compute on, each notebook on one of them; none means the CPU."""
 
@@ -72,16 +72,16 @@ class Plan:
         return in_words(self.data, self.assignment.course.data)
 
     def require_walls(self) -> None:
-        """Refuse to run notebooks without walls unless that was asked for.
+        """Refuse to run notebooks without walls unless `--isolation process` was given.
 
-        On Linux the warm process finds out which walls stand, and refuses too.
+        On Linux the warm process tests which walls stand, and refuses too.
 
         Raises:
-            SandboxUnavailable: this system has no walls at all.
+            SandboxUnavailable: this system has no walls.
         """
         if self.isolation == "sandbox" and not self.can_fork:
             raise SandboxUnavailable(
-                f"the sandbox is built from Linux's own means, and this is {sys.platform}",
+                f"the sandbox needs Linux, and this is {sys.platform}",
                 "Grade on Linux, or give --isolation process, for notebooks you trust.",
             )
 
@@ -100,9 +100,9 @@ class Plan:
         return {"submission": submission.digest, **self._inputs}
 
     def key(self, submission: Submission) -> str:
-        """Return the key of a result: what it depends on, hashed, a dash, whose it is, hashed.
+        """Return the key of a result: hash of its inputs, a dash, hash of student and path.
 
-        Whose it is decides no result: one of equal inputs serves another student as well.
+        A result with equal inputs serves another student as well.
         """
         inputs = (f"{name}\0{value}" for name, value in self.inputs(submission).items())
         return f"{_hash(*inputs)}-{_hash(submission.student, submission.path)[:16]}"
@@ -115,7 +115,7 @@ class Plan:
 
     @cached_property
     def _inputs(self) -> dict[str, str]:
-        """What is the same for all submissions; a worker is sent it, and works out nothing anew."""
+        """The inputs that all submissions share; workers receive them computed."""
         return {
             "checks": self.assignment.digest,
             "exercises": ", ".join(exercise.name for exercise in self.assignment.exercises),
@@ -130,7 +130,7 @@ class Plan:
 
 
 def content_of(key: str) -> str:
-    """Return the part of a key that says what the result depends on, and not whose it is."""
+    """Return the part of a key that hashes the inputs, without the student."""
     return key.partition("-")[0]
 
 

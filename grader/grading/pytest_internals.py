@@ -1,4 +1,4 @@
-"""What grading needs of pytest beyond its public interface, in one place.
+"""Uses of pytest beyond its public interface.
 
 `pytest.main` collects anew for every run, which costs more than the checks themselves; here a
 session is opened once, and its items are run as often as there are notebooks. Covered by
@@ -27,7 +27,7 @@ def configure(arguments: Sequence[str], plugins: Sequence[object]) -> pytest.Con
 
 
 def unconfigure(config: pytest.Config) -> None:
-    """Let all plugins of a configuration clean up."""
+    """Unconfigure all plugins of a configuration."""
     config._ensure_unconfigure()
 
 

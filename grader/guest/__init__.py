@@ -1,1 +1,1 @@
-"""All code of ours that runs beside student code, and nothing else."""
+"""All code of the grader that runs beside student code, and nothing else."""

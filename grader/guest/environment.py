@@ -1,7 +1,7 @@
 """Inside the sandbox: the one interface between a course's environment and the grader.
 
 A course may name a module (`course.toml`, `[environment] setup`). The module offers any of these
-functions; what it leaves out does nothing:
+functions; a missing one does nothing:
 
     prepare()          once, in the process that kernels are forked from; no torch operation
     configure()        in each kernel, when `training_settings.settings` holds its values
@@ -25,7 +25,7 @@ from torch import nn
 
 
 class Environment:
-    """The functions of a course's setup module, each with what stands in where it is left out."""
+    """The functions of a course's setup module, each with a default."""
 
     def __init__(self, setup: ModuleType | None = None) -> None:
         self._setup = setup
@@ -41,7 +41,7 @@ class Environment:
             configure()
 
     def short_passes(self) -> AbstractContextManager[None]:
-        """Return what holds while a training cell runs again."""
+        """Return the context that is active while a training cell runs again."""
         make = getattr(self._setup, "short_passes", None)
         found: AbstractContextManager[None] = nullcontext() if make is None else make()
         return found
@@ -64,7 +64,7 @@ current = Environment()
 
 
 def use(setup: str) -> Environment:
-    """Make a setup module, by its name, that of this process; an empty name stands for none."""
+    """Load the setup module of this process by its name; an empty name stands for none."""
     global current  # noqa: PLW0603  (one course a kernel)
     current = Environment(importlib.import_module(setup) if setup else None)
     return current

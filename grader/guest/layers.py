@@ -1,4 +1,4 @@
-"""Inside the sandbox: runs modules and looks at their layers.
+"""Inside the sandbox: runs modules and lists their layers.
 
 Here: which innermost modules a forward calls, their shapes, and a forward that costs next to
 nothing. Not here: the questions these answer (`guest.py`).
@@ -19,7 +19,7 @@ _DRAWS = (torch.Tensor.uniform_, torch.Tensor.normal_)
 
 
 class NothingIsDrawn(TorchFunctionMode):
-    """Leaves out the drawing of random numbers: 129 million weights cost a second."""
+    """Skips random initialisation: drawing 129 million weights takes a second."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
@@ -55,7 +55,7 @@ def layer_size(parameter: torch.Tensor) -> tuple[int, ...]:
 
 
 def repeats_to(value: torch.Tensor, place: torch.Tensor) -> bool:
-    """Say whether a value fills a place when its axes of length 1 are repeated."""
+    """Return whether a value fills a place when its axes of length 1 are repeated."""
     return value.ndim == place.ndim and all(
         a in (1, b) for a, b in zip(value.shape, place.shape, strict=True)
     )

@@ -1,4 +1,4 @@
-"""Inside the sandbox: loaders of data that cost little, whatever a notebook asks them for.
+"""Inside the sandbox: keeps the cost of data loaders low, for any settings of a notebook.
 
 Loaders work without processes, cut batches of large images and end their passes after a number of
 pixels. Once a cell has trained for long, a pass is one batch of two.
@@ -23,7 +23,7 @@ from grader.guest import losses, training_settings
 _MARK = "_without_workers"
 # batch normalisation of a small feature map refuses a batch of one
 _FEWEST = 2
-# settings that are errors or warnings without workers, and what they become
+# settings that are errors or warnings without workers, and their replacements
 _PLAIN: dict[str, Any] = {
     "num_workers": 0,
     "pin_memory": False,
@@ -36,7 +36,7 @@ _PLAIN: dict[str, Any] = {
 
 
 def install() -> None:
-    """Make every DataLoader work in this process and end its passes; a second call changes nothing.
+    """Run every DataLoader in this process and bound its passes; a second call changes nothing.
 
     Workers are no faster on small images, and cost 0.3 to 1.0 s an epoch to start.
     """
@@ -71,7 +71,7 @@ def install() -> None:
 
 
 def _pixels(batch: Any) -> int:
-    """Count those of a batch of images, all channels as one; of anything else there are none."""
+    """Return the number of pixels of a batch of images, over all channels; 0 for other data."""
     first = batch[0] if isinstance(batch, list | tuple) and batch else None
     if not isinstance(first, Tensor) or first.ndim != 4:
         return 0

@@ -1,10 +1,10 @@
-"""Inside the sandbox: the losses of training loops, noted by cell, and how long a cell has trained.
+"""Inside the sandbox: records the losses of training loops by cell, and how long a cell trained.
 
-Every `backward` from a single number is a step of some training; its value is kept, for the grader
-to show as a curve of the cell. And a loop that has trained for long gets short passes over its
-data (`loaders.py`): ten epochs of a large network take eleven hours.
+Every `backward` from a single number counts as a step of a training; its value is kept, and the
+report shows it as a curve of the cell. A loop that has trained for long gets short passes over
+its data (`loaders.py`): ten epochs of a large network take eleven hours.
 
-Here: counting and noting. Not here: what a fit may spend (`training_settings.py`).
+Here: counting and recording. Not here: the budget of a fit (`training_settings.py`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 
 from grader.guest.training_settings import settings
 
-# what a grader can show of one notebook; a loop of a million steps must not fill the memory
+# as much as a report shows of one notebook; a loop of a million steps must not fill the memory
 MOST_CURVES = 64
 MOST_POINTS = 2_000
 
@@ -29,7 +29,7 @@ _since = 0.0
 
 
 def begin(cell: int) -> None:
-    """Note that a cell is about to run: its training has all its time before it."""
+    """Record that a cell is about to run, with its full time for training."""
     global _cell, _since
     _cell, _since = cell, 0.0
 
@@ -51,13 +51,13 @@ def trained_s() -> float:
 
 
 def spent() -> bool:
-    """Say whether the running cell has trained for as long as a fit may take."""
+    """Return whether the running cell has trained for as long as a fit may take."""
     seconds = trained_s()
     return seconds > 0 and seconds > settings.training_s
 
 
 def watch() -> None:
-    """Note what every `Tensor.backward` starts from. A second call changes nothing."""
+    """Record the loss of every `Tensor.backward`. A second call changes nothing."""
     original: Any = torch.Tensor.backward
     if hasattr(original, "_watched"):
         return

@@ -1,4 +1,4 @@
-"""Which names are those of models of a kind, by the patterns that a course declares.
+"""Matches names of models with the patterns that a course declares.
 
 Used on both sides: inside, to replace a model; outside, to find the cells that train one.
 """
@@ -24,6 +24,6 @@ def is_model_name(name: str, patterns: Sequence[str]) -> bool:
 
 
 def is_own_name(name: str, patterns: Sequence[str]) -> bool:
-    """Return whether a class is named after the kind and nothing else, but for a number."""
+    """Return whether a class has exactly the name of the kind, except for a number."""
     low = name.lower().rstrip("0123456789_")
     return any(low == pattern.lower().strip("*") for pattern in patterns)

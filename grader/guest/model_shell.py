@@ -1,11 +1,11 @@
-"""Inside the sandbox: gives a model the parameters of a learner, and leaves it its own shape.
+"""Inside the sandbox: gives a model the parameters of a learner, and keeps its structure.
 
-A model in whose place a learner is trained keeps its containers and the names of its layers. The
-learner's layers are the first, the middle and the last of those that have parameters; the others
-have none. So an optimiser of `model.net[-1].parameters()` has a part of the learner, as it would
-have a part of the model, and so has a loop that freezes `net.0`.
+A model that is replaced by a learner keeps its containers and the names of its layers. The
+learner's layers become the first, the middle and the last layer with parameters; the others have
+none. So an optimiser of `model.net[-1].parameters()` gets a part of the learner, as it would get a
+part of the model; the same holds for a loop that freezes `net.0`.
 
-Here: which layer becomes which. Not here: what is noted of the learner (`training_replay.py`).
+Here: which layer becomes which. Not here: recording the learner (`training_replay.py`).
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from grader.wire.torch_internals import buffers_of, parameters_of, parts_of
 
 
 def dress(module: nn.Module, parts: list[nn.Module]) -> list[nn.Module]:
-    """Put parts in the place of a module's layers, and take all its other parameters away.
+    """Replace a module's layers by parts, and remove all its other parameters.
 
-    An optimiser that the module made for itself gets the new parameters in place of its own.
+    An optimiser that the module holds gets the new parameters in place of the old ones.
 
     Args:
         module: changed in place.
         parts: the learner's, in order; each stands at another layer where there are enough.
 
     Returns:
-        The module and those inside it that hold every part: what they compute, the learner does.
+        The module and those inside it that hold every part: the learner computes their forward.
     """
     places = _layers(module)
     instead: dict[int, list[nn.Parameter]] = {}
@@ -53,7 +53,7 @@ def dress(module: nn.Module, parts: list[nn.Module]) -> list[nn.Module]:
 
 
 def passes_on(x: Tensor, *_args: Any, **_kwargs: Any) -> Tensor:
-    """Be the forward of a single layer: a notebook may go through them to print their shapes."""
+    """Stand in for the forward of a layer: notebooks call layers one by one to print shapes."""
     return x
 
 
@@ -93,7 +93,7 @@ def _replace(
 
 
 def _empty(layer: nn.Module) -> nn.Module:
-    """Return a layer without parameters whose weight can be looked at and drawn all the same."""
+    """Return a layer without parameters whose weight can still be read and initialised."""
     empty = nn.Identity()
     for name, parameter in parameters_of(layer).items():
         if parameter is not None:

@@ -20,6 +20,8 @@ from typing import Any, NoReturn
 from IPython.utils.text import SList
 
 _INSTALLERS = ("pip", "conda", "mamba", "micromamba", "uv")
+# line magics of extensions that show something, and that a usual machine has
+_OF_EXTENSIONS = ("tensorboard", "watermark", "wandb", "memit", "mprun", "lprun", "bigquery")
 
 # what may stand before a program: a bracket, sudo with options, variables, a wrapper
 _BEFORE = r"[\s({]*(?:(?:sudo|nohup|time|yes|exec)(?:\s+-\S+)*\s+|\w+=\S*\s+)*"
@@ -56,6 +58,10 @@ def install(shell: Any) -> None:
     for name in _INSTALLERS:
         shell.register_magic_function(_magic_that_skips(name), "line", name)
     shell.register_magic_function(_matplotlib_inline(shell), "line", "matplotlib")
+    for name in ("load_ext", "reload_ext"):
+        shell.register_magic_function(_load_if_here(shell, name), "line", name)
+    for name in _OF_EXTENSIONS:
+        shell.register_magic_function(_magic_that_skips(name), "line", name)
     # with its context around every frame, the traceback of an endless recursion takes 18 s
     shell.InteractiveTB.set_mode("Plain")
     # an installer started in some other way gives up at once
@@ -78,7 +84,7 @@ def refuse_input(*args: object, **kwargs: object) -> NoReturn:
     Raises:
         NoInput: always.
     """
-    raise NoInput("input() has nobody to ask while a notebook is graded; write the value down")
+    raise NoInput("input() gets no answer while a notebook is graded; write the value in the cell")
 
 
 def without_skipped(command: str) -> str | None:
@@ -137,6 +143,20 @@ def _magic_that_skips(name: str) -> Any:
         _skip(f"{name} {line}")
 
     magic.__doc__ = f"Do nothing, and say so: {name} is not used while grading."
+    return magic
+
+
+def _load_if_here(shell: Any, name: str) -> Any:
+    manager = shell.extension_manager
+    load = manager.load_extension if name == "load_ext" else manager.reload_extension
+
+    def magic(line: str) -> None:
+        try:
+            load(line.strip())
+        except Exception as error:  # an extension is code of others
+            print(f"skipped while grading: %{name} {line} ({type(error).__name__})")
+
+    magic.__doc__ = "Load an extension if it is here."
     return magic
 
 

@@ -1,8 +1,7 @@
-"""Inside the sandbox: makes do for models that a notebook could not make.
+"""Inside the sandbox: supplies placeholder models when the notebook's own cannot be built.
 
-A training is judged with a learner in the model's place, so a model that raises in its constructor,
-or whose class stands in a cell that did not run, is no reason not to judge it: what is wrong with
-the model is charged where that is asked for.
+A training is judged with a learner in the model's place. So it can be judged even if the model's
+constructor raises or the cell with its class did not run; its own exercise charges the model.
 
 Here: what a training needs of such a model. Not here: the learner
 (`model_shell.py`, `training_replay.py`).
@@ -24,7 +23,7 @@ _RATE = 0.1  # where none is given
 
 
 def complete(module: nn.Module, options: Mapping[str, Any]) -> None:
-    """Complete a module whose constructor raised, as far as a training needs it."""
+    """Give a module whose constructor raised what a training needs of it."""
     if not is_made(module):
         nn.Module.__init__(module)
     if "lr" not in vars(module):
@@ -37,7 +36,7 @@ def stand_ins(
     world: Mapping[str, Any],
     fits: Callable[[str], bool],
 ) -> dict[str, type]:
-    """Return classes for the models that cells make and that no cell could define.
+    """Return classes for models that cells make but no cell defines.
 
     Args:
         sources: the Python of a notebook's cells, right or wrong.

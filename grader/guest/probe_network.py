@@ -1,7 +1,7 @@
-"""A small network that learns fast, put in a model's place when a training cell is run again.
+"""The probe network: a small one that learns fast, in a model's place during a training replay.
 
-Both sides have it: inside, it is trained by the student's code; outside, its gradients are computed
-once more. It learns at rates from 0.01 to 1.5, with momentum and with Adam, where large networks
+Both sides use it: inside, the student's code trains it; outside, its gradients are computed again.
+It learns at rates from 0.01 to 1.5, with momentum and with Adam, where large networks
 without batch norm show nothing for a thousand steps: the table is in `benchmarks/README.md`. Group
 norm makes it do so at any rate, and needs no moving averages, so a step depends on nothing but its
 batch and the parameters. Its sizes come from the checks (`checks/training/protocol.py`).
@@ -24,7 +24,7 @@ TAILS = ("logits", "log_softmax", "softmax")
 
 @dataclass(frozen=True)
 class ProbeShape:
-    """What the network takes and gives."""
+    """The sizes of the network's inputs and outputs."""
 
     side: int
     """Height and width of an image."""
@@ -38,7 +38,7 @@ class ProbeShape:
 
 
 class FastLearner(nn.Module):
-    """Takes images (N, C, H, W) of any size to (N, classes): logits, or what `tail` says."""
+    """Maps images (N, C, H, W) of any size to (N, classes): logits, or as `tail` says."""
 
     def __init__(self, shape: ProbeShape, tail: str = "logits") -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class FastLearner(nn.Module):
         return self.ends_with(self.layers(x))
 
     def ends_with(self, y: Tensor) -> Tensor:
-        """Return what the model makes of the last layer's numbers: logits, or what `tail` says."""
+        """Return the output for the last layer's numbers: logits, or as `tail` says."""
         logits = y * _HEAD
         if self.tail == "log_softmax":
             return F.log_softmax(logits, dim=1)
@@ -94,7 +94,7 @@ def gradient(
 
 
 def logits_of(shape: ProbeShape, parameters: Sequence[Tensor], x: Tensor) -> Tensor:
-    """Return what a learner with these parameters makes of images in its own size."""
+    """Return the logits of a learner with these parameters for images in its own size."""
     learner = FastLearner(shape)
     names = [name for name, _ in learner.named_parameters()]
     logits: Tensor = functional_call(learner, dict(zip(names, parameters, strict=True)), (x,))

@@ -2,7 +2,7 @@
 
 `TQDM_DISABLE` (`sandbox/policy.py`) silences the bars of a terminal. The bars of a notebook ignore
 it, need widgets, and send a message for each update; here they become bars of a terminal.
-Where `tqdm` is not installed there is nothing to do.
+Without `tqdm`, `silence` does nothing.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""Inside the sandbox: writes down what a notebook binds, statement by statement.
+"""Inside the sandbox: records what a notebook binds, statement by statement.
 
 A notebook rebinds its names: `pool2d` from the function to a layer, `X` from an image to a batch.
 So a definition is captured when the statement that makes it has run, and every one is kept: small
 tensors and modules as copies, functions and classes as they are. Each definition knows its cell.
 
-Also here: the names as they stood at a cell (`functions_at`, `world_before`), because a function
-looks its helpers up when it is called, and they may have been rebound since.
+Also here: the names as of a cell (`functions_at`, `world_before`), because a function looks up its
+helpers when it is called, and later cells may have rebound them.
 Not here: questions about a definition (`guest.py`), which of them counts (trusted side).
-Not covered: student code can reach this object; what it could fake is only its own answers.
+Not covered: student code can reach this object, and so falsify its own answers only.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from grader.guest import losses
+from grader.guest import import_rewriting, losses, missing_modules
+from grader.guest.import_rewriting import ImportRewriter
+from grader.guest.missing_modules import MissingPackages
+from grader.guest.own_modules import OwnModules
 
 HOOK = "__notebook_statement_done__"
 _MOST_DEFINITIONS = 3_000  # a list of all of them fits one answer
@@ -32,6 +35,7 @@ _MOST_NUMBERS = 200_000  # of a tensor or module that is copied; larger ones are
 _MOST_NUMBERS_IN_ALL = 20_000_000
 _MISSING = object()
 _PLAIN = (bool, int, float, str, tuple, list)
+_BUILTINS = {name: value for name, value in vars(builtins).items() if not name.startswith("_")}
 _OURS = frozenset({"In", "Out", "exit", "quit", "get_ipython", "open"})
 
 
@@ -48,6 +52,8 @@ class Definition:
     imported: bool
     """Whether the value says that it comes from a library rather than from the notebook."""
     is_copy: bool = False
+    below: bool = False
+    """Whether it lies in a module of the student's own, and the notebook has no such name."""
 
 
 class Recorder:
@@ -58,10 +64,14 @@ class Recorder:
         self.definitions: list[Definition] = []
         self.sources: dict[int, str] = {}
         self.files: dict[str, int] = {}
-        """Which compiled file is which cell, for places in error messages."""
+        """The cell of each compiled file, for places in error messages."""
         self.cell = -1
         self.imported: list[tuple[int, str, Any]] = []
         """Names that hold a Python module, and after which cell: `F` may become a tensor."""
+        self.packages = MissingPackages()
+        self.lacking: dict[int, list[str]] = {}
+        """By cell: the packages it used that are not here."""
+        self.own: OwnModules | None = None
         self._seen: dict[str, Any] = {}
         self._latest: dict[str, Definition] = {}
         self._copied = 0
@@ -69,8 +79,9 @@ class Recorder:
 
     def begin(self, cell: int, source: str) -> None:
         """Note that a cell is about to run; `source` is Python, magics already translated."""
-        self.cell = cell
+        self.cell = self.packages.cell = cell
         self.sources[cell] = source
+        missing_modules.take_notes()
 
     def statement_done(self, names: tuple[str, ...]) -> None:
         """Capture what a statement of the running cell has just bound."""
@@ -80,32 +91,42 @@ class Recorder:
                 self._look(name)
 
     def end(self) -> None:
-        """Capture what else is new after a cell: bound by a call, or before an interruption."""
+        """Capture other new names after a cell: bound by a call, or before an interruption."""
         for name in list(self.namespace):
             self._look(name)
+        self._look_below()
+        if noted := missing_modules.take_notes():
+            self.lacking[self.cell] = noted
 
     def functions_at(self, cell: int) -> dict[str, Any]:
         """Return every function, class and imported module by name as it stood after `cell`.
 
         A name defined only later is given as first defined: a function may use a helper that
-        follows it in the notebook.
+        follows it in the notebook. A builtin that only a later cell covers is the builtin again.
         """
-        world: dict[str, Any] = {}
+        first: dict[str, int] = {}
+        for definition in self.definitions:
+            first.setdefault(definition.name, definition.cell)
+        world: dict[str, Any] = {
+            name: _BUILTINS[name]
+            for name, bound in first.items()
+            if bound > cell and name in _BUILTINS
+        }
         for number, name, imported in self.imported:
             if number <= cell or name not in world:
                 world[name] = imported
         for definition in self.definitions:
-            if definition.kind not in ("function", "class"):
+            if definition.kind not in ("function", "class") or definition.below:
                 continue
             if definition.cell <= cell or definition.name not in world:
                 world[definition.name] = definition.value
         return world
 
     def stand_in(self, sources: dict[str, str]) -> None:
-        """Put what `sources` define, by name, in the place of the notebook's own definitions.
+        """Replace definitions of the notebook by those in `sources`, by name.
 
         Functions find it where they looked up the notebook's, and classes made from the notebook's
-        inherit from it. What stood in before makes way, so that {} brings the notebook's own back.
+        inherit from it. Earlier replacements end, so {} restores the notebook's own.
         """
         for name, (own, other) in self._stood_in_for.items():
             self._swap(name, other, own)
@@ -134,7 +155,7 @@ class Recorder:
         world = dict(self.namespace)
         last: dict[str, Definition] = {}
         for definition in self.definitions:
-            if definition.cell < cell:
+            if definition.cell < cell and not definition.below:
                 last[definition.name] = definition
         for name, definition in last.items():
             copied = definition.is_copy
@@ -143,7 +164,7 @@ class Recorder:
         return world
 
     def rerun(self, cell: int, replaced: dict[str, Any]) -> list[Definition]:
-        """Run a cell again in a copy of its world, with other values for some names.
+        """Run a cell again in a copy of its namespace, with other values for some names.
 
         Returns the definitions it made, which are kept with all others.
         """
@@ -183,11 +204,23 @@ class Recorder:
         self.definitions.append(definition)
         self._latest[name] = definition
 
+    def _look_below(self) -> None:
+        """Capture what the student's own modules define that no name of the notebook holds."""
+        if self.own is None:
+            return
+        seen = {id(definition.value) for definition in self.definitions}
+        for name, value in self.own.definitions():
+            if id(value) in seen or len(self.definitions) >= _MOST_DEFINITIONS:
+                continue
+            kind, number = kind_of(value), len(self.definitions)
+            below = Definition(number, name, self.cell, kind, value, imported=True, below=True)
+            self.definitions.append(below)
+
     def _is_known(self, name: str, value: Any, kind: str) -> bool:
         if self._seen.get(name, self) is not value:
             return False
         last = self._latest[name]
-        # the same object may have changed in place: `X[:, 2:6] = 0`, `conv2d.weight.data -= ...`
+        # an object may have changed in place: `X[:, 2:6] = 0`, `conv2d.weight.data -= ...`
         return not last.is_copy or kind not in ("tensor", "module") or _same(last.value, value)
 
     def _copy_if_small(self, value: Any) -> tuple[Any, bool]:
@@ -206,9 +239,9 @@ class Recorder:
 
 
 def kind_of(value: object) -> str:
-    """Sort a value into what a definition can be; empty where it is nothing to capture.
+    """Return the kind of a definition's value; empty for a value that is not captured.
 
-    By its type: `isinstance` also asks the value, which may answer with a lie or an error.
+    By exact type: `isinstance` also asks the value, which may override the answer.
     """
     kind = type(value)
     if issubclass(kind, torch.Tensor):
@@ -237,19 +270,27 @@ def attach(shell: Any, recorder: Recorder) -> None:
         recorder.end()
 
     setattr(builtins, HOOK, recorder.statement_done)
-    shell.ast_transformers.append(StatementReporter())
+    import_rewriting.install(recorder.packages)
+    shell.ast_transformers.append(StatementReporter(recorder.namespace))
     shell.events.register("pre_run_cell", before)
     shell.events.register("post_run_cell", after)
 
 
 class StatementReporter(ast.NodeTransformer):
-    """Adds a report after every top-level statement that binds names."""
+    """Adds a report after every top-level statement that binds names; rewrites imports.
+
+    Args:
+        namespace: the names that cells find, where the code is a cell as it was handed in.
+    """
+
+    def __init__(self, namespace: dict[str, Any] | None = None) -> None:
+        self._imports = ImportRewriter(namespace)
 
     def visit(self, node: ast.AST) -> ast.AST:
         """Rewrite a whole cell; anything else is left as it is."""
         if isinstance(node, ast.Module):
             node.body = [out for statement in node.body for out in _with_report(statement)]
-            ast.fix_missing_locations(node)
+            node = self._imports.visit(node)
         return node
 
 

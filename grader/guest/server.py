@@ -2,7 +2,6 @@
 
 Our one file beside student code. It lives on `wire`, `recorder`, the standard library and torch,
 holds no expected value and decides nothing; the trusted side believes none of its answers.
-
 Here: one method per operation (`op_...`), and the loop that serves them over a socket.
 Not here: deadlines and verdicts (`student.py`), capturing definitions (`recorder.py`).
 Not covered: student code shares this process and can change whatever is here.
@@ -25,7 +24,8 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from grader.guest import environment, losses
+from grader.guest import environment, losses, missing_modules
+from grader.guest.fresh_state import FreshState
 from grader.guest.layers import NothingIsDrawn, layer_size, repeats_to, run_layers
 from grader.guest.probe_network import ProbeShape
 from grader.guest.recorder import Recorder
@@ -33,15 +33,15 @@ from grader.guest.short_training import fit, tail_of
 from grader.guest.training_replay import Rehearsal
 from grader.wire import messages
 from grader.wire.codec import Decoder, Encoder, plain_text
-from grader.wire.messages import Request
+from grader.wire.messages import Request, receive
 
 _MOST_PRINTED = 64_000
-_ITS_OWN = type.__dict__["__dict__"].__get__  # `vars` asks the class, which may answer anything
-_METHODS = 1_000_000  # numbers of methods begin here, past those of all other definitions
+_ITS_OWN = type.__dict__["__dict__"].__get__  # `vars` asks the class, which may override it
+_METHODS = 1_000_000  # numbers of methods begin here, above those of all other definitions
 
 
 class Refused(Exception):
-    """The guest cannot do what was asked; the message says why."""
+    """The guest cannot carry out a request; the message says why."""
 
 
 class _Printed(io.StringIO):
@@ -61,6 +61,7 @@ class Guest:
         self.recorder = recorder
         self.kept: dict[int, Any] = {}
         self.methods: list[types.FunctionType] = []
+        self.fresh = FreshState()
 
     def answer(self, request: Request, payload: bytearray) -> list[memoryview]:
         """Carry out one request and return its reply as the parts of a frame."""
@@ -77,10 +78,11 @@ class Guest:
         encoder = Encoder(keep)
         printed = _Printed()
         reply = messages.Reply(request.number)
+        missing_modules.take_notes()
         try:
             operation: Callable[[Request, list[Any], dict[str, Any]], Any]
             operation = getattr(self, f"op_{request.op}")
-            # a cell may have turned gradients off for the rest of the notebook
+            self.fresh.put_back()
             with redirect_stdout(printed), torch.inference_mode(False), torch.enable_grad():
                 decoder = Decoder(payload, self._object)
                 args = [decoder.value(node) for node in request.args]
@@ -93,6 +95,7 @@ class Guest:
         except BaseException as error:  # SystemExit and KeyboardInterrupt are answers too
             encoder = Encoder(keep)
             reply = messages.Reply(request.number, failure=self._failure(error))
+        reply.missing = [plain_text(name, 60) for name in missing_modules.take_notes()]
         if request.printed:
             reply.printed = plain_text(printed.getvalue(), _MOST_PRINTED)
         try:
@@ -111,12 +114,12 @@ class Guest:
         ]
 
     def op_select(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> None:
-        """Begin anew, with functions' helpers as they stood when cell `args[0]` had run."""
+        """Restore all functions and helpers as they stood after cell `args[0]`."""
         self.kept.clear()
         self.recorder.namespace.update(self.recorder.functions_at(int(args[0])))
 
     def op_stand_in(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> None:
-        """Let what `kwargs` defines, name and Python, stand in for the notebook's own names."""
+        """Replace names of the notebook by what `kwargs` defines, name and Python source."""
         self.recorder.stand_in(kwargs)
 
     def op_value(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -179,7 +182,7 @@ class Guest:
                     place.copy_(value)
 
     def op_gradients(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """Send `kwargs['upstream']` back through `module(*args)`; gradients by parameter name."""
+        """Back-propagate `kwargs['upstream']` through `module(*args)`; return gradients by name."""
         module = self._module(request)
         module.zero_grad(set_to_none=True)
         upstream = kwargs["upstream"]
@@ -188,9 +191,9 @@ class Guest:
         return {name: parameter.grad for name, parameter in module.named_parameters()}
 
     def op_reached(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """Say by parameter name whether a gradient reaches it that is not 0.
+        """Return by parameter name whether a gradient other than 0 reaches it.
 
-        The numbers of the result count differently, lest a softmax sum to a constant.
+        The numbers of the result are weighted, because a plain sum of a softmax is constant.
         """
         module = self._module(request)
         module.zero_grad(set_to_none=True)
@@ -202,7 +205,7 @@ class Guest:
     def op_layers(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Run a module and list its innermost modules in the order in which they are called.
 
-        With `kwargs['undrawn']` lazy weights hold whatever is in memory: they are written next.
+        With `kwargs['undrawn']` lazy weights stay uninitialised: the caller writes them next.
         """
         module = self._module(request)
         names = {id(part): name for name, part in module.named_modules()}
@@ -211,7 +214,7 @@ class Guest:
         return [(names.get(id(part), ""), type(part).__name__, shape) for part, shape in calls]
 
     def op_outline(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """Make a module and run it on an input of shape `args[0]`, at next to no cost.
+        """Make a module and run it on an input of shape `args[0]`, almost without computing.
 
         The batch is empty and weights are not drawn, so that all shapes are there and nothing is
         computed. (The meta device does the same, but its first use imports for 1.6 s.) Code that
@@ -238,7 +241,7 @@ class Guest:
         )
 
     def op_rerun(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """Run cell `args[0]` again in a copy of its world, with `kwargs` in place of its names.
+        """Run cell `args[0]` again in a copy of its namespace, with names replaced by `kwargs`.
 
         Returns what it bound, as the catalog does; the values are asked for by their numbers,
         which begin where the recorder's end.
@@ -251,11 +254,19 @@ class Guest:
         return list(self.recorder.sources.items())
 
     def op_curves(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """Return the losses that cells sent back through a model, by cell."""
+        """Return the losses of the cells' trainings, by cell."""
         return [(cell, list(values)) for cell, values in losses.curves.items()]
 
+    def op_lacking(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """List what is not here: packages that cells used, and the first import of each."""
+        first = self.recorder.packages.first_seen
+        return (
+            [(cell, names) for cell, names in self.recorder.lacking.items()],
+            [(name, cell, error) for name, (cell, error) in first.items()],
+        )
+
     def op_rehearse(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """Run cells `args[0]` again, a small network in the place of models (`training_replay.py`).
+        """Replay cells `args[0]` with a small network in place of models (`training_replay.py`).
 
         `args[1]` are patterns of names that make such a model, `args[2]` names that hold one.
         """
@@ -265,7 +276,7 @@ class Guest:
         return made.run(cells)
 
     def op_tail(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """Say what a model's forward ends with: logits, softmax or log_softmax."""
+        """Return what a model's forward ends with: logits, softmax or log_softmax."""
         return tail_of(self._module(request), args[0])
 
     def op_fit(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -282,7 +293,7 @@ class Guest:
         return self.recorder.definitions[request.definition].value
 
     def _find_methods(self) -> list[tuple[str, int]]:
-        """Name the methods that cells gave to classes; `@add_to_class` leaves no name behind."""
+        """Return the methods that cells added to classes; `@add_to_class` binds no name."""
         made = self.recorder.definitions
         classes = [d.value for d in made if d.kind == "class"]
         classes += environment.current.method_homes()
@@ -325,17 +336,17 @@ def serve(guest: Guest, descriptor: int) -> None:
     working = False
 
     def interrupt(_signal: int, _frame: object) -> None:
-        # between two calls an interrupt is late: it was meant for the call that has just ended
+        # an interrupt between two calls is late: it was meant for the call that has just ended
         if working:
             raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, interrupt)
-    channel = socket.socket(fileno=descriptor)  # no copy: cells may have left no descriptor free
+    channel = socket.socket(fileno=descriptor)  # no copy: none may be free
     with suppress(EOFError, OSError):
         while True:
-            header, payload = messages.lengths(bytes(_read(channel, messages.HEAD_BYTES)))
-            request = messages.read_request(_read(channel, header))
-            data = _read(channel, payload)
+            header, payload = messages.lengths(bytes(receive(channel, messages.HEAD_BYTES)))
+            request = messages.read_request(receive(channel, header))
+            data = receive(channel, payload)
             working = True
             try:
                 parts = guest.answer(request, data)
@@ -348,17 +359,6 @@ def serve(guest: Guest, descriptor: int) -> None:
     channel.detach()
 
 
-def _read(channel: socket.socket, size: int) -> bytearray:
-    data = bytearray(size)
-    view = memoryview(data)
-    while view:
-        got = channel.recv_into(view)
-        if not got:
-            raise EOFError
-        view = view[got:]
-    return data
-
-
 def _seed(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed % 2**32)
@@ -369,7 +369,7 @@ def _seed(seed: int) -> None:
 
 
 def _is_worth_keeping(value: object) -> bool:
-    """Say whether an object can be of use by its handle: modules, classes and their instances."""
+    """Return whether a handle to an object is useful: modules, classes and their instances."""
     if isinstance(value, nn.Module | type):
         return True
     module = type(value).__module__

@@ -1,8 +1,8 @@
-"""Inside the sandbox: short passes over data, while a training cell runs again for the grader.
+"""Inside the sandbox: short passes over data during a training replay.
 
 While `short_passes` holds, every loader ends its pass once enough steps were taken, and the course
-gives drawn data whose labels the grader knows (`environment.py`). Not here: which cells run again,
-and what is watched while they do (`training_replay.py`).
+gives drawn data whose labels the grader knows (`environment.py`). Not here: which cells run again
+and what is recorded (`training_replay.py`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 from grader.guest import environment
 from grader.guest.training_settings import settings
 
-# batches of a pass in which nothing can be learned: enough to say how good a model is
+# batches of a pass without training: enough to measure a model
 _MOST_WITHOUT_GRADIENTS = 2
 
 

@@ -1,7 +1,7 @@
-"""Inside the sandbox: a short training of a student's model, by a loop of ours.
+"""Inside the sandbox: trains a student's model briefly, with the grader's own loop.
 
-Labels come along for the images it is trained with, and for no others: what it has learned is seen
-outside, in its logits for other images. Not here: a student's own training (`training_replay.py`).
+Only the labels of its training images are sent: what it has learned is measured outside, from its
+logits for other images. Not here: a student's own training (`training_replay.py`).
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""Inside the sandbox: runs training cells again, with a small network in the model's place.
+"""Inside the sandbox: replays training cells, with a small network in the model's place.
 
 The student's loop, data and optimiser stay; the model becomes a `FastLearner`, whose gradients and
-parameters are noted at the first steps. What was noted is a claim like every other answer. Two
-things decide, both outside: gradients computed anew on the images it was trained with, and what it
-makes of held-out images whose labels were never here.
+parameters are recorded at the first steps. The records are untrusted like every answer. The verdict
+is computed outside, from gradients of the same images, and from the answers to held-out images
+whose labels never enter the sandbox.
 
-Here: taking the model's place, noting, an end to endless loops. Not here: which cells run again
+Here: replacing the model, recording, ending endless loops. Not here: which cells run again
 (`checks/training/cells.py`), what is right (`checks/training/claims.py`), shorter passes over data
 (`short_passes.py`).
 Not covered: student code shares this process and can change whatever is here.
@@ -40,7 +40,7 @@ _ENOUGH_CPU_S = 8.0
 
 
 class _Enough(BaseException):
-    """The loop that is watched has no end of its own."""
+    """The watched loop took far too many steps."""
 
 
 @dataclass
@@ -53,7 +53,7 @@ class _Step:
 
 @dataclass
 class _Log:
-    """What one learner went through."""
+    """The record of one learner."""
 
     steps: int = 0
     noted: list[_Step] = field(default_factory=list)
@@ -74,7 +74,7 @@ class _Log:
             self.steps += 1
             x, before = self.waiting
             self.waiting, self.current = None, None
-            if self.steps == 1:  # `apply_init` draws the parameters anew after a first forward
+            if self.steps == 1:  # `apply_init` initialises again after a first forward
                 self.start = before
             if len(x) and len(self.seen) < _MOST_SEEN:
                 self.seen.append(x[0])
@@ -86,7 +86,7 @@ class _Log:
 
 
 class _Understudy:
-    """Goes before a model's own class: its forward is the learner's."""
+    """Mixin placed first in the MRO; delegates `forward` to the probe network."""
 
     def forward(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         learner = _learner_of(self)
@@ -96,7 +96,7 @@ class _Understudy:
 
 
 class _Watched(FastLearner):
-    """A learner that notes its steps and ends a loop that goes on for too long."""
+    """A learner that records its steps and ends a loop that runs too long."""
 
     def __init__(
         self, rehearsal: Rehearsal, tail: str, *, layers: nn.Sequential | None = None
@@ -116,11 +116,11 @@ class _Watched(FastLearner):
         layers = copy.deepcopy(self.layers, memo)
         copied = _Watched(self._rehearsal[0], self.tail, layers=layers)
         memo[id(self)] = copied
-        copied.log = _Log(start=self.log.start)  # a copy of a model has a life of its own
+        copied.log = _Log(start=self.log.start)  # a copy of a model is trained separately
         return copied
 
     def parts(self) -> list[nn.Module]:
-        """Return the layers that models show as their own: each with the norm that follows it."""
+        """Return the layers that replace a model's: each with the norm that follows it."""
         first, norm, _, second, other, *_, last = self.layers
         first.add_module("norm", norm)
         second.add_module("norm", other)
@@ -129,17 +129,17 @@ class _Watched(FastLearner):
         return [first, second, last]
 
     def through(self, images: Tensor) -> Tensor:
-        """Apply the layers, whatever their own forward says."""
+        """Apply the layers in order; ignore their own forward methods."""
         for layer in self.layers:
             images = type(layer).forward(layer, images)
         return images
 
     def forward(self, x: Tensor) -> Tensor:
-        """Answer a question about what was learned."""
+        """Compute a forward pass for a question, without recording."""
         return self.ends_with(self.through(small(x, self.shape)))
 
     def watched(self, x: Tensor) -> Tensor:
-        """Answer the notebook, and note the step."""
+        """Compute the notebook's forward pass, and record the step."""
         self._rehearsal[0].check_end()
         images = small(x, self.shape)
         self.log.forward(self, images)
@@ -155,9 +155,9 @@ class Rehearsal:
     Args:
         recorder: of the notebook.
         patterns: names of the classes and factories whose models are replaced, `*name*`.
-        variables: names that hold such a model, whatever made it.
-        steps: after so many, passes over data become short; after four times as many, and then
-            some seconds, the cell is ended.
+        variables: names that hold such a model.
+        steps: after so many, passes over data become short; after four times as many and some
+        more seconds, the cell is ended.
         tail: what the model's own forward ends with, one of `probe_network.TAILS`.
         probe: the sizes of the network that takes its place.
     """
@@ -180,7 +180,7 @@ class Rehearsal:
         self._patched: dict[type, Any] = {}
 
     def run(self, cells: Sequence[int]) -> dict[str, Any]:
-        """Run cells, in order, in the namespace as it was; it is put back afterwards.
+        """Run cells, in order, in the namespace of that time, and restore it afterwards.
 
         Returns:
             `raised`: how the last cell ended, in words; empty where it ran through.
@@ -210,7 +210,7 @@ class Rehearsal:
             namespace.update(before)
 
     def check_end(self) -> None:
-        """End the cell where the loop takes far more steps than are looked at."""
+        """End the cell when the loop takes far more steps than are recorded."""
         if not self._goes_on:  # a question about what was learned
             return
         over = sum(learner.log.steps for learner in self.learners) > 4 * self._steps
@@ -249,7 +249,7 @@ class Rehearsal:
         self._patched.clear()
 
     def _bound(self, names: tuple[str, ...]) -> None:
-        """Look at what a statement has just bound."""
+        """Inspect the names that a statement has just bound."""
         for name in names:
             value = self._recorder.namespace.get(name)
             if (
@@ -280,7 +280,7 @@ class Rehearsal:
             self._depth += 1
             try:
                 original(module, *args, **kwargs)
-            except Exception:  # a wrong model is charged where it is asked for, and not here
+            except Exception:  # a wrong model is charged in its own exercise
                 complete(module, kwargs)
             finally:
                 self._depth -= 1
@@ -308,7 +308,7 @@ class Rehearsal:
             vars(whole)["_learner"] = (learner,)  # in a tuple, since it is no part of the module
             kind = type(whole)
             if not issubclass(kind, _Understudy):
-                # it keeps its own loss, training step and optimiser; its forward is the learner's
+                # loss, training step and optimiser stay its own; the forward becomes the learner's
                 forward = {"forward": _Understudy.forward}
                 whole.__class__ = type(kind.__name__, (_Understudy, kind), forward)
         module.train()
@@ -323,7 +323,7 @@ class Rehearsal:
                 self._hold(holders, value, name)
         for stand in self._stands:
             self._hold(holders, stand.cpu(), "")  # questions come from the CPU
-        for learner in self.learners:  # those of copies that no name holds any more
+        for learner in self.learners:  # learners of copies without a name
             holders.setdefault(id(learner), (learner.cpu(), learner, []))
         rows: list[dict[str, Any]] = [
             {
@@ -350,6 +350,6 @@ class Rehearsal:
 
 
 def _learner_of(module: object) -> _Watched | None:
-    """Return the learner whose answers are a module's."""
+    """Return the learner that computes a module's forward, if any."""
     found: tuple[_Watched | None] = vars(module).get("_learner", (None,))
     return found[0]

@@ -1,8 +1,8 @@
-"""What one fit may spend and where data lies: set by the grader before student code runs.
+"""The budget of one fit and the folder of data: set by the grader before student code runs.
 
 Every notebook has a process of its own, so plain module state is enough. A course's library may
 read it, and keeps its own training loops within it.
-Here: the numbers. Not here: who keeps within them (`loaders.py`, `losses.py`, the course).
+Here: the numbers. Not here: the code that obeys them (`loaders.py`, `losses.py`, the course).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How a request reaches the guest: over a socket under a deadline, or in this process.
+"""Sends a request to the guest: over a socket with a deadline, or in this process.
 
 Here: deadlines, interrupts, the death of a kernel, and the reading of what comes back.
 Not here: what is asked (`student.py`), the format (`wire.py`).
@@ -20,6 +20,7 @@ from grader.errors import (
     KernelDied,
     MemoryRefused,
     OutOfMemory,
+    StudentError,
     StudentRaised,
 )
 from grader.guest.server import Guest
@@ -32,6 +33,7 @@ from grader.wire.messages import HandleNode
 _GPU_OUT_OF_MEMORY = "OutOfMemoryError"  # torch's name for it
 _OUT_OF_MEMORY = ("MemoryError", "_ArrayMemoryError")  # Python's, and NumPy's
 _TORCH_OUT_OF_MEMORY = "DefaultCPUAllocator: can't allocate memory"  # torch's: a RuntimeError
+_MOST_MISSING, _MOST_NAME = 16, 60  # packages of one answer, characters of a name
 _GRACE_S = 1.0  # from an interrupt until the kernel is killed
 
 
@@ -63,31 +65,38 @@ def read_answer(
     """Turn a reply into an answer.
 
     Raises:
-        StudentRaised: the reply says that the call raised.
-        MemoryRefused: it says that there was no memory for it, of the machine or of the GPU.
-            Whether a call is told so or ended is a race. A false claim earns as little.
-        WireError: a value in it is not what it says.
+        StudentRaised: the call raised.
+        MemoryRefused: the call got no memory, of the machine or of the GPU.
+            Whether that or the end of the kernel comes first is a race, with the same verdict.
+        WireError: a value does not match its header.
     """
+    missing = tuple(name[:_MOST_NAME] for name in reply.missing[:_MOST_MISSING])
     if reply.failure is not None:
-        failure = reply.failure
-        if failure.kind == _GPU_OUT_OF_MEMORY and not failure.refused:
-            raise GpuOutOfMemory(call, failure.message[:500])
-        if failure.kind in _OUT_OF_MEMORY or _TORCH_OUT_OF_MEMORY in failure.message[:500]:
-            raise MemoryRefused(call, failure.message[:500])
-        kind = "" if failure.refused else failure.kind[:200]
-        raise StudentRaised(call, kind, failure.message[:2_000], failure.where[:200])
+        error = _error_of(reply.failure, call)
+        error.missing = missing
+        raise error
     decoder = Decoder(payload, decode)
     return messages.Answer(
         decoder.value(reply.value),
         [decoder.value(node) for node in reply.arguments],
         reply.printed[:100_000],
+        missing,
     )
 
 
-class LocalConnection:
-    """A guest in this very process: for the self-check, and for tests of checks.
+def _error_of(failure: messages.Failure, call: str) -> StudentError:
+    if failure.kind == _GPU_OUT_OF_MEMORY and not failure.refused:
+        return GpuOutOfMemory(call, failure.message[:500])
+    if failure.kind in _OUT_OF_MEMORY or _TORCH_OUT_OF_MEMORY in failure.message[:500]:
+        return MemoryRefused(call, failure.message[:500])
+    kind = "" if failure.refused else failure.kind[:200]
+    return StudentRaised(call, kind, failure.message[:2_000], failure.where[:200])
 
-    Everything still travels as bytes, so values are copied and refused as they are in earnest.
+
+class LocalConnection:
+    """A guest in this process: for the self-check, and for tests of checks.
+
+    Values still travel as bytes, so they are copied and refused exactly as with a kernel.
     """
 
     def __init__(self, guest: Guest) -> None:
@@ -115,7 +124,7 @@ class LocalConnection:
 
 
 class Process(Protocol):
-    """What a connection needs to know of the kernel behind it."""
+    """What a connection uses of the kernel behind it."""
 
     @property
     def pidfd(self) -> int:
@@ -123,15 +132,15 @@ class Process(Protocol):
 
     @property
     def out_of_memory(self) -> int:
-        """The memory limit in bytes if the kernel was ended for passing it, else 0."""
+        """The memory limit in bytes if the kernel was ended for exceeding it, else 0."""
 
     @property
     def out_of_time(self) -> int:
-        """The limit in seconds of the processor if it was ended for passing it, else 0."""
+        """The limit in processor seconds if the kernel was ended for exceeding it, else 0."""
 
     @property
     def ended_for(self) -> str:
-        """What the kernel was ended for by us, in words; empty if it was not."""
+        """Why the watchdog ended the kernel, in words; empty if it did not."""
 
     def spent(self) -> Spent:
         """Return what the kernel and all it started have spent up to now."""
@@ -140,19 +149,19 @@ class Process(Protocol):
         """Send a signal to the kernel."""
 
     def end_descendants(self) -> bool:
-        """End what the kernel has started; False where that is much, or has no end."""
+        """End the kernel's descendants; return False where they are too many to end."""
 
 
 @dataclass
 class SocketConnection:
-    """A guest behind a socket, in a kernel that may hang, lie or die."""
+    """A guest behind a socket, in a kernel that may hang, die or send anything."""
 
     channel: socket.socket
     process: Process
     call_s: float
     wall_factor: float = 4.0
     lost: str = ""
-    """Why nothing more can be asked; empty while the kernel lives."""
+    """Why no more questions are possible; empty while the kernel lives."""
 
     def ask(
         self,
@@ -250,7 +259,7 @@ class SocketConnection:
         return data
 
     def _wait(self, event: int, deadline: Deadline) -> None:
-        """Wait until the channel is ready; a dead kernel may have left its answer there."""
+        """Wait until the channel is ready; a kernel may have answered before it died."""
         poll = select.poll()
         poll.register(self.channel, event)
         poll.register(self.process.pidfd, select.POLLIN)

@@ -5,8 +5,8 @@ exercise counts the seconds that a core worked for the kernel and all it started
 uses no core; it is late by the wall clock, after several times the limit. The time that a process
 was ready to run and had to wait for a core is left out of that, up to a bound.
 
-Covered: living processes of the tree, dead ones that somebody waited for, and dead ones that were
-seen alive.
+Covered: living processes of the tree, dead ones that their parent waited for, and dead ones that
+were seen alive.
 Not covered: a process that lives for less than a look at the tree and that its parent ignores.
 Without `/proc` the wall clock stands for processor time.
 Here: measuring and comparing. Not here: what happens to work that is late (`connection.py`,
@@ -25,10 +25,10 @@ from pathlib import Path
 from grader.kernel.process_tree import tree_of
 
 MOST_FORGIVEN = 3.0
-"""How often its wall ceiling a work may have waited for a core before that counts against it."""
-_UNWATCHED_S = 0.1  # most calls are answered by then, and to look at a tree costs more than those
-_LOOK_EACH_S = 0.02  # an answer that drips in is no reason to look more often
-_WAIT_S = 1.0  # many processes use many seconds in one
+"""Waiting for a core is left out up to this many times the wall ceiling."""
+_UNWATCHED_S = 0.1  # most calls are answered by then; measuring a tree costs more than such a call
+_LOOK_EACH_S = 0.02  # an answer that arrives in small pieces is no reason to measure more often
+_WAIT_S = 1.0  # many processes use many processor seconds in one second
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 0.01
 
 
@@ -50,8 +50,8 @@ class Spent:
 class TreeClock:
     """Adds up what a kernel and all it started have spent; never goes back.
 
-    A process whose end nobody waits for takes its seconds with it. They are kept from the last
-    look at it, so the more often somebody looks, the less is lost.
+    The seconds of a process that is never waited for are lost at its end, except those that the
+    last look found; so frequent looks lose less.
     """
 
     def __init__(self, pid: int) -> None:
@@ -77,7 +77,7 @@ class TreeClock:
                 if (still := _of_process(one[0])) is None or still[0] != one[1]:
                     self._gone += self._seen.pop(one)
             seen = sum(self._seen.values(), self._gone)
-            # both count too little, each in its way
+            # either of the two may count too little
             self.latest = Spent(
                 max(self.latest.processor_s, inherited, seen.processor_s), seen.starved_s
             )
@@ -85,7 +85,7 @@ class TreeClock:
 
 
 class Deadline:
-    """The end of one piece of work, from now on.
+    """The deadline of one piece of work that starts now.
 
     Args:
         spent: what the work's processes have spent so far.
@@ -124,7 +124,7 @@ class Deadline:
         return self._left_s
 
     def forgive(self, spent: Spent, wall_s: float) -> None:
-        """Leave out what something else has spent meanwhile."""
+        """Leave out what other work has spent meanwhile."""
         if self._first is not None:
             self._first += spent
         self._started += wall_s
@@ -155,7 +155,7 @@ def _of_process(pid: int) -> tuple[str, float, float] | None:
     except OSError:
         return None
     # the name, in brackets, may hold anything; utime, stime, cutime, cstime are fields 14 to 17,
-    # and field 22 is the start, by which a number given out twice is told apart
+    # and field 22 is the start time, which distinguishes two processes with the same pid
     fields = row.rpartition(")")[2].split()
     own, of_system, children, children_of_system = map(int, fields[11:15])
     own_s, children_s = (own + of_system) * _TICK_S, (children + children_of_system) * _TICK_S
@@ -163,7 +163,7 @@ def _of_process(pid: int) -> tuple[str, float, float] | None:
 
 
 def _starved_s(pid: int) -> float:
-    """Return how long the main thread of a process has waited for a core; 0 where nobody counts."""
+    """Return how long the main thread waited for a core; 0 where the system does not count it."""
     try:
         text = Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii")
         return int(text.split()[1]) / 1e9

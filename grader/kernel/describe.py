@@ -1,4 +1,4 @@
-"""Values in words, for messages: `a float32 tensor (2, 3)`, `corr2d([[0.0, 1.0]], [[1.0]])`.
+"""Values as text for messages: `a float32 tensor (2, 3)`, `corr2d([[0.0, 1.0]], [[1.0]])`.
 
 Here: text about values. Not here: comparing them (`checks/compare.py`).
 """
@@ -12,11 +12,11 @@ from torch import Tensor
 
 from grader.wire.codec import is_transpose
 
-_MOST_NUMBERS_SHOWN = 49  # 7x7: what a person still reads; an 8x8 image is named by its shape
+_MOST_NUMBERS_SHOWN = 49  # 7x7 is still readable; an 8x8 image is named by its shape
 
 
 def describe(value: object) -> str:
-    """Name a value the way feedback does: `None`, `a list of 3`, `a float32 tensor (2, 3)`."""
+    """Return a value as feedback names it: `None`, `a list of 3`, `a float32 tensor (2, 3)`."""
     if value is None:
         return "None"
     if isinstance(value, Tensor):
@@ -30,7 +30,7 @@ def describe(value: object) -> str:
 
 
 def show(value: object) -> str:
-    """Write a tensor out for a person: nested lists when small, its description when large."""
+    """Return a tensor as text: nested lists when small, its description when large."""
     if isinstance(value, Tensor):
         if value.numel() <= _MOST_NUMBERS_SHOWN:
             return str(_tidy(value.detach().tolist()))
@@ -48,21 +48,21 @@ def show(value: object) -> str:
 
 
 def show_argument(value: object) -> str:
-    """Write an argument out, and say of a transposed view that it is one: some code trips on it."""
+    """Return an argument as text; name transposed views, since some code fails on them only."""
     if isinstance(value, Tensor) and is_transpose(value):
         return f"torch.tensor({show(value.mT)}).{'t()' if value.ndim == 2 else 'mT'}"
     return show(value)
 
 
 def call_text(name: str, args: Sequence[object], kwargs: dict[str, object]) -> str:
-    """Write a call the way a person would type it."""
+    """Return a call as it would be typed."""
     shown = [show_argument(arg) for arg in args]
     shown += [f"{key}={show_argument(arg)}" for key, arg in kwargs.items()]
     return f"{name}({', '.join(shown)})"
 
 
 def number(value: float) -> str:
-    """Write a number with six significant digits."""
+    """Return a number with six significant digits."""
     return f"{value:.6g}"
 
 

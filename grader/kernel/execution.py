@@ -1,8 +1,8 @@
 """Runs a notebook's cells, top to bottom, past errors, each under a deadline.
 
-A cell that hangs is interrupted; one that ends the process, or does not react, costs itself and no
-more: the notebook is run again in a fresh kernel without that cell, a bounded number of times.
-Output is received up to a limit and then let go: nothing is inferred from what a cell printed.
+A cell that hangs is interrupted. A cell that ends the process or ignores interrupts fails alone:
+the notebook runs again in a fresh kernel without it, a bounded number of times.
+Output is received up to a limit and then dropped: no verdict depends on what a cell printed.
 
 Here: cells, deadlines, output, and the kernel that is left for questions. Not here: the questions
 (`student.py`), how a kernel starts (`provisioner.py`).
@@ -16,7 +16,7 @@ import logging
 import re
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,10 +63,10 @@ class RunNotebook:
     """Cells that ended a kernel and were left out of the last run."""
     _kernel: _Kernel = field(repr=False)
     _before: Spent = field(default_factory=Spent, repr=False)
-    """What kernels have spent that are gone."""
+    """What the kernels that have ended spent."""
 
     def spent(self) -> Spent:
-        """Return what all kernels of the notebook have spent, up to some moments ago."""
+        """Return what all kernels of the notebook have spent, as last measured."""
         return self._before + self._kernel.spent()
 
     def close(self) -> None:
@@ -84,6 +84,7 @@ def run_notebook(
     gpu: Gpu | None = None,
     environment: Environment = BARE,
     data: Path | None = None,
+    files: Mapping[str, bytes] | None = None,
 ) -> RunNotebook:
     """Run the code cells of a notebook and keep its kernel.
 
@@ -96,15 +97,16 @@ def run_notebook(
         gpu: what the notebook may compute on; the caller holds the lease.
         environment: of the course, for a cold start; a warm process has it.
         data: folder of the data sets, for a cold start; a warm process has its own.
+        files: what lies beside the notebook, by relative path.
 
     Raises:
-        SandboxError: no kernel could be had; the fault is ours.
+        SandboxError: no kernel could be started: an internal error.
     """
     runs: dict[int, CellRun] = {}
     skipped = set(skip)
     before = Spent()
     while True:
-        kernel = _Kernel(warm, limits, seed, gpu, environment, data)
+        kernel = _Kernel(warm, limits, seed, gpu, environment, data, files)
         try:
             found, killer = kernel.run(cells, frozenset(skipped))
             runs = {**found, **{i: run for i, run in runs.items() if i in skipped}}
@@ -113,7 +115,7 @@ def run_notebook(
                     runs |= _not_run(cells, killer)
                     before += kernel.spent()
                     kernel.close()
-                    kernel = _Kernel(warm, limits, seed, gpu, environment, data)
+                    kernel = _Kernel(warm, limits, seed, gpu, environment, data, files)
                     last = [cell for cell in cells if cell.index < killer]
                     kernel.run(last, frozenset(skipped))
                 connection = kernel.serve()
@@ -142,12 +144,12 @@ class _Kernel:
 
     def __init__(
         self, warm: WarmParent | None, limits: Limits, seed: int, gpu: Gpu | None,
-        environment: Environment, data: Path | None,
+        environment: Environment, data: Path | None, files: Mapping[str, bytes] | None,
     ) -> None:  # fmt: skip
         self._limits = limits
         self._runner = asyncio.Runner()
         self._provisioner = SandboxProvisioner(
-            warm, limits, seed, data=data, gpu=gpu, environment=environment
+            warm, limits, seed, data=data, gpu=gpu, environment=environment, files=files
         )
         self._manager: SandboxManager | None = None
         self._client: SandboxClient | None = None
@@ -155,14 +157,14 @@ class _Kernel:
     def run(
         self, cells: Sequence[Cell], skip: frozenset[int]
     ) -> tuple[dict[int, CellRun], int | None]:
-        """Run the cells; return how each ran, and the cell that ended the kernel, if one did."""
+        """Run the cells; return how each ran, and the cell that ended the kernel, if any."""
         return self._runner.run(self._run(cells, skip))
 
     def serve(self) -> SocketConnection:
-        """Let the kernel answer questions from now on."""
+        """Let the kernel answer questions."""
         assert self._client is not None
         self._client.execute(_SERVE, silent=True, store_history=False)
-        self._runner.run(asyncio.sleep(0))  # lets the message go
+        self._runner.run(asyncio.sleep(0))  # lets the message be sent
         assert self._provisioner.questions is not None
         limits = self._limits
         return SocketConnection(
@@ -174,7 +176,7 @@ class _Kernel:
         return self._provisioner.lately_spent()
 
     def close(self) -> None:
-        """End the kernel; nothing of it is left."""
+        """End the kernel and remove everything of it."""
         if self._client is not None:
             self._client.stop_channels()
         self._provisioner.close()
@@ -191,7 +193,7 @@ class _Kernel:
         for cell, node in zip(cells, notebook.cells, strict=True):
             node.cell_type = cell.kind
         runner = _CellRunner(notebook, self._manager, self._provisioner, self._limits)
-        # ours before it is waited for: a socket left open keeps its context from ending, for ever
+        # closed first: a socket that stays open would keep its context from ending
         self._client = runner.connect()
         await self._client.wait_for_ready()
         runs: dict[int, CellRun] = {}
@@ -217,7 +219,7 @@ class _Kernel:
 
 
 class _CellRunner(PatientNotebookClient):
-    """nbclient, with our deadlines, our limit on output, and the end of a kernel seen at once."""
+    """nbclient with deadlines, a limit on output, and immediate notice of a dead kernel."""
 
     def __init__(
         self,
@@ -227,7 +229,7 @@ class _CellRunner(PatientNotebookClient):
         limits: Limits,
     ) -> None:
         super().__init__(
-            notebook, km=manager, allow_errors=True, interrupt_on_timeout=True,
+            notebook, km=manager, allow_errors=True,
             store_widget_state=False, record_timing=False, iopub_timeout=_GRACE_S,
             raise_on_iopub_timeout=False,
         )  # fmt: skip
@@ -250,7 +252,7 @@ class _CellRunner(PatientNotebookClient):
         return client
 
     async def run(self, position: int, index: int, whole: Deadline) -> CellRun:
-        """Run one cell, within its own deadline and that of the whole notebook; say how it went."""
+        """Run one cell within its own deadline and that of the notebook; return how it ran."""
         self._received, self._flooded, self._late, self._error = 0, False, False, None
         self._time = self._deadline_after(self._limits.cell_s)
         self._flood = asyncio.Event()  # wakes the timer
@@ -264,7 +266,7 @@ class _CellRunner(PatientNotebookClient):
             async with self._end:
                 await self.async_execute_cell(self.nb.cells[position], position)
         except (TimeoutError, CellTimeoutError, DeadKernelError):
-            # nbclient takes the end of our deadline, a cancellation, for the end of the kernel
+            # nbclient reports a cancellation by our deadline as a dead kernel
             message = self._why_it_died()
             if self._end.expired():
                 self._provisioner.kill_now()
@@ -273,7 +275,7 @@ class _CellRunner(PatientNotebookClient):
             return CellRun(index, "died", time.perf_counter() - started, message)
         except Garbled:
             self._provisioner.kill_now()
-            message = "sent what no notebook sends to the grader, and was ended"
+            message = "sent malformed messages to the grader, and was ended"
             return CellRun(index, "died", time.perf_counter() - started, message)
         finally:
             timer.cancel()
@@ -295,7 +297,7 @@ class _CellRunner(PatientNotebookClient):
         return f"{self._limits.output_bytes >> 20} MiB"
 
     def _ended(self, index: int, seconds: float) -> CellRun:
-        if self._manager.interrupted:
+        if self._late:
             line = _line_of(self._error) if self._error else 0
             return CellRun(index, "timed_out", seconds, self._took_longer, line)
         if self._flooded:
@@ -325,7 +327,7 @@ class _CellRunner(PatientNotebookClient):
         grace = self._deadline_after(_GRACE_S if self._flooded else self._limits.interrupt_s)
         interrupted = float("-inf")
         while grace.left() > 0:
-            # again and again: some code takes the first interrupts and goes on
+            # repeatedly: some code catches the first interrupts and goes on
             if time.monotonic() - interrupted > self._limits.cell_s:
                 self._provisioner.signal(signal.SIGINT)
                 interrupted = time.monotonic()
@@ -333,7 +335,7 @@ class _CellRunner(PatientNotebookClient):
         self._end.reschedule(asyncio.get_running_loop().time())
 
     def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> None:
-        """Take from a message of a cell whether it is done, failed or floods; keep nothing else.
+        """Read from a message whether the cell is done, failed or floods; keep nothing else.
 
         Raises:
             CellExecutionComplete: it is done.
@@ -351,7 +353,7 @@ class _CellRunner(PatientNotebookClient):
             self._flood.set()
 
     def _notice_death(self) -> Any:
-        """End the waiting for a reply as soon as the kernel is dead; returns how to stop that."""
+        """Stop waiting for a reply once the kernel is dead; return how to undo that."""
         process = self._provisioner.process
         if process is None:
             raise KernelLost("there is no kernel")
@@ -372,18 +374,18 @@ class _CellRunner(PatientNotebookClient):
 
 
 def _told(error: dict[str, Any]) -> str:
-    """Return an error in one sentence: its type and message, as the kernel says them."""
+    """Return an error in one sentence: its type and message, as the kernel reports them."""
     name, value = (clean(str(error.get(key, ""))[: 2 * _MOST_ERROR]) for key in ("ename", "evalue"))
     told = f"{name}: {value}"
     if name == "OutOfMemoryError":  # torch's, of a GPU
         told = f"needed more memory of the GPU than it may use: {value}"
-    return _FILE_OF_A_CELL.sub("", told)[:_MOST_ERROR]  # the line is told beside it
+    return _FILE_OF_A_CELL.sub("", told)[:_MOST_ERROR]  # the line is reported separately
 
 
 def _line_of(error: dict[str, Any]) -> int:
-    """Return the line of the cell that an error came from, as its traceback says; 0 if it does not.
+    """Return the line of the cell that an error came from, by its traceback; 0 if unknown.
 
-    It is shown to the student whose code wrote it, and nothing else follows from it.
+    It is only shown to the student: the traceback is under the control of student code.
     """
     said = error.get("traceback")
     lines = map(str, said if isinstance(said, list) else ())

@@ -1,7 +1,7 @@
-"""Proves that a GPU computes inside the walls, before any student's code depends on it.
+"""Tests that a GPU computes inside the walls, before any student's code depends on it.
 
-A driver that does not start in the sandbox shows up as an error of whoever calls it. Without this
-trial that would be a student, whose `net.to(device)` is right.
+A driver that does not start in the sandbox raises an error in the first code that uses it. Without
+this trial, that would be the correct `net.to(device)` of a student.
 
 Here: one kernel, one cell. Not here: which GPU (`devices.py`), what is open to it
 (`sandbox/policy.py`).
@@ -26,11 +26,11 @@ _LIMITS = Limits(cell_s=120.0, notebook_s=120.0)
 
 
 def try_out(warm: WarmParent | None, gpu: Gpu) -> None:
-    """Add some numbers up on a GPU, in a kernel like a student's.
+    """Add numbers on a GPU, in a kernel like a student's.
 
     Raises:
-        GpuUnavailable: that failed; the message says how.
-        KernelLost: no kernel could be had.
+        GpuUnavailable: the computation failed; the message says how.
+        KernelLost: no kernel could be started.
     """
     run = run_notebook((Cell(0, "code", _COMPUTE),), warm, _LIMITS, seed=0, gpu=gpu)
     run.close()

@@ -1,4 +1,4 @@
-"""Which GPUs this machine has, which device a run uses, and who holds a GPU at the moment.
+"""Which GPUs this machine has, which device a run uses, and which process holds a GPU.
 
 Nothing here imports torch or starts CUDA: a CUDA context does not survive a fork, and kernels are
 forked. The driver's own files say what there is. CUDA is tried out where students' code will use
@@ -6,16 +6,16 @@ it, in a locked kernel (`kernel/gpu_trial.py`).
 
 A lease holds a GPU from before a notebook's first cell until the last question about it, fresh
 kernels in between included. Not for training checks alone: a notebook's own cells use a GPU as
-soon as they see one (`try_gpu`), so whatever sees one must hold one. Two notebooks on a GPU would
-share its memory, and one student's out-of-memory would be another's doing. The price: a GPU grades
+soon as they see one (`try_gpu`), so every kernel that sees a GPU must hold it. Two notebooks on a
+GPU would share its memory, and one could cause the other's out-of-memory. The price: a GPU grades
 one notebook at a time, where the CPU grades one a core.
 
 A lease is a lock on a file, so the system ends it with the process that holds it, however that
-ends. Whoever waits stands in a queue, itself a lock: a run of a hundred notebooks does not take a
-GPU again and again before the eyes of another run.
+ends. Waiting runs queue at a second lock: a run of a hundred notebooks cannot take a GPU again and
+again while another run waits.
 
 Not covered: other users' graders, which keep other files (the cap on memory,
-`Limits.gpu_memory_fraction`, leaves them room), programs that are no grader, MIG slices, GPUs of
+`Limits.gpu_memory_fraction`, leaves them room), other programs, MIG slices, GPUs of
 other makers. Here: finding, choosing, leasing. Not here: what the sandbox opens of a GPU
 (`sandbox/policy.py`).
 """
@@ -54,7 +54,7 @@ class Gpu:
     name: str
     node: str
     uuid: str = ""
-    """Empty where the driver does not tell it."""
+    """Empty where the driver does not report it."""
 
     def visible(self, *, alone: bool) -> str:
         """Return the `CUDA_VISIBLE_DEVICES` that shows this GPU and no other.
@@ -150,7 +150,7 @@ def leased(gpus: Sequence[Gpu], folder: Path | None = None) -> Iterator[Gpu | No
 
 
 def is_free(gpu: Gpu, folder: Path | None = None) -> bool:
-    """Say whether nobody holds a GPU at this moment."""
+    """Return whether no process holds a GPU now."""
     with ExitStack() as held:
         return _take(gpu, folder or lease_folder(), held)
 
@@ -159,7 +159,7 @@ def lease_folder() -> Path:
     """Return the folder of this user's leases, made where it is missing.
 
     Raises:
-        GpuUnavailable: it cannot be made, or somebody else made it.
+        GpuUnavailable: it cannot be made, or belongs to another user.
     """
     folder = Path(tempfile.gettempdir()) / f"notebook-grader-gpus-{os.getuid()}"
     try:
@@ -168,7 +168,7 @@ def lease_folder() -> Path:
     except OSError as error:
         raise GpuUnavailable(f"{folder}: {error.strerror}. Set TMPDIR.") from None
     if not ours:
-        raise GpuUnavailable(f"{folder} is somebody else's. Remove it, or set TMPDIR.")
+        raise GpuUnavailable(f"{folder} belongs to another user. Remove it, or set TMPDIR.")
     return folder
 
 
@@ -229,7 +229,7 @@ def _selected(gpus: tuple[Gpu, ...], setting: str | None) -> tuple[Gpu, ...]:
 
 
 def _is_open_to_kernels(node: Path) -> bool:
-    """Say whether a kernel can open a node: as root grades, kernels are users of no group."""
+    """Return whether a kernel can open a node; kernels of root run as users without groups."""
     everyone = node.stat().st_mode & 0o006 == 0o006
     return everyone or (os.geteuid() != 0 and os.access(node, os.R_OK | os.W_OK))
 

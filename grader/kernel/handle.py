@@ -1,6 +1,6 @@
 """The trusted side of an object that stays in the sandbox: `Handle`.
 
-A check calls a handle as it would call the object, and asks for parameters, layers, gradients.
+A check calls a handle like the object itself, and asks it for parameters, layers, gradients.
 Here: what can be asked of one object. Not here: names of a notebook (`student.py`), what comes
 back (`facts.py`).
 """
@@ -38,7 +38,7 @@ class Handle:
 
     @property
     def type_name(self) -> str:
-        """The name of its class, as the student's side says it."""
+        """The name of its class, as the sandbox reports it."""
         return one_line(self._node.type_name[:_MOST_NAME])
 
     @property
@@ -78,7 +78,7 @@ class Handle:
         parameters: Sequence[Tensor] | dict[str, Tensor] | None,
         buffers: Sequence[Tensor] | dict[str, Tensor] | None = None,
     ) -> None:
-        """Write values into parameters and buffers, in module order, whatever their names.
+        """Write values into parameters and buffers, in module order; names play no part.
 
         Raises:
             StudentRaised: their number or their shapes are not those of the module.
@@ -86,7 +86,7 @@ class Handle:
         self._ask("load", (observations.in_order(parameters), observations.in_order(buffers)), {})
 
     def gradients(self, *args: Any, upstream: Tensor | None = None) -> dict[str, Tensor | None]:
-        """Send `upstream` (ones by default) back through the module; gradients by parameter name.
+        """Back-propagate `upstream` (ones by default); return gradients by parameter name.
 
         None where no gradient reached a parameter.
         """
@@ -102,11 +102,11 @@ class Handle:
         return [loss for loss in answer if type(loss) is float] if type(answer) is list else []
 
     def tail(self, x: Tensor) -> str:
-        """Say what the forward ends with: logits, softmax or log_softmax."""
+        """Return what the forward ends with: logits, softmax or log_softmax."""
         return str(self._ask("tail", (x,), {}).value)[:_MOST_NAME]
 
     def reached(self, *args: Any) -> dict[str, bool]:
-        """Say by parameter name whether a gradient of the result reaches it that is not 0."""
+        """Return by parameter name whether a gradient other than 0 reaches the parameter."""
         found = self._ask("reached", args, {}).value
         with observations.believed(f"{self.type_name}.reached", "yes or no by name"):
             return {name: value is True for name, value in found.items()}
@@ -114,7 +114,7 @@ class Handle:
     def layers(self, *args: Any, undrawn: bool = False) -> list[Layer]:
         """Run the module and list its innermost layers in the order in which they are called.
 
-        `undrawn` saves the drawing of lazy weights, where others are loaded next.
+        `undrawn` skips the initialisation of lazy weights, for callers that load others next.
         """
         rows = self._ask("layers", args, {"undrawn": True} if undrawn else {}).value
         with observations.believed(f"{self.type_name}.layers", "layers"):
@@ -146,7 +146,7 @@ class Handle:
 
 
 def handle_nodes(value: object) -> messages.HandleNode | messages.RefusalNode:
-    """Say how an argument that is no plain value is sent: a handle as its number."""
+    """Return how an argument that is no plain value is sent: a handle as its number."""
     if isinstance(value, Handle):
         return value._node
     if isinstance(value, torch.nn.Module):

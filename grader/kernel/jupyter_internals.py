@@ -1,4 +1,4 @@
-"""What running notebooks needs of nbclient and jupyter_client beyond their public interfaces.
+"""Uses of nbclient and jupyter_client beyond their public interfaces.
 
 Covered by `tests/test_third_party_internals.py`. Not here: what the two are used for
 (`execution.py`, `client.py`).
@@ -11,7 +11,7 @@ from nbclient import NotebookClient
 
 
 class PatientNotebookClient(NotebookClient):
-    """nbclient that reads nothing out of a reply, and whose waiting for one can be ended."""
+    """nbclient that ignores the content of replies, and whose wait can be ended."""
 
     async def _check_raise_for_error(self, *_: object) -> None:
         """Do nothing: the notebook goes on past errors, and a reply may hold anything.

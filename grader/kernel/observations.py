@@ -1,7 +1,7 @@
-"""What the sandbox tells of a notebook, as records: definitions, calls, layers, shapes.
+"""What the sandbox reports about a notebook, as records: definitions, calls, layers, shapes.
 
-Here: the records, and how an answer is read that claims to be one; nothing in it is believed
-beyond its form. Not here: who asks (`student.py`).
+Here: the records, and how answers are parsed into them; only the form of an answer is trusted.
+Not here: who asks (`student.py`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from torch import Tensor
 from grader.errors import BadAnswer
 from grader.guest import probe_network
 from grader.guest.probe_network import ProbeShape
+
+_MOST_LACKING, _MOST_NAME = 2_000, 60
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,22 @@ class Captured:
 
 @dataclass(frozen=True)
 class Call:
-    """What a call left behind."""
+    """The result of a call."""
 
     value: Any
     arguments: tuple[Any, ...] = ()
     """The positional arguments as they were after the call."""
     printed: str = ""
+
+
+@dataclass(frozen=True)
+class Lacking:
+    """What a notebook used that is not here, as its own side says."""
+
+    by_cell: dict[int, tuple[str, ...]]
+    """Names of packages, or of the network."""
+    imports: dict[str, tuple[int, str]]
+    """By package: the cell of the first import that failed, and its error."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +66,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Outline:
-    """The shapes of a model: what can be known of it without computing."""
+    """The shapes of a model, found without computing."""
 
     layers: tuple[tuple[tuple[tuple[int, ...], ...], tuple[int, ...]], ...]
     """Of each innermost module with parameters, as called: shapes of parameters, and of output."""
@@ -66,7 +78,7 @@ class Outline:
 
 @dataclass(frozen=True)
 class NotedStep:
-    """One step of a learner's training, before and after `backward`."""
+    """One step of a probe network's training, before and after `backward`."""
 
     number: int
     x: Tensor
@@ -79,7 +91,7 @@ class NotedStep:
 
 @dataclass(frozen=True)
 class Trained:
-    """One model of a rehearsal."""
+    """One model that a training replay trained."""
 
     names: tuple[str, ...]
     """Names of the notebook that hold it at the end."""
@@ -96,7 +108,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class RehearsalFacts:
-    """What running a training cell again showed, as the sandbox tells it."""
+    """What a training replay showed, as the sandbox reports it."""
 
     raised: str
     models: tuple[Trained, ...]
@@ -104,10 +116,10 @@ class RehearsalFacts:
 
 @contextmanager
 def believed(call: str, expected: str) -> Iterator[None]:
-    """Take what goes wrong while an answer is read for the fault of whoever gave it.
+    """Turn any error while an answer is parsed into a `BadAnswer`.
 
     Raises:
-        BadAnswer: it is not what it should be.
+        BadAnswer: the answer has another form.
     """
     try:
         yield
@@ -116,7 +128,7 @@ def believed(call: str, expected: str) -> Iterator[None]:
 
 
 def read_catalog(rows: object) -> list[Captured]:
-    """Read what the guest lists, leaving out whatever is not an entry of a catalog."""
+    """Parse the catalog that the guest sends; drop entries of another form."""
     found = []
     for row in rows if isinstance(rows, list) else []:
         match row:
@@ -126,7 +138,7 @@ def read_catalog(rows: object) -> list[Captured]:
 
 
 def read_outline(call: str, value: Any) -> Outline:
-    """Read what the guest says of a model's shapes.
+    """Parse a model's shapes.
 
     Raises:
         BadAnswer: it is no outline.
@@ -145,7 +157,7 @@ def read_outline(call: str, value: Any) -> Outline:
 
 
 def read_sources(rows: object) -> dict[int, str]:
-    """Read the cells a guest lists, leaving out whatever is none."""
+    """Parse the cells that the guest sends; drop entries of another form."""
     pairs = rows if isinstance(rows, list) else []
     return {
         row[0]: row[1]
@@ -155,7 +167,7 @@ def read_sources(rows: object) -> dict[int, str]:
 
 
 def read_curves(rows: object) -> list[tuple[int, list[float]]]:
-    """Read the losses a guest lists by cell, leaving out whatever is none."""
+    """Parse the losses by cell that the guest sends; drop entries of another form."""
     found = []
     for row in rows if isinstance(rows, list) else []:
         match row:
@@ -164,11 +176,31 @@ def read_curves(rows: object) -> list[tuple[int, list[float]]]:
     return found
 
 
+def read_lacking(value: object) -> Lacking:
+    """Read what a guest says that its cells lacked, leaving out whatever is no such thing."""
+    cells: list[Any] = []
+    firsts: list[Any] = []
+    match value:
+        case ([*rows], [*others]):
+            cells, firsts = rows, others
+    by_cell: dict[int, tuple[str, ...]] = {}
+    for row in cells[:_MOST_LACKING]:
+        match row:
+            case (int(cell), [*names]) if all(isinstance(name, str) for name in names):
+                by_cell[cell] = tuple(name[:_MOST_NAME] for name in names[:_MOST_LACKING])
+    imports: dict[str, tuple[int, str]] = {}
+    for row in firsts[:_MOST_LACKING]:
+        match row:
+            case (str(name), int(cell), str(error)):
+                imports[name[:_MOST_NAME]] = cell, error[:200]
+    return Lacking(by_cell, imports)
+
+
 def read_rehearsal(call: str, value: Any, probe: ProbeShape) -> RehearsalFacts:
-    """Read what a guest says of a rehearsal: tensors of the learner's shapes, or it is no answer.
+    """Parse the answer to a training replay; its tensors must have the probe network's shapes.
 
     Raises:
-        BadAnswer: it is none.
+        BadAnswer: the answer has another form.
     """
     sizes = probe_network.shapes(probe)
 
@@ -216,6 +248,6 @@ def in_order(values: Sequence[Tensor] | dict[str, Tensor] | None) -> list[Tensor
 
 
 def tensors_of(value: object) -> dict[str, Tensor]:
-    """Read tensors by name, leaving out whatever is none."""
+    """Parse tensors by name; drop entries of another form."""
     pairs = value.items() if isinstance(value, dict) else ()
     return {str(name): tensor for name, tensor in pairs if isinstance(tensor, Tensor)}

@@ -1,6 +1,6 @@
-"""A process and all that it started, seen from outside: who they are, and their end.
+"""A process and its descendants, seen from outside: finding them and ending them.
 
-Here: `/proc` on Linux; where there is none, a process stands for itself alone. Not here: what a
+Here: `/proc` on Linux; without `/proc`, only the process itself is counted. Not here: what a
 tree spends (`watchdog.py`), the end of a kernel itself (`processes.py`).
 """
 
@@ -16,12 +16,12 @@ _ROUNDS, _ROUND_S = 20, 0.01
 
 
 def tree_of(pid: int) -> list[int]:
-    """Return a process and all it started; orphans belong to it too, it is their pid 1."""
+    """Return a process and its descendants; orphans are adopted by it, as it is their pid 1."""
     found, pending = [], [pid]
     while pending:
         parent = pending.pop()
         found.append(parent)
-        # threads and processes end while they are looked at: what is gone has no children here
+        # threads and processes end during the walk: one that is gone has no children here
         try:
             threads = os.listdir(f"/proc/{parent}/task")
         except OSError:
@@ -34,19 +34,19 @@ def tree_of(pid: int) -> list[int]:
 
 
 def end_descendants(pid: int, most: int) -> bool:
-    """End what a process has started; say whether that was at most `most`, and all of it ended.
+    """End a process's descendants; return whether all ended and there were at most `most`.
 
-    The process itself lives on. What was ended waits for its parent to take notice, so a process
-    that has started very much is better ended itself: it may not be able to start anything more.
+    The process itself lives on. Ended descendants stay zombies until it waits for them, so one
+    with very many of them may be unable to start more, and the caller ends it.
     """
-    for _ in range(_ROUNDS):  # what forks without end forks while it is looked at
+    for _ in range(_ROUNDS):  # a fork bomb forks on during the walk
         living = _descendants(pid)
         if not living:
             return True
         if len(living) > most:
             return False
         held = {number: _open(number) for number in living}
-        # a number that was given to another process meanwhile is no descendant any more
+        # the system may have given this pid to another process, which is no descendant
         still = set(tree_of(pid))
         for number, descriptor in held.items():
             if descriptor < 0:
@@ -60,17 +60,17 @@ def end_descendants(pid: int, most: int) -> bool:
 
 
 def _descendants(pid: int) -> list[int]:
-    """Return what a process has started and what of it still runs."""
+    """Return the descendants of a process that still run."""
     return [number for number in tree_of(pid)[1:] if _runs(number)]
 
 
 def _runs(pid: int) -> bool:
-    """Say whether a process is more than an entry that its parent has not taken notice of."""
+    """Return whether a process runs, and is not a zombie."""
     try:
         row = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:
         return False
-    # the state follows the name, which stands in brackets and may hold anything
+    # the state follows the name, which is in brackets and may hold any character
     return row.rpartition(")")[2].split()[0] not in "ZX"
 
 

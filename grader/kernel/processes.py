@@ -29,6 +29,10 @@ from grader.sandbox import messages, policy
 log = logging.getLogger(__name__)
 
 _BOOT = policy.PACKAGE / "sandbox" / "boot.py"
+# isolated from the user's site and from the folder of the file, as by -I, which would ignore the
+# hash seed too: sets of strings have one order in all kernels of all runs
+_PYTHON = (sys.executable, "-s", "-P", "-X", "utf8")
+_SAME_HASHES = {"PYTHONHASHSEED": "0"}
 _PACKET = 1 << 18
 _START_S = 120.0
 _FORK_S = 30.0  # it takes 0.01 s
@@ -49,7 +53,7 @@ class KernelProcess(Protocol):
         """Return the exit code after the end, the negated signal where one ended it."""
 
     def close(self) -> None:
-        """End the process, with everything it started, and let go of it."""
+        """End the process and everything it started, and release its descriptors."""
 
 
 class WarmParent:
@@ -80,7 +84,7 @@ class WarmParent:
         self._control = ours
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-X", "utf8", str(_BOOT), str(theirs.fileno())],
+                [*_PYTHON, str(_BOOT), str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 cwd="/",
                 env=_environment(with_gpu=bool(gpus)),
@@ -127,7 +131,7 @@ class WarmParent:
         return frozenset(policy.Wall) - self.wait().missing.keys() if self.isolate else frozenset()
 
     def is_alive(self) -> bool:
-        """Say whether the process runs; it is known to have ended before its kernels end."""
+        """Return whether the process runs; its end is visible before that of its kernels."""
         if self._control.fileno() < 0 or self._process.poll() is not None:
             return False
         poll = select.poll()
@@ -150,7 +154,7 @@ class WarmParent:
             socket.send_fds(self._control, [messages.encode(order)], descriptors)
             answer, received = self._receive(_FORK_S)
         except (OSError, KernelLost) as error:
-            self._control.close()  # an answer that comes late would be taken for the next one
+            self._control.close()  # a late answer would be taken for the next one
             raise KernelLost(f"the warm process is gone: {error}") from error
         if not isinstance(answer, messages.Forked) or len(received) != 1:
             self._control.close()
@@ -158,7 +162,7 @@ class WarmParent:
         return ForkedProcess(self, number, received[0])
 
     def new_uid(self) -> int:
-        """Return a user id of no account, for one kernel; -1 where we may not change users."""
+        """Return a user id without an account, for one kernel; -1 if we may not change users."""
         if not self.isolate or os.getuid() != 0 or policy.Wall.USER in self.wait().missing:
             return -1
         uid = next(self._uids)
@@ -213,19 +217,20 @@ class WarmParent:
 
 
 def _environment(*, with_gpu: bool) -> dict[str, str]:
-    """Return what the warm process is started with; it makes its own environment later."""
+    """Return the environment that the warm process starts with; it sets its own later."""
     kept = ("PATH", *policy.GPU_ENVIRONMENT) if with_gpu else ("PATH",)
-    return {"PATH": "", **{name: os.environ[name] for name in kept if name in os.environ}}
+    inherited = {name: os.environ[name] for name in kept if name in os.environ}
+    return {"PATH": "", **inherited, **_SAME_HASHES}
 
 
 def _user_ids(pid: int) -> range:
-    """Return user ids that no other grader uses: limits count the processes of one of them."""
+    """Return user ids that no other grader uses: the limit on processes counts per user id."""
     first = _FIRST_UID + pid * _UIDS_EACH
     return range(first, first + _UIDS_EACH)
 
 
 def _exists(uid: int) -> bool:
-    """Say whether a user id can be taken here: some containers have only 65536 of them."""
+    """Return whether a user id can be used here: some containers have only 65536 of them."""
     rows = Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines()
     return any(int(first) <= uid < int(first) + int(n) for first, _, n in map(str.split, rows))
 
@@ -291,7 +296,7 @@ def _start(
 
 
 class ColdProcess:
-    """A kernel started by itself, where forking a process that holds torch is not possible.
+    """A kernel started from scratch, where a process that has loaded torch cannot be forked.
 
     Not isolated beyond its own session and what `resource` can limit.
     """
@@ -303,10 +308,10 @@ class ColdProcess:
         start = _start(scratch, environment, isolate=False)
         passed = [*descriptors, held]
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-X", "utf8", str(_BOOT), "cold", *map(str, passed)],
+            [*_PYTHON, str(_BOOT), "cold", *map(str, passed)],
             pass_fds=passed,
             cwd="/",
-            env={"PATH": os.environ.get("PATH", "")},
+            env={"PATH": os.environ.get("PATH", ""), **_SAME_HASHES},
             stdin=subprocess.PIPE,
         )
         os.close(held)

@@ -13,7 +13,8 @@ import signal
 import socket
 import tempfile
 import time
-from pathlib import Path
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
 from jupyter_client.connect import KernelConnectionInfo
@@ -35,7 +36,7 @@ from grader.sandbox.policy import Wall
 SPEC = KernelSpec(
     argv=["grader"], display_name="sandbox", language="python", interrupt_mode="signal"
 )
-"""The one kernel there is, whatever kernelspec a notebook names."""
+"""The only kernelspec; the one that a notebook names is ignored."""
 _PORTS = ("shell", "iopub", "stdin", "hb", "control")
 _START_S = 60.0
 _MOST_PATH = 90  # macOS allows 104 bytes, and `/k-5` follows
@@ -48,6 +49,7 @@ class SandboxProvisioner(KernelProvisionerBase):
     def __init__(
         self, warm: WarmParent | None, limits: Limits, seed: int, *, data: Path | None = None,
         gpu: Gpu | None = None, environment: Environment = BARE,
+        files: Mapping[str, bytes] | None = None,
     ) -> None:  # fmt: skip
         super().__init__(kernel_id="kernel", kernel_spec=SPEC)
         self._warm = warm
@@ -56,6 +58,7 @@ class SandboxProvisioner(KernelProvisionerBase):
         self._data = str(data.resolve()) if data else ""
         self._gpu = gpu
         self._environment = environment
+        self._files = files or {}
         self.process: KernelProcess | None = None
         self.watchdog: Watchdog | None = None
         self._clock: TreeClock | None = None
@@ -84,10 +87,11 @@ class SandboxProvisioner(KernelProvisionerBase):
         home.mkdir(mode=0o700)
         if uid >= 0:
             os.chown(home, uid, uid)
+        self._lay_beside(self._folder / messages.BESIDE)
         return await super().pre_launch(cmd=[], **kwargs)
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
-        """Start the kernel and wait until it is locked up.
+        """Start the kernel and wait until its walls stand.
 
         Raises:
             KernelLost: it could not be started; the message says why.
@@ -160,7 +164,7 @@ class SandboxProvisioner(KernelProvisionerBase):
         await self.kill()
 
     async def cleanup(self, restart: bool = False) -> None:
-        """Remove whatever is left of the kernel."""
+        """Remove what is left of the kernel."""
         self.close()
 
     # ---------------------------------------------------------------- ours
@@ -232,6 +236,13 @@ class SandboxProvisioner(KernelProvisionerBase):
             return f"/proc/self/fd/{self._descriptor}"
         return folder
 
+    def _lay_beside(self, folder: Path) -> None:
+        """Write the files that the kernel is to find where the notebook runs."""
+        for name, data in self._files.items():
+            path = folder.joinpath(*PurePosixPath(name).parts)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+
     def _end(self) -> None:
         if self.watchdog is not None:
             self.watchdog.stop()
@@ -271,7 +282,7 @@ class SandboxProvisioner(KernelProvisionerBase):
 
 
 def _listener(path: str) -> socket.socket:
-    """Make a socket that a kernel will answer at: inside, none can be made in a folder of ours."""
+    """Make the socket on which a kernel answers; a kernel cannot create one in this folder."""
     made = socket.socket(socket.AF_UNIX)
     made.bind(path)
     made.listen(8)

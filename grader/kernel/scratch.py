@@ -26,7 +26,7 @@ _MOST_MAKING_S = 3_600.0  # a folder is made in a millisecond
 def claimed_folder() -> tuple[Path, int]:
     """Make a scratch folder, and lock a file in it for as long as this process lives.
 
-    It has another name until it is locked, so that nobody takes it for an abandoned one.
+    It has another name until it is locked, so that other runs do not take it for abandoned.
     """
     new = Path(tempfile.mkdtemp(prefix=_NEW))
     new.chmod(0o711)
@@ -36,7 +36,7 @@ def claimed_folder() -> tuple[Path, int]:
 
 
 def remove_abandoned() -> None:
-    """Remove scratch folders of graders that were killed: nobody holds their locks any more."""
+    """Remove scratch folders of killed graders, whose locks the system has released."""
     if fcntl is None:
         return
     try:
@@ -48,7 +48,7 @@ def remove_abandoned() -> None:
         try:
             claim = os.open(folder / _CLAIM, os.O_RDWR | os.O_CLOEXEC)
         except OSError:
-            continue  # somebody else's, or not yet claimed
+            continue  # another user's, or not yet claimed
         try:
             fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
             remove_folder(folder)
@@ -59,7 +59,7 @@ def remove_abandoned() -> None:
 
 
 def _is_old(folder: Path) -> bool:
-    """Say whether a folder was begun so long ago that nobody is at work on it."""
+    """Return whether a folder was begun so long ago that its maker must be gone."""
     try:
         return time.time() - folder.stat().st_mtime > _MOST_MAKING_S
     except OSError:
@@ -67,7 +67,7 @@ def _is_old(folder: Path) -> bool:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder whatever rights what lies in it was given; what is gone is no error."""
+    """Remove a folder, read-only contents included; a missing folder is no error."""
 
     def unlock(function: Callable[..., object], path: str, _: object) -> None:
         with contextlib.suppress(OSError):
@@ -79,4 +79,4 @@ def remove_folder(folder: Path) -> None:
                 os.chmod(path, 0o700)
                 remove_folder(Path(path))
 
-    shutil.rmtree(str(folder), onerror=unlock)  # which is told the path as it was given
+    shutil.rmtree(str(folder), onerror=unlock)  # `unlock` gets the path as given here

@@ -1,8 +1,8 @@
 """The trusted side of a call: `Student`, which forwards public names to the notebook.
 
 `student.corr2d(x, k)` calls the notebook's `corr2d` in the sandbox and returns what came back: a
-tensor, a number, a tuple, text, None, or a `Handle` for an object that stays inside. What the
-student's code does wrong arrives as a `StudentError`; checks need not catch it.
+tensor, a number, a tuple, text, None, or a `Handle` for an object that stays inside. Errors of the
+student's code arrive as `StudentError`; checks need not catch them.
 
 Every argument is copied by being written out as bytes, so student code cannot change our tensors.
 Here: names and captured values. Not here: what an object that stays inside can be asked
@@ -17,12 +17,12 @@ from contextlib import contextmanager
 from dataclasses import astuple, replace
 from typing import Any, Protocol
 
-from grader.errors import BadAnswer, NameNotDefined, StudentRaised
+from grader.errors import BadAnswer, NameNotDefined, StudentError, StudentRaised
 from grader.guest.probe_network import ProbeShape
 from grader.kernel import observations
 from grader.kernel.describe import call_text, describe
 from grader.kernel.handle import Handle
-from grader.kernel.observations import Call, Captured, Outline, RehearsalFacts
+from grader.kernel.observations import Call, Captured, Lacking, Outline, RehearsalFacts
 from grader.records import DEFAULT_SEED, CellRun
 from grader.wire import messages
 
@@ -46,7 +46,7 @@ class Connection(Protocol):
 
         Raises:
             StudentError: what the student's code did instead of answering.
-            SandboxError: the fault is ours.
+            SandboxError: an internal error.
         """
         ...
 
@@ -68,6 +68,7 @@ class Student:
         asked: Collection[str] | None = None,
         models: Mapping[str, tuple[str, ...]] | None = None,
         first_run: Sequence[CellRun] = (),
+        lent: dict[str, str] | None = None,
     ) -> None:
         self._connection = connection
         self._definitions = definitions
@@ -75,6 +76,7 @@ class Student:
         self._asked = asked
         self.first_run = {run.index: run for run in first_run}
         """How each cell ended when the notebook ran, by number; empty where nobody knows."""
+        self._lent = lent or {}
         self._seed = seed
         self._next = 0
         self._transcript: list[tuple[str, Any]] | None = None
@@ -84,6 +86,9 @@ class Student:
         """Of the notebook's random state, and of the images it is given."""
         self.remembered: dict[str, Any] = {}
         """What the checks of one exercise work out once and use together."""
+        self.missing: set[str] = set()
+        """Packages that are not here and that answers came by way of; whoever reads it empties it.
+        """
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -96,13 +101,13 @@ class Student:
         return "student"
 
     def has(self, name: str) -> bool:
-        """Say whether the notebook defines a name."""
+        """Return whether the notebook defines a name."""
         return name in self._definitions
 
     def charged_for(self, name: str) -> bool:
-        """Say whether what is wrong with a name of the notebook is charged where it is asked for.
+        """Return whether another exercise of the run charges for errors of this name.
 
-        With `--only` a network alone, no check asks for its blocks: the network answers for them.
+        With `--only` a network, no check asks for its blocks, so the network is charged for them.
         """
         return self._asked is None or name in self._asked
 
@@ -155,18 +160,22 @@ class Student:
         """Return the losses that each cell's training went through, by cell."""
         return observations.read_curves(self._ask("curves", "curves", (), {}).value)
 
+    def lacking(self) -> Lacking:
+        """Return what the cells used that is not here."""
+        return observations.read_lacking(self._ask("lacking", "lacking", (), {}).value)
+
     def rehearse(
         self, cells: Sequence[int], patterns: Sequence[str], variables: Sequence[str], *,
         probe: ProbeShape, steps: int, tail: str = "logits", limit_s: float = 60.0,
     ) -> RehearsalFacts:  # fmt: skip
-        """Run training cells again with a small network in the model's place.
+        """Replay training cells with a small network in the model's place.
 
         Args:
             cells: their numbers, in order; the last one is the one that trains.
             patterns: names of classes and factories that make the model.
             variables: names that hold it.
             probe: the sizes of that network.
-            steps: after so many, the data ends soon.
+            steps: the data ends soon after so many steps.
             tail: what the model ends with, one of `probe_network.TAILS`.
             limit_s: for the answer.
         """
@@ -177,15 +186,15 @@ class Student:
         return observations.read_rehearsal(call, answer.value, probe)
 
     def rerun(self, cell: int, replaced: dict[str, Any], name: str | None = None) -> list[Captured]:
-        """Run one cell again in a copy of its world, with some names replaced.
+        """Run one cell again in a copy of its namespace, with some names replaced.
 
-        Returns the values it bound, in order. What the first run left is not touched.
+        Returns the values it bound, in order. The results of the first run stay as they are.
         """
         rows = self._ask("rerun", f"cell {cell}", (cell,), replaced).value
         return self._fetch(observations.read_catalog(rows), name)
 
     def catalog(self, *, limit_s: float | None = None) -> list[Captured]:
-        """Return every definition the cells made, in order of time, without values."""
+        """Return every definition of the cells, in order of time, without values."""
         rows = self._ask("catalog", "catalog", (), {}, limit_s=limit_s).value
         return observations.read_catalog(rows)
 
@@ -196,7 +205,7 @@ class Student:
 
     @contextmanager
     def unrecorded(self) -> Iterator[None]:
-        """Ask what is no part of the record: whether the student's other functions are at fault."""
+        """Leave what is asked inside out of the record."""
         kept, self._transcript = self._transcript, None
         try:
             yield
@@ -204,21 +213,25 @@ class Student:
             self._transcript = kept
 
     def note(self, fact: object) -> None:
-        """Add to the record what a check read out of an answer that is not its value."""
+        """Add to the record what a check derived from an answer."""
         self._note("note", fact)
 
     def select(self, cell: int) -> None:
-        """Let functions find their helpers as these stood when `cell` had run."""
+        """Let functions see their helpers as defined after `cell` had run."""
         self._ask("select", "select", (cell,), {})
 
     @contextmanager
     def with_parts(self, sources: dict[str, str]) -> Iterator[None]:
-        """Let other definitions stand in for the notebook's own, by name and Python text."""
+        """Replace definitions of the notebook, by name and Python source, inside the context."""
         try:
-            self._ask("stand_in", "stand_in", (), sources)
+            self._ask("stand_in", "stand_in", (), {**self._lent, **sources})
             yield
         finally:
-            self._ask("stand_in", "stand_in", (), {})
+            self.lend()
+
+    def lend(self) -> None:
+        """Let right definitions stand where the notebook has none, and its own everywhere else."""
+        self._ask("stand_in", "stand_in", (), self._lent)
 
     # ---------------------------------------------------------------- below: for this module only
 
@@ -245,7 +258,7 @@ class Student:
         limit_s: float | None = None,
     ) -> Call:
         self._next += 1
-        # what stays inside is numbered from here: a number the sandbox chose would be a claim
+        # numbers of objects that stay inside are chosen here, never by the sandbox
         request = messages.Request(
             self._next,
             op,
@@ -266,9 +279,12 @@ class Student:
                 decode=self._handle,
                 limit_s=limit_s,
             )
-        except StudentRaised as error:
-            self._note(op, error.kind)
+        except StudentError as error:
+            self.missing.update(error.missing)
+            if isinstance(error, StudentRaised):
+                self._note(op, error.kind)
             raise
+        self.missing.update(answer.missing)
         self._note(op, answer.value)
         return Call(answer.value, tuple(answer.arguments), answer.printed)
 

@@ -1,12 +1,12 @@
 """Ends a kernel whose process tree spends more than it may: memory, the processor, files.
 
 Resource limits hold for one process and private memory; a tree of processes, or shared memory,
-gets round them. So the whole tree is added up from outside, ten times a second.
+escapes them. So the whole tree is added up from outside, ten times a second.
 
 Covered: anonymous and shared memory that is resident or swapped out, page tables, processor time
 and number of processes, of the kernel and all it started; files in memory that it holds open, for
 kernels that may make such; files in the scratch folder, where no quota could be mounted.
-Not covered: what is allocated and let go between two looks; buffers of pipes and sockets, which the
+Not covered: what is allocated and freed between two looks; buffers of pipes and sockets, which the
 numbers of processes and open files bound; what the driver of a GPU allocates for itself.
 """
 
@@ -28,11 +28,11 @@ from grader.records import Limits
 log = logging.getLogger(__name__)
 
 _EVERY_S = 0.1
-_SLOW_EVERY_S = 1.0  # files, which cost more to look at
+_SLOW_EVERY_S = 1.0  # files, which cost more to measure
 
 
 class Watchdog:
-    """Looks at one kernel until it ends.
+    """Watches one kernel until it ends.
 
     A tree is first added up by what each process has in memory, less what the kernel was forked
     with: cheap, and shared pages count once for each process that holds them. Only when that is too
@@ -59,19 +59,19 @@ class Watchdog:
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
         self._at_start = _resident(process.pid)
         self.out_of_memory = 0
-        """The limit in bytes if the kernel was ended for passing it, else 0."""
+        """The limit in bytes if the kernel was ended for exceeding it, else 0."""
         self.out_of_time = 0
-        """The limit in seconds of the processor if the kernel was ended for passing it, else 0."""
+        """The limit in processor seconds if the kernel was ended for exceeding it, else 0."""
         self.ended_for = ""
-        """What it was ended for, to be read after "it"; empty while it spends within its limits."""
+        """Why it was ended, as the rest of a sentence with "it"; empty within the limits."""
         self.peak_bytes = 0
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start watching."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Look no more; may be called again."""
+        """Stop watching; may be called again."""
         if self._wake < 0:
             return
         os.write(self._waker, b"x")
@@ -99,7 +99,7 @@ class Watchdog:
                 log.info("process %d is ended: it %s", self._process.pid, self.ended_for)
                 self._process.signal(signal.SIGKILL)
                 return
-            # a tree that takes long to look at must not take all our time
+            # a tree that is slow to measure must not take all our time
             wait_s = max(_EVERY_S, 2 * (time.monotonic() - started))
 
     def _look_at_memory(self, tree: list[int]) -> None:
@@ -158,7 +158,7 @@ def _resident(pid: int) -> int:
 
 
 def _proportional(pid: int) -> int:
-    """Return the same, with each shared page divided by those who share it."""
+    """Return the same, with each shared page divided by the number of processes that share it."""
     pages = _sum_of(f"/proc/{pid}/smaps_rollup", ("Pss_Anon", "Pss_Shmem", "SwapPss"))
     return pages + _sum_of(f"/proc/{pid}/status", ("VmPTE",)) if pages else _resident(pid)
 
@@ -172,7 +172,7 @@ def _sum_of(path: str, names: tuple[str, ...]) -> int:
 
 
 def folder_size(folder: Path, most_files: int) -> tuple[int, int]:
-    """Return bytes and number of the files below a folder; counts no further than it must."""
+    """Return size and number of the files below a folder; stop at `most_files`."""
     size = files = 0
     pending = [str(folder)]
     while pending and files <= most_files:

@@ -1,23 +1,21 @@
 """Zip files as a learning management system or a student hands them out: members, and whose.
 
 An archive is a stranger's data: never unpacked to disk, every member read under a bound, the
-number and the sum bounded too. Names are repaired (cp949, backslashes, NFC).
+number and the sum bounded too. Names are repaired (`zip_names.py`, backslashes, NFC).
 
-Here: members of a zip, and the name patterns of Canvas, Moodle and Blackboard. Not here: which
-members are graded (`submissions.py`).
+Here: the members of one zip and their bytes. Not here: archives inside archives and when a member
+is read (`sources.py`), whose a member is (`owners.py`).
 """
 
 from __future__ import annotations
 
 import io
-import re
 import zipfile
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from grader.errors import SubmissionError
+from grader.reading.zip_names import decode_names
 from grader.text import name as tidy_name
 
 MOST_MEMBERS = 10_000
@@ -27,14 +25,6 @@ MOST_BYTES = 1 << 30
 _MOST_DIRECTORY_BYTES = MOST_MEMBERS << 10
 # LZMA is left out: its header may ask for a dictionary of 4 GiB, and no system hands it out
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
-
-# The patterns were derived from the sources of the three systems and tried on Hangul names.
-_CANVAS = re.compile(
-    r"(?:(?P<name>\w+?)(?:_LATE|_late)?_(?P<id>\d+)|(?:LATE_)?(?P<anon>anon_\w+?))"
-    r"(?:_\d+_.+|_(?:text|link)\.html)"
-)
-_MOODLE = re.compile(r"(?P<name>[^/_]+)_(?P<id>\d+)_assignsubmission_(?:file|onlinetext)(?:_.*)?")
-_BLACKBOARD = re.compile(r".+?_(?P<name>[^_]+)_attempt_\d{4}(?:-\d\d){5}(?:_.+|\.txt)")
 
 
 @dataclass
@@ -52,6 +42,11 @@ class Member:
     name: str
     archive: Archive
     info: zipfile.ZipInfo
+
+    @property
+    def key(self) -> str:
+        """Return the name under which the zip file itself has it."""
+        return self.info.filename
 
     @property
     def path(self) -> str:
@@ -74,8 +69,11 @@ class Archive:
         SubmissionError: the file is no zip file, or one with too many members.
     """
 
-    def __init__(self, source: Path | bytes, *, budget: Budget | None = None) -> None:
+    def __init__(
+        self, source: Path | bytes, *, budget: Budget | None = None, encoding: str = ""
+    ) -> None:
         self._budget = budget or Budget()
+        self._encoding = encoding
         try:
             file = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
         except OSError as error:
@@ -107,11 +105,18 @@ class Archive:
         if len(infos) > MOST_MEMBERS:
             raise _too_many()
         found = []
-        for info in infos:
-            parts = [tidy_name(part) for part in _repaired(info).split("/") if part.strip(". ")]
+        for info, text in zip(infos, decode_names(infos, self._encoding), strict=True):
+            parts = _parts(text)
             if parts and not info.is_dir():
                 found.append(Member(tuple(parts[:-1]), parts[-1], self, info))
         return sorted(found, key=lambda member: (member.folders, member.name))
+
+    def read_key(self, key: str) -> bytes:
+        """Return the bytes of the member with this key; see `Member.read`."""
+        try:
+            return self.read(self._zip.getinfo(key))
+        except KeyError as error:
+            raise _damaged(error) from error
 
     def read(self, info: zipfile.ZipInfo) -> bytes:
         """Return the bytes of one member; see `Member.read`."""
@@ -144,58 +149,6 @@ class Archive:
         return self._budget
 
 
-def owners(members: Iterable[Member]) -> Mapping[Member, str]:
-    """Say whose file each member is, by the names that Canvas, Moodle and Blackboard give.
-
-    Empty for an archive that none of them made. Two people of the same name are told apart by the
-    number that the system gave them.
-    """
-    members = list(members)
-    for system, pattern in ((_moodle, _MOODLE), (_blackboard, _BLACKBOARD), (_canvas, _CANVAS)):
-        found = {member: system(member, pattern) for member in members}
-        people = {member: person for member, person in found.items() if person}
-        # a student's own zip may hold one file that happens to look right: all must
-        if people and len(people) == len(members):
-            return _told_apart(people)
-    return {}
-
-
-@dataclass(frozen=True)
-class _Person:
-    name: str
-    id: str
-
-
-def _moodle(member: Member, pattern: re.Pattern[str]) -> _Person | None:
-    top = (*member.folders, member.name)[0]
-    match = pattern.fullmatch(top)
-    return _Person(match["name"], match["id"]) if match else None
-
-
-def _blackboard(member: Member, pattern: re.Pattern[str]) -> _Person | None:
-    match = None if member.folders else pattern.fullmatch(member.name)
-    return _Person(match["name"], match["name"]) if match else None
-
-
-def _canvas(member: Member, pattern: re.Pattern[str]) -> _Person | None:
-    match = None if member.folders else pattern.fullmatch(member.name)
-    if not match:
-        return None
-    return _Person(match["anon"] or match["name"], match["id"] or match["anon"])
-
-
-def _told_apart(people: Mapping[Member, _Person]) -> dict[Member, str]:
-    ids: defaultdict[str, set[str]] = defaultdict(set)
-    for person in people.values():
-        ids[person.name].add(person.id)
-    return {
-        member: tidy_name(
-            f"{person.name}_{person.id}" if len(ids[person.name]) > 1 else person.name
-        )
-        for member, person in people.items()
-    }
-
-
 class _Opening:
     """A file of which `zipfile` reads the directory, which has a limit while it does so.
 
@@ -226,15 +179,7 @@ def _too_many() -> SubmissionError:
     )
 
 
-def _repaired(info: zipfile.ZipInfo) -> str:
-    """Decode the name of a member: not flagged as UTF-8, it is UTF-8 or cp949 all the same."""
-    text = info.filename
-    if not info.flag_bits & 0x800:
-        raw = text.encode("cp437", "replace")
-        for encoding in ("utf-8", "cp949"):
-            try:
-                text = raw.decode(encoding)
-                break
-            except UnicodeDecodeError:
-                continue
-    return text if "/" in text else text.replace("\\", "/")
+def _parts(text: str) -> list[str]:
+    """Split a decoded name into its folders and file name; `..` and empty parts are left out."""
+    text = text if "/" in text else text.replace("\\", "/")
+    return [tidy_name(part) for part in text.split("/") if part.strip(". ")]

@@ -1,8 +1,8 @@
-"""The bytes of a notebook file -> its cells, whatever state the file is in.
+"""Parses the bytes of a notebook file into cells, damaged files included.
 
-Read leniently: a file that nbformat's schema refuses often runs all the same (a stream output with
-an extra key, cells without ids), so nothing is validated and no type is trusted. Outputs are
-dropped before anything else looks at the cells.
+Parsing is lenient: many files that nbformat's schema rejects still run (a stream output with an
+extra key, cells without ids), so nothing is validated and no type is trusted. Outputs are dropped
+first.
 
 Here: bytes to cells. Not here: finding files (`submissions.py`), running cells.
 """
@@ -18,7 +18,7 @@ from grader.text import without_surrogates
 
 MOST_BYTES = 64 << 20
 MOST_CELLS = 2000
-# characters; what they say is read by us, which takes 5 s and 400 MB where they are the worst
+# characters; the worst source of this length takes 5 s and 400 MB to parse
 MOST_CODE = 1_000_000
 # an empty list costs 3 bytes in JSON and 64 in memory; 5 million values stay below half a GiB
 _MOST_VALUES = 5_000_000
@@ -44,8 +44,8 @@ def read_notebook(data: bytes) -> Reading:
         data: the file as it was handed in.
 
     Returns:
-        The cells; notes for whoever reads the result (what was repaired); and the problem, a
-        sentence with a remedy, empty when the notebook can be graded.
+        The cells; notes for the report (what was repaired); and the problem, a sentence with a
+        remedy, empty when the notebook can be graded.
     """
     if len(data) > MOST_BYTES:
         return _unreadable(
@@ -79,7 +79,7 @@ def _unreadable(what: str, remedy: str) -> Reading:
 
 
 def _decode(data: bytes) -> tuple[str, list[str]]:
-    """Decode UTF-8, UTF-16 or UTF-32, with or without BOM; cp949 where it must be that."""
+    """Decode UTF-8, UTF-16 or UTF-32, with or without BOM; cp949 where only that fits."""
     encoding = json.detect_encoding(data)
     if encoding != "utf-8":
         what = "UTF-8 with a byte order mark" if encoding == "utf-8-sig" else encoding.upper()
@@ -125,7 +125,7 @@ def _cells(document: Any, notes: list[str]) -> Reading:
 
 
 def _cell(index: int, raw: Any, repaired: Counter[str]) -> Cell:
-    """Take one cell as it comes; what cannot be read becomes an empty raw cell in its place."""
+    """Parse one cell; an unreadable one becomes an empty raw cell in its place."""
     if not isinstance(raw, dict):
         repaired["could not be read"] += 1
         return Cell(index, "raw", "")

@@ -1,12 +1,12 @@
-"""The student's own writing, collected from the Markdown cells for a person to grade.
+"""Collects the student's written answers from the Markdown cells, for manual grading.
 
 A passage counts when it stands under a heading such as Discussion, Exercises, Summary, Takeaway or
 정리, up to the next heading of the same rank; text that follows an exercise's code is below such a
 heading too. Headings are Markdown's (`## 7.2 Exercises`), HTML's, bold lines, and the bare lines
 (`2.0.6 Summary`) of notebooks that were made from a PDF.
 
-Here: what was written, and whether it is empty or still the handed-out text. Not here: whether it
-is right; a person says that, and until then it is worth 0 points of 0: nobody loses or gains any.
+Here: the text, and whether it is empty or still the handed-out one. Not here: whether it is right;
+an instructor decides that, and until then it counts 0 of 0 points.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from grader.text import clean, clip, one_line
 MOST_ANSWERS = 500
 MOST_CHARACTERS = 20_000
 _LONGEST_HEADING = 160
-_LONGEST_TITLE = 6  # of one word that may be a whole sentence elsewhere, "느낀점이많았다"
+_LONGEST_TITLE = 6  # words; in some languages one word may be a whole sentence, "느낀점이많았다"
 _BELOW_ALL = 9  # the rank of a heading that is a bare word
 
 # words of a heading under which students write, by language; whole words only
@@ -98,7 +98,7 @@ class _Heading:
 
 @dataclass
 class _Scope:
-    """An answer heading and what has been seen below it."""
+    """An answer heading and the cells below it."""
 
     heading: _Heading
     section: str
@@ -109,7 +109,7 @@ class _Scope:
 
 @dataclass
 class _Reader:
-    """Walks over the cells once, keeping the section and the answer heading it is under."""
+    """Walks over the cells once, tracking the section and the current answer heading."""
 
     answers: list[WrittenAnswer] = field(default_factory=list)
     section: str = ""
@@ -121,7 +121,7 @@ class _Reader:
 
     def markdown(self, cell: Cell) -> None:
         lines: list[str] = []
-        says_something = False  # a passage of sub-headings alone is the title of some code
+        says_something = False  # a passage with sub-headings only is the title of some code
         for line, heading in _lines(cell.source):
             if heading is None or self._is_inside(heading):
                 lines.append(line)
@@ -179,7 +179,7 @@ class _Reader:
 def collect_answers(
     cells: Sequence[Cell], *, handed_out: Sequence[Cell] = ()
 ) -> tuple[WrittenAnswer, ...]:
-    """Collect the passages that a person is to grade, in the order of the notebook.
+    """Return the passages for manual grading, in the order of the notebook.
 
     Args:
         cells: the student's notebook.
@@ -200,7 +200,7 @@ def collect_answers(
 
 
 def in_short(answers: Sequence[WrittenAnswer], *, handed_out: Sequence[WrittenAnswer] = ()) -> str:
-    """Say section by section how much was written, for the row that a person grades.
+    """Summarise by section how much was written, for the row of the written answers.
 
     Args:
         answers: of the student's notebook.
@@ -225,7 +225,7 @@ def in_short(answers: Sequence[WrittenAnswer], *, handed_out: Sequence[WrittenAn
 
 
 def section_order(section: str) -> tuple[bool, list[int], str]:
-    """Sort 7.10 after 7.9, and what has no section last."""
+    """Return the sort key of a section: 7.10 after 7.9, no section last."""
     numbers = [int(number) for number in re.findall(r"\d{1,9}", section, re.ASCII)]
     return not numbers, numbers, section
 
@@ -244,7 +244,7 @@ def _collect(cells: Sequence[Cell]) -> list[WrittenAnswer]:
 
 
 def _lines(source: str) -> Iterator[tuple[str, _Heading | None]]:
-    """Yield each line and the heading it is, if it is one; none is inside a code fence."""
+    """Yield each line with its heading, if any; lines inside a code fence are none."""
     text = clip(_without_pictures(clean(source)), limit=MOST_CHARACTERS)
     lines = _INLINE.sub(r"\1\n", text).split("\n")
     fence = ""
@@ -267,7 +267,7 @@ def _lines(source: str) -> Iterator[tuple[str, _Heading | None]]:
 
 
 def _heading(line: str, *, alone: bool) -> _Heading | None:
-    """Read one line as a heading; `alone` between blank lines, a bare line can be one too."""
+    """Parse one line as a heading; `alone` between blank lines, a bare line can be one too."""
     if match := _MARKDOWN.match(line):
         return _made(match[2] or "", len(match[1]))
     if match := _HTML.match(line):
@@ -291,7 +291,7 @@ def _heading(line: str, *, alone: bool) -> _Heading | None:
 
 
 def _is_title(line: str) -> bool:
-    """Say whether the first line of a cell is a title though text follows at once: `Discussion`."""
+    """Return whether a cell's first line is a title without a blank line below: `Discussion`."""
     word = line.strip(" :：")
     return word.isascii() or (len(word.split()) == 1 and len(word) <= _LONGEST_TITLE)
 
@@ -316,7 +316,7 @@ def _asks_for_text(heading: str) -> bool:
 
 
 def _only_asks_for_text(bare: str) -> bool:
-    """Say whether a bare line is nothing but such words: "Summary and Discussion", "느낀 점"."""
+    """Return whether a bare line has such words only: "Summary and Discussion", "느낀 점"."""
     words = bare.casefold().split()
     if not bare.isascii():
         return len(words) <= 3 and _asks_for_text(bare)
@@ -326,7 +326,7 @@ def _only_asks_for_text(bare: str) -> bool:
 
 
 def _label(text: str) -> str:
-    """Find the word that introduces a passage on its own line: `Takeaway: ...`."""
+    """Return the word that introduces a passage on its line: `Takeaway: ...`."""
     match = _LABEL.match(text)
     return match["word"].strip() if match and _asks_for_text(match["word"]) else ""
 
@@ -340,7 +340,7 @@ def _after_label(text: str) -> str:
 
 
 def _without_pictures(text: str) -> str:
-    """Leave out pictures that are stored in the text itself, up to megabytes each."""
+    """Remove pictures that are embedded in the text, up to megabytes each."""
     first, *others = text.split("(data:image/")
     return first + "".join("(picture)" + part.partition(")")[2] for part in others)
 
@@ -358,7 +358,7 @@ def _state(text: str) -> Literal["written", "empty", "template"]:
 
 
 def _words(text: str) -> str:
-    """Reduce text to what it says: no markup, blanks single, lower case; may be empty."""
+    """Normalise text: no markup, single blanks, lower case; may be empty."""
     first, *others = text.split("<!--")
     shown = first + "".join(part.partition("-->")[2] for part in others)
     shown = _PICTURE.sub("picture", shown)

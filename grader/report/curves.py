@@ -1,7 +1,7 @@
-"""Loss curves as drawings: where each point and each label of a small SVG goes.
+"""Loss curves as drawings: the positions of the points and labels of a small SVG.
 
-A curve of thousands of steps is thinned to means over equal stretches; first and last loss are
-told as they are. Losses come from a stranger's training: any finite number, in any order, or none.
+A curve of thousands of steps is thinned to means over equal stretches; first and last loss are kept
+exactly. Losses come from student code: any finite number, in any order, or none.
 
 Here: geometry and words. Not here: the markup (`templates/feedback.html`).
 """
@@ -35,6 +35,8 @@ class Drawing:
     top: str
     bottom: str
     caption: str
+    file: str = ""
+    """Which notebook of several; empty for the only one."""
 
 
 def drawings(curves: Sequence[LossCurve]) -> list[Drawing]:
@@ -75,11 +77,12 @@ def draw(curve: LossCurve) -> Drawing:
         top=top,
         bottom=bottom,
         caption=_caption(curve.losses, stretch, logarithmic=logarithmic),
+        file=curve.file,
     )
 
 
 def number_text(value: float | None) -> str:
-    """Write a loss with three digits; what was no number is said to be none."""
+    """Return a loss with three digits; "not a number" for None."""
     return "not a number" if value is None else _text(value, 3)
 
 
@@ -99,7 +102,7 @@ def _ends(low: float, high: float) -> tuple[str, str]:
 
 
 def _mean(losses: Sequence[float | None]) -> float | None:
-    """Average what is a number; a stretch that holds something else is a gap."""
+    """Return the mean of the numbers; None for a stretch with anything else, a gap."""
     numbers = [loss for loss in losses if loss is not None]
     if len(numbers) < len(losses):
         return None

@@ -1,4 +1,4 @@
-"""A class at a glance: the numbers, mistakes and worries that `report.html` shows.
+"""A class at a glance: the numbers, mistakes and open issues that `report.html` shows.
 
 Here: counting over results. Not here: one student's page (`pages.py`), files (`writers.py`).
 """
@@ -15,6 +15,7 @@ from grader.points import standing
 from grader.reading.written_answers import section_order
 from grader.records import ExerciseResult, SubmissionResult
 from grader.report import fact_labels
+from grader.report.missing import MissingPackage, missing_packages
 from grader.report.rounding import total_of
 from grader.text import one_line
 from grader.verdict import Status, Verdict
@@ -30,14 +31,14 @@ class Mistake:
     exercise: str
     title: str
     named: bool
-    """From the bank of known mistakes; otherwise it is a check and how it ended."""
+    """Whether it comes from the bank of known mistakes; otherwise it is a check and its end."""
     example: str
     students: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Worry:
-    """A submission that a person should look at, and why."""
+    """A submission that an instructor should look at, and why."""
 
     index: int
     """Its place among the results."""
@@ -60,7 +61,7 @@ class Tally:
     section: str
     optional: bool
     by_hand: bool
-    """A person grades it: `solved` counts the submissions with something to grade."""
+    """Whether it is graded by hand: `solved` counts the submissions with something to grade."""
     solved: int
     """Submissions in which every check passed."""
     judged: int
@@ -70,7 +71,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Writing:
-    """What the class wrote in one section, for a person to grade."""
+    """The written answers of the class in one section, for manual grading."""
 
     section: str
     answers: int
@@ -93,11 +94,12 @@ class Overview:
     mistakes: tuple[Mistake, ...]
     worries: tuple[Worry, ...]
     answers: int
-    """Passages of the students' own text that wait for a person."""
+    """Passages of the students' own text that wait for manual grading."""
     written: tuple[Writing, ...]
+    missing: tuple[MissingPackage, ...]
     facts: tuple[tuple[str, str], ...]
     stand_ins: str
-    """What stood in for data sets whose files were not found; empty where nothing did."""
+    """The stand-ins for data sets whose files were not found; empty without any."""
 
 
 def overview(
@@ -121,6 +123,7 @@ def overview(
         worries=tuple(_worries(results)),
         answers=sum(answer.state == "written" for r in results for answer in r.answers),
         written=_written(results),
+        missing=missing_packages(results),
         facts=_facts(results),
         stand_ins="; ".join(
             sorted({found for r in results if (found := fact_labels.stand_ins(r.facts))})
@@ -186,7 +189,7 @@ def _went_wrong(exercise: ExerciseResult) -> list[tuple[str, bool, str]]:
     if exercise.mistake and failed:
         return [(exercise.mistake.title, True, failed[0].message)]
     if failed and all(check.verdict is Verdict.MISSING for check in failed):
-        # nobody has to try what is optional
+        # an optional exercise may be left out
         return [] if exercise.optional else [("not found in the notebook", False, "")]
     return [
         (f"{one_line(check.claim or check.check, limit=160)} ({check.verdict.words})", False,
@@ -209,7 +212,7 @@ def _reasons(result: SubmissionResult) -> list[str]:
     for exercise in result.exercises:
         broken = [check for check in exercise.checks if check.verdict.is_ours]
         reasons += [
-            f"{c.exercise}: {c.check} broke, points open: {one_line(c.message, limit=200)}"
+            f"{c.exercise}: {c.check} is broken, points open: {one_line(c.message, limit=200)}"
             for c in broken
         ]
     failed = [run for run in result.cells if run.status in ("raised", "timed_out", "died")]

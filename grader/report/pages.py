@@ -1,7 +1,7 @@
 """Results as pages: what the templates in `templates/` are filled with.
 
-Every word on a page may come from a stranger. Jinja escapes all of it, `finalize` takes control
-characters out, the pages load nothing and run nothing (their CSP says so too).
+Every word on a page may be untrusted. Jinja escapes all of it, `finalize` removes control
+characters, and the pages load and run nothing, which their CSP enforces too.
 
 Here: views and rendering to a string. Not here: files and their names (`writers.py`).
 """
@@ -20,7 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from grader.points import Standing, standing, standing_of
-from grader.records import CheckResult, ExerciseResult, SubmissionResult
+from grader.records import CheckResult, ExerciseResult, PassedOver, SubmissionResult
 from grader.report import curves, fact_labels
 from grader.report.overview import overview
 from grader.report.rounding import exercise_names, percent, points_of, shown, total_of
@@ -34,7 +34,7 @@ _LONGEST_TEXT = 20_200
 
 @dataclass(frozen=True)
 class _Exercise:
-    """One exercise on a student's page, its checks sorted by what the student can do about them."""
+    """One exercise on a student's page, its checks sorted by what to do about them."""
 
     result: ExerciseResult
     anchor: str
@@ -50,7 +50,7 @@ class _Exercise:
 
     @property
     def missing(self) -> bool:
-        """Nothing of that name was in the notebook."""
+        """Whether the notebook has nothing of that name."""
         return bool(self.wrong) and all(c.verdict is Verdict.MISSING for c in self.wrong)
 
 
@@ -71,12 +71,12 @@ class _GridRow:
 
 
 def feedback_page(result: SubmissionResult, *, assignment: str = "") -> str:
-    """Render what one student is shown."""
+    """Render the feedback page of one student."""
     exercises = [_exercise(index, one) for index, one in enumerate(result.exercises)]
     return _ENVIRONMENT.get_template("feedback.html").render(
         result=result,
         assignment=assignment or result.assignment,
-        # where it lay on the grader's machine is not the student's business
+        # paths of the grader's machine are not shown to students
         file_name=re.split(r"[/\\!]", result.submission)[-1],
         exercises=exercises,
         total=standing_of(result),
@@ -101,6 +101,7 @@ def report_page(
     assignment: str = "",
     started_at: str = "",
     written_at: str = "",
+    passed_over: Sequence[PassedOver] = (),
 ) -> str:
     """Render the class at a glance.
 
@@ -112,6 +113,7 @@ def report_page(
         assignment: its title.
         started_at: when the run began, UTC, ISO 8601.
         written_at: UTC, ISO 8601.
+        passed_over: what was found and is in no submission.
     """
     names = exercise_names(results, exercises)
     view = overview(results, names, max_points)
@@ -124,6 +126,7 @@ def report_page(
         assignment=assignment or next((result.assignment for result in results), ""),
         started_at=started_at,
         written_at=written_at,
+        passed_over=passed_over,
     )
 
 
@@ -155,7 +158,7 @@ def _tone(result: ExerciseResult) -> tuple[Tone, str]:
     if any(verdict.is_ours for verdict in verdicts):
         return "open", "our fault, open"
     if result.by_hand:
-        return "none", "for a person to grade"
+        return "none", "to grade by hand"
     if not verdicts:
         return "none", "not asked"
     if all(verdict is Verdict.PASSED for verdict in verdicts):
@@ -209,14 +212,14 @@ def _grid_cell(result: SubmissionResult, exercise: ExerciseResult | None, name: 
 
 
 def _finalize(value: object) -> object:
-    """Clean whatever a template puts out, and cut what is endless; Jinja escapes it afterwards."""
+    """Clean a value of a template and bound its length; Jinja escapes it afterwards."""
     if isinstance(value, str) and not isinstance(value, Markup):
         return clip(clean(value), limit=_LONGEST_TEXT)
     return value
 
 
 def _moment(text: str) -> str:
-    """Show an ISO 8601 moment as a person writes it; leave anything else as it is."""
+    """Return an ISO 8601 time in readable form; any other text unchanged."""
     try:
         return datetime.fromisoformat(text).strftime("%d %B %Y, %H:%M UTC")
     except ValueError:

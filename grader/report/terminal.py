@@ -1,7 +1,7 @@
 """Results on the terminal: a table of the class, and one student's checks in full.
 
-Text of students is shown through `rich.text.Text`, which reads no markup in it. Every view can be
-read in 80 columns and without colours, as in the log of a CI job.
+Text of students is shown through `rich.text.Text`, which interprets no markup in it. Every view is
+readable in 80 columns and without colours, as in the log of a CI job.
 
 Here: renderables. Not here: printing, progress and exit codes (`cli.py`).
 """
@@ -17,16 +17,18 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.points import Standing, standing, standing_of
-from grader.records import CheckResult, ExerciseResult, SubmissionResult
+from grader.records import CellRun, CheckResult, ExerciseResult, PassedOver, SubmissionResult
 from grader.report.rounding import percent, shown, total_of
 from grader.text import clean, clip, one_line
 from grader.verdict import Status, Verdict
+
+_MOST_PASSED_OVER = 100
 
 
 def summary_table(
     results: Sequence[SubmissionResult], *, max_points: Fraction = Fraction(0)
 ) -> Table:
-    """Tabulate the class: who, how it ended, points, and what went wrong in a few words."""
+    """Tabulate the class: student, status, points, and what went wrong in a few words."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("student", overflow="fold")
     table.add_column("status", no_wrap=True)
@@ -46,13 +48,25 @@ def summary_table(
     return table
 
 
+def passed_over_view(
+    passed_over: Sequence[PassedOver], *, most: int = _MOST_PASSED_OVER
+) -> RenderableType:
+    """List what was found and has no row, each with its reason."""
+    lines = [Text(f"{len(passed_over)} passed over:")] if passed_over else []
+    for one in passed_over[:most]:
+        lines.append(_line(f"  {one_line(one.name, limit=200)}: {one_line(one.reason)}", "dim"))
+    if len(passed_over) > most:
+        lines.append(Text(f"  and {len(passed_over) - most} more, in report.html"))
+    return Group(*lines)
+
+
 def check_view(result: SubmissionResult, *, hints: int = 3) -> RenderableType:
-    """Show a student one notebook's result, what failed in full.
+    """Show one notebook's result to the student, failures in full.
 
     Args:
         result: of that notebook.
         hints: how many kinds of hint follow a failure: 1 what to try, 2 the name of a known
-            mistake too, 3 the advice that goes with that name; 0 shows what came and was due only.
+            mistake too, 3 the advice for that mistake; 0 shows got and expected only.
     """
     return Group(*_parts(result, hints))
 
@@ -60,7 +74,7 @@ def check_view(result: SubmissionResult, *, hints: int = 3) -> RenderableType:
 def _parts(result: SubmissionResult, hints: int) -> Iterator[RenderableType]:
     yield Text(one_line(result.student), style="bold")
     if result.problem:
-        whose = "our fault: " if result.status is Status.BROKEN else ""
+        whose = "internal error: " if result.status is Status.BROKEN else ""
         yield _line(f"  {whose}{one_line(result.problem)}", result.status.style)
     for exercise in result.exercises:
         yield Text("")
@@ -70,9 +84,11 @@ def _parts(result: SubmissionResult, hints: int) -> Iterator[RenderableType]:
         yield Text("")
         yield _line("cells that did not run through (counted from 0):", "bold")
         for run in failed:
-            place = f"cell {run.index}" + (f", line {run.line}" if run.line else "")
+            place = _place(run)
             what = one_line(run.error, limit=300) or run.status.replace("_", " ")
             yield _indented(f"{place}: {what}", 2)
+            if run.note:
+                yield _indented(f"({one_line(run.note, limit=200)})", 4, "dim")
     for note in result.notes:
         yield _line(f"note: {one_line(note)}", "dim")
     if result.exercises:
@@ -87,9 +103,10 @@ def _exercise(exercise: ExerciseResult, hints: int) -> Iterator[RenderableType]:
     earned = standing(exercise.checks)
     head = Text(one_line(exercise.exercise, limit=60), style="bold")
     where = f"  cell {exercise.cell}" if exercise.cell is not None else ""
+    where += f" of {one_line(exercise.file, limit=60)}" if where and exercise.file else ""
     points = f"  {_points(earned)}" if earned.max_points else "  no points"
     if exercise.by_hand:
-        points = "  graded by a person"
+        points = "  graded by hand"
     head.append(f"{points}{_open(earned)}{where}", style="not bold dim")
     yield head
     if _is_missing(exercise):
@@ -101,7 +118,7 @@ def _exercise(exercise: ExerciseResult, hints: int) -> Iterator[RenderableType]:
     for note in exercise.notes:
         yield _indented(one_line(note), 2, "dim")
     for check in exercise.checks:
-        if exercise.by_hand and check.verdict is Verdict.PASSED:  # there is no right and wrong
+        if exercise.by_hand and check.verdict is Verdict.PASSED:  # neither right nor wrong
             yield _indented(one_line(check.message), 2)
         else:
             yield from _check(check, hints)
@@ -136,6 +153,11 @@ def _check(check: CheckResult, hints: int) -> Iterator[RenderableType]:
         yield _indented(f"{'try:':<10}{one_line(check.hint, limit=1000)}", 6, "cyan")
 
 
+def _place(run: CellRun) -> str:
+    place = f"cell {run.index}" + (f", line {run.line}" if run.line else "")
+    return f"{one_line(run.file, limit=60)}, {place}" if run.file else place
+
+
 def _in_short(result: SubmissionResult) -> str:
     if result.problem:
         return one_line(result.problem, limit=160)
@@ -152,7 +174,7 @@ def _in_short(result: SubmissionResult) -> str:
             missing += [] if exercise.optional else [exercise.exercise]
         else:
             wrong.append(exercise.exercise)
-    parts = [_listed("broken, our fault: ", broken), "; ".join(named[:2])]
+    parts = [_listed("broken, internal error: ", broken), "; ".join(named[:2])]
     parts += [_listed("wrong: ", wrong), _listed("missing: ", missing)]
     return one_line("; ".join(part for part in parts if part), limit=160)
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import pandas as pd
 
 from grader.errors import NO_ROOM, CannotStore, UsageError
-from grader.records import SubmissionResult
+from grader.records import PassedOver, SubmissionResult
 from grader.report.frames import frames_of
 from grader.report.pages import feedback_page, report_page
 from grader.report.tables import checks_table, grades_table
@@ -48,6 +48,7 @@ def write_run(run: StoredRun, out: Path) -> list[Path]:
         assignment=run.title,
         started_at=run.started_at,
         written_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        passed_over=run.passed_over,
     )
 
 
@@ -60,6 +61,7 @@ def write_reports(
     assignment: str = "",
     started_at: str = "",
     written_at: str = "",
+    passed_over: Sequence[PassedOver] = (),
 ) -> list[Path]:
     """Write every report of a run.
 
@@ -71,6 +73,7 @@ def write_reports(
         assignment: its title, for the pages.
         started_at: when the run began, UTC, ISO 8601, for the report.
         written_at: now, UTC, ISO 8601, for the report.
+        passed_over: what was found and is in no submission.
 
     Returns:
         What was written. Pages of students who are no longer in the run are removed.
@@ -88,6 +91,7 @@ def write_reports(
         assignment=assignment,
         started_at=started_at,
         written_at=written_at,
+        passed_over=passed_over,
     )
     run = StoredRun(tuple(results), assignment, tuple(exercises), max_points, started_at)
     frames = frames_of(run)

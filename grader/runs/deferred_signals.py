@@ -1,10 +1,10 @@
-"""Ctrl-C and SIGTERM: the first one ends a command, those that follow it are too late to matter.
+"""Ctrl-C and SIGTERM: the first one ends a command, later ones are ignored.
 
-The first raises `KeyboardInterrupt` wherever the command is. Libraries may swallow that (an import
-hook, a finalizer, a plugin), so it is noted as well, and loops ask `raise_if_asked`. From then on
-the command only tidies up, and a second Ctrl-C must not break that off.
+The first raises `KeyboardInterrupt` at once. Libraries may swallow that (an import hook, a
+finalizer, a plugin), so it is recorded too, and loops call `raise_if_asked`. After that the command
+only cleans up, and a second Ctrl-C must not interrupt the cleaning.
 
-Here: the signals of the main process. Not here: which process is told to end (`scheduling.py`).
+Here: the signals of the main process. Not here: ending worker processes (`scheduling.py`).
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ class _Stop:
 
 
 def raise_if_asked() -> None:
-    """Raise `KeyboardInterrupt` where a signal asked for the end and the exception was lost."""
+    """Raise `KeyboardInterrupt` if a signal arrived and its exception was swallowed."""
     if _Stop.asked:
         raise KeyboardInterrupt
 
 
 def was_asked() -> bool:
-    """Say whether a signal has asked for the end."""
+    """Return whether a signal has arrived that ends the command."""
     return _Stop.asked
 
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end what is done inside, in the main thread."""
+    """Let Ctrl-C and SIGTERM end the block, in the main thread."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         if _Stop.asked:
@@ -50,19 +50,19 @@ def stoppable() -> Iterator[None]:
     try:
         yield
     finally:
-        if not _Stop.asked:  # otherwise nothing may disturb the end of the process either
+        if not _Stop.asked:  # otherwise signals stay ignored until the process ends
             for number, handler in before.items():
                 signal.signal(number, handler)
 
 
 @contextmanager
 def not_now() -> Iterator[None]:
-    """Hold the end back for a moment: what is done inside is done whole.
+    """Defer signals until the block is complete.
 
-    A process started inside is born with both signals blocked; see `leave_to_parent`.
+    A process started inside inherits both signals blocked; see `leave_to_parent`.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS) if _HAS_MASK else set()
-    _Stop.held_back = True  # as well: another thread may take the signal
+    _Stop.held_back = True  # in addition: another thread may take the signal
     try:
         yield
     finally:
@@ -73,7 +73,7 @@ def not_now() -> Iterator[None]:
 
 
 def leave_to_parent() -> None:
-    """Be a worker: Ctrl-C is the main process's to handle, SIGTERM ends this one at once."""
+    """Set a worker's signals: ignore Ctrl-C, which the main process handles; end on SIGTERM."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if _HAS_MASK:

@@ -1,11 +1,11 @@
 """The gradebook: one SQLite file that holds every result, run by run.
 
-A result is stored the moment it exists (one commit each, synced to disk), so a run that is broken
-off resumes where it stopped. Grading again under another key leaves the old row: history is kept.
+Each result is stored at once (one commit each, synced to disk), so an interrupted run resumes where
+it stopped. Grading again under another key leaves the old row: history is kept.
 The journal is SQLite's rollback journal and not WAL: between two results the gradebook is one
 file, which can be copied, and which works on a network folder. SQLite 3.31 is enough.
 
-Here: schema, migrations, queries. For questions of one's own the file has a view `checks`, one row
+Here: schema, migrations, queries. For queries in SQL the file has a view `checks`, one row
 a check: `sqlite3 gradebook.sqlite 'select verdict, count(*) from checks group by verdict'`.
 Not here: what a key is made of (the grading decides), frames (`report/frames.py`).
 """
@@ -91,7 +91,7 @@ class Gradebook:
         self.close()
 
     def close(self) -> None:
-        """Close the file; everything is stored already."""
+        """Close the file; every result is stored already."""
         self._connection.close()
 
     def start_run(
@@ -106,7 +106,7 @@ class Gradebook:
 
         Args:
             assignment: its name.
-            keys: the results that are due, in the order in which reports list them.
+            keys: the results to produce, in the order in which reports list them.
             options: what was asked for, to be shown with the results.
             started_at: UTC, ISO 8601; now, when empty.
         """
@@ -123,7 +123,7 @@ class Gradebook:
         return run_id
 
     def save(self, result: SubmissionResult, run_id: int) -> None:
-        """Store a result and count it to a run, durably; once this returns, a crash loses nothing.
+        """Store a result and add it to a run, durably; once this returns, a crash loses nothing.
 
         A result of the same key is replaced. One that the run did not list comes after the others.
 
@@ -147,15 +147,15 @@ class Gradebook:
             self._list(execute, run_id, result.key)
 
     def reuse(self, key: str, run_id: int) -> None:
-        """Count a result that is stored already to a run."""
+        """Add a stored result to a run."""
         with self._transaction() as execute:
             self._list(execute, run_id, key)
 
     def find(self, key: str) -> SubmissionResult | None:
         """Return the result stored under a key.
 
-        None also for one that is broken, since a fault of ours is worth another try, and for one
-        that an older grader wrote in another form.
+        None also for a broken result, since an internal error is worth another try, and for a
+        result that an older grader wrote in another form.
         """
         row = self._execute("SELECT record, status FROM results WHERE key = ?", (key,)).fetchone()
         if row is None or row[1] == Status.BROKEN:
@@ -166,7 +166,7 @@ class Gradebook:
             return None
 
     def find_alike(self, content: str) -> SubmissionResult | None:
-        """Return a result whose key begins with `content`, whosever it is: see `Plan.key`.
+        """Return a result of any student whose key begins with `content`: see `Plan.key`.
 
         None for a broken one, as in `find`.
         """
@@ -181,7 +181,7 @@ class Gradebook:
         return None
 
     def previous(self, student: str, assignment: str) -> SubmissionResult | None:
-        """Return the result of a student that was stored last; None also in an older form."""
+        """Return the latest stored result of a student; None also in an older form."""
         rows = self._execute(
             "SELECT record FROM results WHERE student = ? AND assignment = ? "
             "ORDER BY rowid DESC LIMIT 1",
@@ -264,7 +264,7 @@ class Gradebook:
             yield self._execute
             self._execute("COMMIT")
         except BaseException:
-            with suppress(sqlite3.Error):  # a disk that is full; whoever opens it next rolls back
+            with suppress(sqlite3.Error):  # a full disk; the next process to open it rolls back
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
             raise
@@ -315,8 +315,8 @@ def _storable(value: Any) -> Any:
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Check that the file is ours and bring its schema up to date."""
-    # FULL: a commit is on the disk when it returns, whatever happens to us or to the machine
+    """Check that the file is a gradebook, and migrate its schema."""
+    # FULL: a commit is on the disk when it returns, even if the process or the machine dies next
     for pragma in ("journal_mode = DELETE", "synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
     connection.execute("BEGIN IMMEDIATE")
@@ -331,7 +331,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             f"{len(_MIGRATIONS)}); update the grader, or choose another --out."
         )
     if version == len(_MIGRATIONS):
-        connection.execute("COMMIT")  # nothing was written: a full disk keeps nobody from reading
+        connection.execute("COMMIT")  # without writes: a full disk must not prevent reading
         return
     for statements in _MIGRATIONS[version:]:
         for statement in statements:
@@ -342,7 +342,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _in_words(path: Path, error: sqlite3.Error) -> GraderError:
-    """Say what a failure of SQLite means; it has undone the transaction, so the file is whole."""
+    """Return the error for a failure of SQLite, which has rolled back, so the file is whole."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return UsageError(f"cannot use the gradebook {path}: {error}. Is another run using it?")

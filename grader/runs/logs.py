@@ -1,4 +1,4 @@
-"""Logging: quiet by default, everything on stderr with `--verbose`, in the workers too.
+"""Logging: off by default, everything on stderr with `--verbose`, in the workers too.
 
 Each module logs to `logging.getLogger(__name__)`; what runs beside student code does not log.
 A line may hold text of students, so control characters are taken out before a terminal sees them.

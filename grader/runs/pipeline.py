@@ -1,4 +1,4 @@
-"""A run from its submissions to its reports: collect, grade what is not stored, store, write.
+"""A run from submissions to reports: collect, grade what is not stored, store, write.
 
 Here: what the commands have in common. Not here: options and printing (`cli.py`).
 """
@@ -14,11 +14,14 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
+import msgspec
+
 from grader.course import Assignment, Exercise
 from grader.errors import UsageError
+from grader.grading.known_packages import any_installed
 from grader.grading.plan import Plan, content_of
-from grader.reading.submissions import find_submissions
-from grader.records import Submission, SubmissionResult
+from grader.reading.submissions import find
+from grader.records import Found, PassedOver, Submission, SubmissionResult
 from grader.runs.deferred_signals import raise_if_asked
 from grader.runs.gradebook import Gradebook
 from grader.runs.origins import Origins, why_graded
@@ -28,6 +31,7 @@ from grader.verdict import Status, Verdict
 log = logging.getLogger(__name__)
 
 GRADEBOOK = "gradebook.sqlite"
+_PASSED_OVER = "passed_over"
 
 
 @dataclass(frozen=True)
@@ -42,16 +46,17 @@ class StoredRun:
     """UTC, ISO 8601."""
     origins: Origins = field(default_factory=Origins)
     """Which results were stored before, and why the others were graded."""
+    passed_over: tuple[PassedOver, ...] = ()
 
 
-def collect(paths: Sequence[Path], plan: Plan) -> list[Submission]:
+def collect(paths: Sequence[Path], plan: Plan, *, zip_encoding: str = "") -> Found:
     """Find what was handed in.
 
     Raises:
         UsageError: a path does not exist, or there is no submission at all.
     """
-    found = find_submissions(paths, assignment=plan.assignment.name)
-    if not found:
+    found = find(paths, assignment=plan.assignment.name, zip_encoding=zip_encoding)
+    if not found.submissions:
         places = ", ".join(str(path) for path in paths)
         raise UsageError(f"there is no notebook in {places}. Give notebooks, folders or a zip.")
     return found
@@ -64,9 +69,10 @@ def grade_and_store(
     *,
     jobs: int,
     fresh: bool = False,
+    passed_over: Sequence[PassedOver] = (),
     show: Callable[[Event], None] = lambda event: None,
 ) -> StoredRun:
-    """Grade what the gradebook does not have yet; each result is stored as soon as it is there.
+    """Grade what the gradebook does not hold yet; store each result at once.
 
     Args:
         plan: what and how.
@@ -74,12 +80,14 @@ def grade_and_store(
         out: the folder of the gradebook.
         jobs: how many workers.
         fresh: grade again what is stored.
+        passed_over: what was found and is in no submission, for the reports.
         show: is told of every event.
     """
     keys = [plan.key(submission) for submission in submissions]
     origins = Origins()
     with Gradebook.open(out / GRADEBOOK) as gradebook:
         options = _options(plan, gradebook)
+        options[_PASSED_OVER] = msgspec.json.encode(list(passed_over)).decode()
         run_id = gradebook.start_run(plan.assignment.name, keys=keys, options=options)
         due: list[int] = []
         for position, submission in enumerate(submissions):
@@ -114,17 +122,19 @@ def grade_and_store(
 def _reused(
     gradebook: Gradebook, submission: Submission, key: str, run_id: int
 ) -> SubmissionResult | None:
-    """Count a stored result to a run, and return it; None where there is none to use.
+    """Add a stored result to a run and return it; None if no stored result fits.
 
     One that depends on the same inputs and was stored under another name or path, or for another
-    student, is copied for this one.
+    student, is copied for this one. None serves once a package that it lacked is installed.
     """
     stored = gradebook.find(key)
     if stored is not None:
+        if any_installed(stored.missing_packages):
+            return None
         gradebook.reuse(key, run_id)
         return stored
     alike = gradebook.find_alike(content_of(key))
-    if alike is None:
+    if alike is None or any_installed(alike.missing_packages):
         return None
     copied = replace(
         alike, key=key, student=submission.student, submission=submission.path,
@@ -136,16 +146,16 @@ def _reused(
 
 @contextmanager
 def claimed(out: Path) -> Iterator[None]:
-    """Keep other runs out of an out folder for as long as this one works in it.
+    """Lock an out folder against other runs until the block ends.
 
-    Two runs would not harm the gradebook, but grade everything twice and mix their reports. Where
-    the file system cannot lock a folder, nobody is kept out.
+    Two runs would not harm the gradebook, but grade everything twice and mix their reports. On a
+    file system without locks, both run.
 
     Raises:
         UsageError: another run has it.
     """
     with ExitStack() as stack:
-        with suppress(ImportError, OSError):  # a folder that cannot be: the gradebook tells
+        with suppress(ImportError, OSError):  # opening the gradebook reports a bad folder
             import fcntl  # noqa: PLC0415  (not on Windows)
 
             out.mkdir(parents=True, exist_ok=True)
@@ -183,7 +193,7 @@ def check_one(path: Path, plan: Plan) -> SubmissionResult:
     Raises:
         UsageError: the path holds no notebook, or several.
     """
-    found = collect([path], plan)
+    found = collect([path], plan).submissions
     if len(found) != 1:
         raise UsageError(f"{path} holds {len(found)} submissions; give the notebook to check.")
     if found[0].problem:
@@ -195,7 +205,7 @@ def check_one(path: Path, plan: Plan) -> SubmissionResult:
 
 
 def _unreadable(submission: Submission, plan: Plan) -> SubmissionResult:
-    """Say at once why a file cannot be graded: no kernel, no checks, no torch."""
+    """Return the result of an unreadable file, without a kernel, checks or torch."""
     return SubmissionResult(
         key=plan.key(submission),
         student=submission.student,
@@ -218,7 +228,7 @@ def points_of(assignment: Assignment) -> list[tuple[Exercise, Fraction]]:
 
 
 def failed(result: SubmissionResult) -> bool:
-    """Say whether a check that carries points did not pass."""
+    """Return whether a check that carries points did not pass."""
     return bool(result.problem) or any(
         check.verdict is not Verdict.PASSED and check.max_points > 0
         for exercise in result.exercises
@@ -229,7 +239,7 @@ def failed(result: SubmissionResult) -> bool:
 def _options(plan: Plan, gradebook: Gradebook) -> dict[str, str]:
     names = ",".join(exercise.name for exercise in plan.assignment.exercises)
     about = {"checks": plan.assignment.digest, "exercises": names, **plan.facts()}
-    # the points are those of an earlier run of the same checks: to collect them loads torch
+    # the points of an earlier run of the same checks; collecting them would load torch
     if (known := gradebook.options_of(**about)) is not None:
         return known
     rubric = points_of(plan.assignment)
@@ -248,4 +258,7 @@ def _stored(gradebook: Gradebook, run_id: int) -> StoredRun:
         tuple(name for name in run.options.get("exercises", "").split(",") if name),
         Fraction(run.options.get("max_points", "0")),
         run.started_at,
+        passed_over=tuple(
+            msgspec.json.decode(run.options.get(_PASSED_OVER, "[]"), type=list[PassedOver])
+        ),
     )

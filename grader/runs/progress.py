@@ -19,7 +19,7 @@ from grader.text import one_line
 
 
 class Show:
-    """Shows events; on a terminal who is being graded, in a log one line a result."""
+    """Shows events: on a terminal the student being graded, in a log one line a result."""
 
     def __init__(self, total: int, console: Console | None) -> None:
         self._console = console
@@ -49,7 +49,7 @@ class Show:
             self._bar.update(self._task, completed=self.done, description=escape(names))
 
     def stop(self) -> None:
-        """Take the live line away."""
+        """Remove the live line."""
         if self._bar is not None:
             self._bar.stop()
 
@@ -57,7 +57,7 @@ class Show:
         if self._console is not None:
             number = f"[{self.done}/{self._total}]"
             line = f"{number} {_in_words(event.result)}"
-            with suppress(OSError):  # a log on a full disk, a pipe nobody reads: grading goes on
+            with suppress(OSError):  # a log on a full disk, a closed pipe: grading goes on
                 self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 

@@ -1,12 +1,14 @@
 """Many submissions at a time: workers, and what happens as a stream of events.
 
-A worker is a process of ours that grades one submission after another. One that dies is replaced,
-and its submission is graded once more; if that ends a worker too, it is our side that broke, and
-a person is asked. One that has no result after far too long is replaced as well, and there is no
-second try. Each worker has a pipe of its own: a killed worker could leave a shared queue locked.
-A worker ends with the main process, however that ends. Nothing here stores or shows anything.
+A worker is a trusted process that grades one submission after another. One that dies is replaced,
+and its submission is graded once more; if the second worker dies too, the submission is broken: an
+internal error, for manual grading. A worker without a result after far too long is replaced as
+well, without a second try. Each worker has its own pipe: a killed worker could leave a shared
+queue locked. A worker ends with the main process, even if that is killed. Nothing here stores or
+shows results.
 
-Here: workers and their lives. Not here: the grading of one submission (`grading/grader.py`).
+Here: starting, replacing and ending workers. Not here: grading one submission
+(`grading/grader.py`).
 """
 
 from __future__ import annotations
@@ -74,7 +76,7 @@ class _Worker:
 
 
 def usable_cores() -> int:
-    """Return how many workers fit this machine: one a core that we may use."""
+    """Return how many workers fit this machine: one a usable core."""
     with suppress(AttributeError):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -86,7 +88,7 @@ def grade_all(
     """Grade submissions in local workers; events come as they happen.
 
     Raises:
-        SandboxError: no worker can be had; what is finished has been told already.
+        SandboxError: no worker can be started; finished results have been yielded before.
         CourseError: the assignment's checks cannot be used.
     """
     # a GPU serves one notebook at a time: more workers than GPUs would only wait
@@ -104,7 +106,7 @@ class _Team:
         self._ends: dict[int, list[str]] = {}
         self._failed_starts = 0
         self._finished = 0
-        # spawned, not forked: whatever threads this process has would not survive a fork
+        # spawned, not forked: threads of this process would not survive a fork
         self._context = multiprocessing.get_context("spawn")
         self._workers: list[_Worker] = []
         self._jobs = jobs
@@ -133,17 +135,18 @@ class _Team:
                 position = self._due.popleft()
                 self._tried[position] = self._tried.get(position, 0) + 1
                 worker.position = position
-                worker.deadline = time.monotonic() + self._most_s
+                files = len(self._submissions[position].notebooks)
+                worker.deadline = time.monotonic() + files * self._most_s
                 with suppress(OSError):  # it has just died; seen when its pipe is read
                     worker.pipe.send(self._submissions[position])
                 log.debug("worker %s: %s", worker.process.pid, self._submissions[position].path)
                 yield Started(position, self._submissions[position])
 
     def _heard(self, worker: _Worker, answer: object) -> Iterator[Event]:
-        """Act on what a worker sent; None stands for one that died, `_LATE` for one that hangs.
+        """Handle an answer of a worker; None stands for a dead worker, `_LATE` for one that hangs.
 
         Raises:
-            GraderError: the worker met an error that every other one would meet too.
+            GraderError: the worker met an error that every worker would meet.
         """
         if isinstance(answer, SubmissionResult):
             position, worker.position = worker.position, -1
@@ -153,7 +156,7 @@ class _Team:
             worker.ready, self._failed_starts = True, 0
             worker.deadline = float("inf")
         elif answer == "waiting":
-            worker.deadline = float("inf")  # other runs hold the GPUs for as long as they need
+            worker.deadline = float("inf")  # other runs may hold the GPUs for any time
         elif answer == "holding":
             allowed_s = self._most_s if worker.position >= 0 else _MOST_START_S
             worker.deadline = time.monotonic() + allowed_s
@@ -198,7 +201,7 @@ class _Team:
             self._failed_starts += 1
             if self._failed_starts >= _MOST_STARTS_IN_A_ROW:
                 told = f": {why}" if isinstance(why, KernelLost) else ""
-                raise KernelLost(f"the workers end while they start{told}; see `grader doctor`")
+                raise KernelLost(f"workers exit during start-up{told}; see `grader doctor`")
         self._hire()
         if worker.position < 0:
             return None
@@ -247,7 +250,7 @@ def _receive(pipe: Connection) -> object:
 
 
 def _work(plan: Plan, pipe: Connection) -> None:
-    """Be a worker: grade what comes until the pipe is closed."""
+    """Grade what arrives until the pipe is closed: the body of a worker."""
     leave_to_parent()
     logs.configure_worker()
     _end_with_parent()
@@ -259,7 +262,7 @@ def _work(plan: Plan, pipe: Connection) -> None:
             while isinstance(submission := _receive(pipe), Submission):
                 pipe.send(grader.grade(submission))
     except ConnectionError:
-        return  # the main process is gone, and with it whoever would store the result
+        return  # the main process, which would store the result, is gone
     except GraderError as error:
         with suppress(OSError):
             pipe.send(_crossing(error))
@@ -273,7 +276,7 @@ def _work(plan: Plan, pipe: Connection) -> None:
 
 
 def _end_with_parent() -> None:
-    """Be ended when the main process is, even by SIGKILL and in the middle of a submission."""
+    """End this process with the main process, even on SIGKILL and within a submission."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     if sys.platform == "linux":

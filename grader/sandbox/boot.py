@@ -1,7 +1,7 @@
-"""Starts the warm process, or one cold kernel: run as a file by `python -I`, never imported.
+"""Starts the warm process, or one cold kernel: run as a file by Python, never imported.
 
-It makes our modules importable without a `sys.path` that leads to them: a path to the checkout
-would lead to `reference/` and `exercises/` as well.
+It makes modules of the grader importable without adding the checkout to `sys.path`, which would
+expose `reference/` and `exercises/` as well.
 """
 
 import sys

@@ -1,7 +1,7 @@
-"""What a locked-up kernel needs of ipykernel beyond its public interface.
+"""Uses of ipykernel beyond its public interface, for a kernel behind walls.
 
-A kernel in here cannot make sockets or files where ipykernel would; it uses those that it was
-given. Covered by `tests/test_third_party_internals.py`. Not here: settings and the shell
+A kernel cannot create sockets or files where ipykernel would; it uses inherited ones.
+Covered by `tests/test_third_party_internals.py`. Not here: settings and the shell
 (`kernel_process.py`), limits on output (`output.py`).
 """
 
@@ -24,17 +24,17 @@ class InheritedSocketsApp(IPKernelApp):
 
     def init_iopub(self, context: Any) -> None:
         """Open the output socket, without a limit on what waits in it."""
-        # the grader takes few messages at a time; what waits, waits here, and is not lost
+        # the grader takes few messages at a time; the others wait here and are not lost
         context.setsockopt(zmq.SNDHWM, 0)
         super().init_iopub(context)  # type: ignore[no-untyped-call]
 
     def init_control(self, context: Any) -> None:
-        """Open the control socket, and never connect the debugger's again: it reaches nobody."""
+        """Open the control socket, without the debugger's, which has no reader."""
         context.setsockopt(zmq.RECONNECT_IVL, -1)
         super().init_control(context)  # type: ignore[no-untyped-call]
 
     def _try_bind_socket(self, socket: Any, port: int) -> int:
-        # nothing in here may make a socket in a folder outside
+        # a kernel may not create a socket outside its folder
         socket.setsockopt(zmq.USE_FD, self.first_listener + port - 1)
         socket.bind(f"ipc://{self.ip}-{port}")
         return port
@@ -43,10 +43,10 @@ class InheritedSocketsApp(IPKernelApp):
         """Start no heartbeat: the grader watches the process."""
 
     def init_connection_file(self) -> None:
-        """Read no connection file: the order to start holds the same."""
+        """Read no connection file: the start message holds the same."""
 
     def write_connection_file(self, **_: Any) -> None:
-        """Write none either."""
+        """Write no connection file."""
 
     def cleanup_connection_file(self) -> None:
         """Remove none."""
@@ -59,7 +59,7 @@ class InheritedSocketsApp(IPKernelApp):
 
 
 def keep_output_of_children_local() -> None:
-    """Leave out the pipe by which forked children send their output over tcp://127.0.0.1.
+    """Disable the pipe by which forked children send their output over tcp://127.0.0.1.
 
     libzmq aborts when it is refused a TCP socket.
     """
@@ -69,7 +69,7 @@ def keep_output_of_children_local() -> None:
 
 
 def forget_log() -> None:
-    """Let go of the file that a kernel's start is logged to: nothing limits what it may hold."""
+    """Close the log file of a kernel's start, whose size nothing limits."""
     with open("/dev/null", "wb") as null:
         for stream in (sys.stdout, sys.stderr):
             place = getattr(stream, "_original_stdstream_copy", None)

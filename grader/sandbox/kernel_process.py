@@ -1,10 +1,10 @@
-"""One kernel, from its fork to its first cell: locks itself up, then becomes an ipykernel.
+"""One kernel, from its fork to its first cell: builds its walls, then becomes an ipykernel.
 
 Here: the inner walls, which each kernel has for itself (scratch with a quota, user, limits,
-Landlock, seccomp), fresh random state, and ipykernel set up for notebooks that run as they come.
+Landlock, seccomp), fresh random state, and ipykernel set up to run notebooks unchanged.
 Not here: the outer walls (`zygote.py`), what is allowed (`policy.py`).
 Not covered: see `linux.py`. The order matters: Landlock and seccomp hold for one thread and those
-it starts, so everything is locked before ipykernel starts its threads.
+it starts, so all walls stand before ipykernel starts its threads.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from grader.guest import (
     environment,
     loaders,
     losses,
+    machine_gaps,
     notebook_shell,
     progress_bars,
     recorder,
@@ -44,7 +45,8 @@ from grader.guest import (
     stand_in_gpu,
     training_settings,
 )
-from grader.sandbox import linux, messages, output, policy, syscalls
+from grader.guest.own_modules import OwnModules
+from grader.sandbox import attachments, linux, messages, output, policy, syscalls
 from grader.sandbox.ipykernel_internals import (
     InheritedSocketsApp,
     forget_log,
@@ -62,7 +64,7 @@ _guest: server.Guest
 
 
 def warm_up(setup: str) -> None:
-    """Do, once in the warm parent, what every kernel would do for itself.
+    """Do the work of every kernel once, in the warm parent.
 
     Args:
         setup: name of the course's setup module, empty for none.
@@ -90,10 +92,11 @@ def run(
     missing: dict[str, str],
     settings: messages.Start,
 ) -> NoReturn:
-    """Lock this process up and run a kernel in it until it is killed; `folder` is its scratch."""
+    """Build the walls and run a kernel until it is killed; `folder` is its scratch folder."""
     ready = _arrange_descriptors(descriptors)
     started = time.perf_counter()
     try:
+        beside = attachments.read(folder)
         _enter_scratch(folder, order)
         if settings.isolate:
             _lock_up(order, folder, missing, settings)
@@ -105,6 +108,7 @@ def run(
             _cap_gpu_memory(order.limits.gpu_memory_fraction)
         if settings.beside:
             shutil.copytree(settings.beside, ".", dirs_exist_ok=True)
+        attachments.lay_out(beside)
         app = _kernel(order, folder)
     except BaseException as error:
         os.write(ready, messages.encode(messages.Locked(f"{type(error).__name__}: {error}")))
@@ -114,22 +118,22 @@ def run(
         os.write(ready, messages.encode(messages.Locked(lockdown_s=lockdown_s)))
         os.close(ready)
 
-    # from within the loop, when the kernel's first message is out: one that is sent while a
-    # subscription comes in can take the notice of it away, and then the welcome is never sent
+    # from within the loop, after the kernel's first message: a message sent while a subscription
+    # arrives can swallow the notice of it, and then the welcome is never sent
     IOLoop.current().add_callback(tell)
     app.start()
     os._exit(0)
 
 
 def serve_questions() -> None:
-    """Answer the grader's questions in the main thread; it asks for this after the last cell."""
+    """Answer the grader's questions in the main thread; called after the last cell."""
     server.serve(_guest, _QUESTIONS)
 
 
 def _arrange_descriptors(descriptors: list[int]) -> int:
     """Keep a log on 1 and 2, the ready pipe, the questions, Jupyter's sockets; close all else.
 
-    A kernel that was started cold holds the end of a pipe as well: its end is seen by that.
+    A cold kernel also holds the end of a pipe, by which the grader notices its exit.
     """
     os.setsid()
     log, *kept = descriptors
@@ -160,13 +164,13 @@ def _enter_scratch(folder: str, order: messages.Fork) -> None:
 def _lock_up(
     order: messages.Fork, folder: str, missing: dict[str, str], settings: messages.Start
 ) -> None:
-    """Build the inner walls, each in its place: what comes later needs what comes before."""
+    """Build the inner walls in order: each needs the ones before it."""
     shared = _take_scratch(order, folder, missing, settings)
     limits = policy.rlimits(order.limits, gpu=order.gpu is not None)
     if _become_user(order, missing):
         limits["RLIMIT_NPROC"] = order.limits.processes
     if Wall.PIDS in missing and Wall.SWEEP not in missing:
-        linux.adopt_orphans()  # for the watchdog: an orphan is a child of this kernel still
+        linux.adopt_orphans()  # for the watchdog: orphans stay children of this kernel
     if Wall.LIMITS not in missing:
         linux.set_rlimits(limits)
     with contextlib.suppress(OSError):  # a kernel without huge pages
@@ -177,7 +181,7 @@ def _lock_up(
     if Wall.PRIVILEGES not in missing:
         linux.no_new_privileges()
     if order.gpu is not None:
-        # an ordinary user's watchdog sees its files in memory only so; nobody inside can trace
+        # an ordinary user's watchdog needs this to see files in memory; code inside cannot trace
         linux.set_dumpable(True)
     if Wall.SECCOMP not in missing:
         allowed = policy.GPU_SYSTEM_CALLS if order.gpu is not None else ()
@@ -220,13 +224,13 @@ def _become_user(order: messages.Fork, missing: dict[str, str]) -> bool:
     linux.set_dumpable(True)
     linux.unshare(linux.NEWUSER)
     linux.map_user(uid, gid)
-    # it stays dumpable: an ordinary user's watchdog may look at it only so, and nobody inside
-    # may trace or open the memory of another
+    # it stays dumpable for the watchdog of an ordinary user; code inside may not trace another
+    # process or open its memory
     return True
 
 
 def _close_files(order: messages.Fork, settings: messages.Start, writable: list[str]) -> None:
-    """Let Landlock close every file that is not listed here."""
+    """Enforce Landlock: every file that is not listed here is closed."""
     rules = linux.Landlock()
     rules.allow_reading([*_readable(settings), *policy.SYSTEM_FILES, *policy.PROC_FILES])
     rules.allow_reading([path for path in policy.DEVICES if path != "/dev/null"])
@@ -242,10 +246,9 @@ def _close_files(order: messages.Fork, settings: messages.Start, writable: list[
 def _mount_scratch(
     order: messages.Fork, folder: str, shared: tuple[str, ...], paths: tuple[str, ...]
 ) -> None:
-    """Mount one small file system, and show parts of it wherever files may be written.
+    """Mount one small file system, and bind parts of it at each writable place.
 
-    One for all: a quota for each would be as many times the quota. What may be read and lies in
-    such a place is shown in it again.
+    All places share one quota. Readable folders below such a place are bound into it again.
     """
     linux.mount_tmpfs(folder, order.limits.scratch_bytes, order.limits.scratch_files, "711")
     home = f"{folder}/home"
@@ -259,7 +262,7 @@ def _mount_scratch(
         covered = [path for path in paths if Path(path).is_relative_to(place)]
         held = [(path, os.open(path, os.O_PATH)) for path in covered if os.path.exists(path)]
         linux.mount(part, place, flags=linux.BIND)
-        mask = os.umask(0o022)  # the folders on the way are for everybody
+        mask = os.umask(0o022)  # parent folders are readable by all users
         for path, descriptor in held:
             linux.bind(f"/proc/self/fd/{descriptor}", path, read_only=True)
             os.close(descriptor)
@@ -267,7 +270,7 @@ def _mount_scratch(
 
 
 def _readable(settings: messages.Start) -> list[str]:
-    """Return the library folders, one by one where something of ours lies among them."""
+    """Return the library folders, one by one where hidden folders lie among them."""
     found = list(settings.shown)
     for folder in settings.read:
         inside = [path for path in settings.hidden if path.startswith(f"{folder}/")]
@@ -295,10 +298,10 @@ def _reseed(seed: int) -> None:
 
 
 def _cap_gpu_memory(fraction: float) -> None:
-    """Have torch take no more than a part of the GPU, from the moment it starts CUDA on.
+    """Cap the share of the GPU's memory that torch takes, once it starts CUDA.
 
-    Not at once: a context costs seconds and hundreds of MB, and most notebooks need none. Student
-    code can lift the cap, and harm nobody but the other users of a GPU that is its own for now.
+    Not earlier: a context costs seconds and hundreds of MB, and most notebooks need none. Student
+    code can lift the cap; that affects only other programs on the GPU that it holds.
     """
 
     def cap() -> None:
@@ -318,7 +321,7 @@ def _kernel(order: messages.Fork, folder: str) -> Any:
     settings.IPKernelApp.parent_handle = 0
     settings.IPKernelApp.log_level = 40
     settings.IPCompleter.use_jedi = False
-    # with its surroundings, a traceback of a thousand frames takes seconds to format
+    # with context lines, a traceback of a thousand frames takes seconds to format
     settings.InteractiveShell.xmode = "Plain"
     settings.BaseIPythonApplication.auto_create = False
     profile = f"{folder}/home/.ipython"
@@ -336,7 +339,7 @@ def _kernel(order: messages.Fork, folder: str) -> Any:
     bound = output.OutputBound(app.session, app.iopub_socket, order.limits.output_bytes)
     bound.install()
     app.shell.events.register("pre_execute", bound.renew)  # type: ignore[union-attr]
-    # without a way to wake it, the loop of a cell that awaits sleeps through every interrupt
+    # without this, the event loop of a cell that awaits would miss interrupts
     asyncio.get_event_loop().add_signal_handler(signal.SIGUSR2, lambda: None)
     _prepare_shell(app.shell, order)
     forget_log()
@@ -353,19 +356,24 @@ def _prepare_shell(shell: Any, order: messages.Fork) -> None:
     )
     environment.current.configure()
     notebook_shell.install(shell)
-    sys.path.insert(0, "")  # a cell may write a module and import it; `python -I` leaves this out
+    home = os.getcwd()
+    machine_gaps.install(home)
+    sys.path.insert(0, "")  # a cell may write a module and import it; `python -P` leaves this out
     # pyplot was imported before there was a shell: without this a figure has no picture
     shell.enable_matplotlib("inline")
     captured = recorder.Recorder(shell.user_ns)
     recorder.attach(shell, captured)
+    captured.own = OwnModules(home)
+    captured.own.install()
+    captured.packages.adapters["pandas"] = machine_gaps.write_tables_anywhere
     shell.events.register("post_run_cell", _let_go_of_error)
     _guest = server.Guest(captured)
 
 
 def _let_go_of_error(result: Any) -> None:
-    """Empty the frames of an error that has been shown: what they hold would count until the end.
+    """Clear the frames of an error that has been shown, which would keep their memory in use.
 
-    A shell keeps its last error for a debugger, and with it a gigabyte that was being printed.
+    A shell keeps its last error for a debugger, and with it, say, a gigabyte that was printed.
     """
     error = result.error_in_exec
     for _ in range(_MOST_CAUSES):

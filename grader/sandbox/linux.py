@@ -1,11 +1,11 @@
-"""Linux's own means of locking a process up, called through ctypes: one function a means.
+"""The isolation mechanisms of Linux, called through ctypes: one function each.
 
 Covered: files outside the scratch folder (a private file tree, Landlock), the network, other
 processes and signals to them (namespaces), rare system calls (seccomp), privileges, CPU seconds,
 processes, sizes of files.
 Not covered: bugs in the Linux kernel itself; clocks seen from inside; the driver of a GPU, for a
 kernel that was given one.
-Here: how each means is called; constants are those of the kernel's headers. Not here: what is
+Here: how each mechanism is called; constants are those of the kernel's headers. Not here: what is
 allowed (`policy.py`), the order of calls (`zygote.py`, `kernel_process.py`), the seccomp filter
 (`syscalls.py`).
 """
@@ -55,17 +55,17 @@ def die_with_parent() -> None:
 
 
 def set_dumpable(yes: bool) -> None:
-    """Allow or forbid others to trace this process and to read its memory."""
+    """Allow or forbid other processes to trace this one and to read its memory."""
     _prctl(_PR_SET_DUMPABLE, int(yes), "set dumpable")
 
 
 def adopt_orphans() -> None:
-    """Become the parent of whatever is left by processes that were started from here."""
+    """Become the parent of orphaned descendants."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1, "adopt orphans")
 
 
 def no_new_privileges() -> None:
-    """Make set-user-id programs run without their privileges, for ever."""
+    """Make set-user-id programs run without their privileges, permanently."""
     _prctl(_PR_SET_NO_NEW_PRIVS, 1, "set no_new_privs")
 
 
@@ -80,7 +80,7 @@ def drop_capabilities() -> None:
         try:
             _prctl(_PR_CAPBSET_DROP, capability, "drop a capability")
         except OSError:
-            break  # not held, or more than this kernel knows
+            break  # not held, or unknown to this kernel
     header = struct.pack("Ii", 0x2008_0522, 0)
     _check(_LIBC.capset(ctypes.c_char_p(header), ctypes.c_char_p(bytes(24))), "drop capabilities")
 
@@ -133,7 +133,7 @@ def mount_tmpfs(target: str, size_bytes: int, files: int, mode: str, uid: int = 
 
 
 def make_mounts_private() -> None:
-    """Keep mounts made from now on in this mount namespace."""
+    """Keep later mounts inside this mount namespace."""
     mount("none", "/", flags=_REC | _PRIVATE)
 
 
@@ -167,16 +167,16 @@ def _change_mount(target: str, *, added: int, removed: int) -> None:
 
 
 def pivot_root(new_root: str) -> None:
-    """Make a folder the root of the file tree and let go of the old one."""
+    """Make a folder the root of the file tree and unmount the old one."""
     os.chdir(new_root)
     number = {"x86_64": 155, "aarch64": 41}[os.uname().machine]
     syscall(number, b".", b".", what="change the root")
-    _check(_LIBC.umount2(b".", ctypes.c_int(_DETACH)), "let go of the old root")
+    _check(_LIBC.umount2(b".", ctypes.c_int(_DETACH)), "unmount the old root")
     os.chdir("/")
 
 
 def unmount(target: str) -> None:
-    """Let go of a mount, in this mount namespace; what it lay over is seen again."""
+    """Remove a mount from this mount namespace; what it covered is visible again."""
     _check(_LIBC.umount2(target.encode(), ctypes.c_int(_DETACH)), f"unmount {target}")
 
 
@@ -255,7 +255,7 @@ class Landlock:
         self._add([folder], _RIGHT["read_file"] | _RIGHT["write_file"])
 
     def enforce(self) -> None:
-        """Restrict this thread, and whatever it starts from now on, for ever."""
+        """Restrict this thread and everything it starts, permanently."""
         no_new_privileges()
         syscall(_RESTRICT_SELF, self._rules, 0, what="enforce Landlock")
         os.close(self._rules)

@@ -1,6 +1,6 @@
-"""What the grader and its warm process say to each other, one packet a message.
+"""The messages between the grader and its warm process, one packet each.
 
-Both ends are ours, and no student code ever runs on either; descriptors travel beside a packet.
+Both ends are trusted: no student code runs on either. Descriptors travel beside a packet.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from grader.records import Limits
 
 
 class Start(msgspec.Struct, frozen=True):
-    """The first packet: how the warm process is to be built."""
+    """The first packet: how to build the warm process."""
 
     scratch: str
     """Folder for the kernels' scratch folders."""
     read: list[str]
     hidden: list[str]
     shown: list[str]
-    """What stays visible below a hidden folder: the guest library, what the course brings."""
+    """What stays visible below a hidden folder: the guest library, the course's environment."""
     path: list[str]
     preload: list[str]
     isolate: bool
@@ -26,7 +26,7 @@ class Start(msgspec.Struct, frozen=True):
     gpus: list[str] = []
     """Nodes of the GPUs kernels may be given, one at a time; empty on a CPU."""
     without: list[str] = []
-    """Walls to leave out as if this machine lacked them: for tests of what the others hold."""
+    """Walls to leave out as if this machine lacked them: to test the other walls."""
     setup: str = ""
     """Name of the module through which the course prepares a kernel (`guest/environment.py`)."""
     beside: str = ""
@@ -57,7 +57,7 @@ class Fork(msgspec.Struct, frozen=True):
     folder: str
     """Name of the kernel's folder below the scratch folder."""
     uid: int
-    """User to become; -1 to stay the one we are."""
+    """User to become; -1 to stay the same."""
     key: str
     seed: int
     limits: Limits
@@ -90,6 +90,9 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
 
 Answer = Ready | Forked | Exited | Failed
 
+BESIDE = "beside"
+"""Folder in a kernel's own that holds the files to be laid out where the notebook runs."""
+
 encode = msgspec.msgpack.Encoder().encode
 decode_start = msgspec.msgpack.Decoder(Start).decode
 decode_fork = msgspec.msgpack.Decoder(Fork).decode
@@ -97,7 +100,7 @@ decode_answer = msgspec.msgpack.Decoder(Answer).decode
 
 
 class Cold(msgspec.Struct, frozen=True):
-    """What a kernel without a warm parent is told."""
+    """The start message of a kernel without a warm parent."""
 
     start: Start
     order: Fork
@@ -107,10 +110,10 @@ decode_cold = msgspec.msgpack.Decoder(Cold).decode
 
 
 class Locked(msgspec.Struct, frozen=True):
-    """What a kernel says on its ready pipe."""
+    """The message of a kernel on its ready pipe."""
 
     error: str = ""
-    """Why it could not be locked up; empty when it could, and then it runs."""
+    """Why its walls could not be built; empty when they stand and it runs."""
     lockdown_s: float = 0.0
 
 

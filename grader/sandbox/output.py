@@ -1,11 +1,11 @@
-"""Bounds what a cell puts out, where it is put out: before it is encoded, queued and sent.
+"""Bounds the output of a cell at its source: before it is encoded, queued and sent.
 
-A kernel that encodes a gigabyte for a grader that will not have it costs everybody time; here the
-rest of a flood is let go at once, and the grader is told, so that it can interrupt the cell. Of an
-error, its type is sent, and of its message and traceback both ends.
+Encoding a gigabyte that the grader will drop would waste time. Here the rest of a flood is dropped
+at once, and the grader gets a message, so that it can interrupt the cell. Of an error, the type is
+sent, and both ends of its message and traceback.
 
-Not covered: code inside can take this away again; what arrives is bounded once more, by the bytes
-received (`kernel/client.py`). Not here: what becomes of a cell that floods (`execution.py`).
+Not covered: code inside can remove this; so the grader bounds the bytes that it receives too
+(`kernel/client.py`). Not here: what follows when a cell floods (`execution.py`).
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Any
 from ipykernel.iostream import OutStream
 
 FLOODED = "flooded"
-"""Type of the message that says that a cell has put out more than it may."""
-_PER_MESSAGE = 1_000  # bytes; sending one takes as long as so much more of it would
+"""Type of the message that reports a cell with too much output."""
+_PER_MESSAGE = 1_000  # bytes; the cost of a message, in bytes that take as long to send
 _MOST_ERROR, _MOST_TRACEBACK = 2_000, 20_000
 _COUNTED = ("display_data", "execute_result", "update_display_data", "clear_output")
 
 
 class OutputBound:
-    """What one cell may still put out, of a kernel's whole output.
+    """How much more output one cell of a kernel may produce.
 
     Args:
         session: the kernel's `jupyter_client` session, by which everything is sent.
@@ -36,7 +36,7 @@ class OutputBound:
         self._send_any, self._write_any = session.send, OutStream.write
 
     def install(self) -> None:
-        """Bound every message and every stream from now on."""
+        """Start bounding every message and every stream."""
         self._session.send = self._send
         bound = self
 
@@ -76,7 +76,7 @@ class OutputBound:
         return self._send_any(stream, message, content, parent, *args, **more)
 
     def _spend(self, size: int, parent: Any) -> bool:
-        """Say whether so much more may be put out; say so to the grader the first time."""
+        """Return whether so much more output is allowed; report the first excess to the grader."""
         before, self._left = self._left, self._left - size
         if before >= 0 > self._left:
             self._send_any(self._iopub, FLOODED, {}, parent=parent)
@@ -84,14 +84,14 @@ class OutputBound:
 
 
 def _shortened(text: Any, most: int) -> str:
-    """Keep the beginning and the end: a traceback says at its ends where an error came from."""
+    """Keep the beginning and the end, where a traceback names the origin of an error."""
     if type(text) is not str:
         return ""
     return text if len(text) <= most else f"{text[: most // 2]}\n...\n{text[-most // 2 :]}"
 
 
 def _size(value: Any) -> int:
-    """Return about how long a value will be as JSON."""
+    """Return the approximate length of a value as JSON."""
     if isinstance(value, dict):
         return sum(_size(key) + _size(item) for key, item in value.items())
     if isinstance(value, list | tuple):

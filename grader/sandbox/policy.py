@@ -48,11 +48,11 @@ PROMISES: dict[str, tuple[frozenset[Wall], ...]] = {
     "privileges and rare system calls": (frozenset({Wall.SECCOMP, Wall.PRIVILEGES}),),
     "CPU seconds, file sizes, processes": (frozenset({Wall.LIMITS}),),
 }
-"""What isolation promises, and the sets of walls of which one must stand for it."""
+"""The promises of isolation, each with sets of walls; one full set must stand."""
 
 
 def broken_promises(missing: Iterable[str]) -> list[str]:
-    """Return what cannot be promised without some walls."""
+    """Return the promises that fail without some walls."""
     gone = set(missing)
     return [promise for promise, ways in PROMISES.items() if all(way & gone for way in ways)]
 
@@ -60,7 +60,7 @@ def broken_promises(missing: Iterable[str]) -> list[str]:
 SCRATCH_INSIDE = "/scratch"
 """Where the scratch folders lie in the private file tree."""
 SHARED_FOLDERS = ("/dev/shm", "/tmp", "/var/tmp")
-"""Writable by anyone by custom; each kernel gets its own, empty ones."""
+"""Folders that every user may write to by convention; each kernel gets empty ones of its own."""
 SYSTEM_FOLDERS = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin")
 SYSTEM_FILES = (
     "/etc/ld.so.cache", "/etc/localtime", "/etc/fonts", "/etc/mime.types", "/etc/alternatives",
@@ -78,28 +78,28 @@ GPU_FILES = (
     "/proc/self/maps", "/proc/self/status",
 )  # fmt: skip
 GPU_THREADS = "/proc/self/task"
-"""Read and written: the names of the process's own threads lie below. Forked children have another
+"""Read and written: it holds the names of the process's own threads. Forked children have another
 such folder, and cannot start CUDA."""
 GPU_SYSTEM_CALLS = frozenset({"memfd_create"})
-"""Refused to others, because the memory belongs to no process; here the watchdog looks for it."""
+"""Refused without a GPU, because no process owns the memory; with one, the watchdog counts it."""
 GPU_DATA_BYTES = 64 << 30
-"""Private address space the driver may reserve beyond what it uses; what is used, the watchdog
-counts."""
+"""Private address space the driver may reserve beyond what it uses; the watchdog counts what is
+used."""
 GPU_ENVIRONMENT = ("LD_LIBRARY_PATH",)
-"""Kept from the grader's environment where there is a GPU: some machines find the driver by it."""
+"""Taken from the grader's environment with a GPU: some machines find the driver by it."""
 
 PRELOADED = (
     "numpy", "torch", "torch.nn.functional", "torch.utils.data", "torch._dynamo",
     "matplotlib.pyplot", "matplotlib.backends.backend_agg", "matplotlib_inline.backend_inline",
     "PIL.Image", "google.colab.drive",
 )  # fmt: skip
-"""What notebooks of any course import: paid once, in the warm parent. `torch._dynamo` alone takes
-1.9 s on the first `torch.optim` object of a process. A course names more."""
+"""Modules that notebooks of any course import, loaded once in the warm parent. `torch._dynamo`
+alone takes 1.9 s on the first `torch.optim` object of a process. A course adds more."""
 
 
 @dataclass(frozen=True)
 class Libraries:
-    """Folders that code inside may read, and parts of them that it must not see."""
+    """Folders that student code may read, and hidden parts of them."""
 
     read: tuple[str, ...]
     hidden: tuple[str, ...]
@@ -108,13 +108,13 @@ class Libraries:
 
 
 def libraries(course: Iterable[Path] = ()) -> Libraries:
-    """Return the interpreter's folders and the installed libraries, without anything of ours.
+    """Return the interpreter's folders and the installed libraries, without the grader.
 
-    In a wheel our code lies among the libraries; it is hidden there, the guest library excepted.
-    In a checkout it lies elsewhere and is simply not listed.
+    Installed from a wheel, the grader lies among the libraries and is hidden there, except for
+    the guest library. In a checkout it lies elsewhere and is not listed.
 
     Args:
-        course: folders of the course, which code inside must not see.
+        course: folders of the course, which are hidden from student code.
     """
     folders = {sys.prefix, sys.base_prefix, *SYSTEM_FOLDERS}
     for name in ("stdlib", "platstdlib", "purelib", "platlib"):
@@ -126,7 +126,7 @@ def libraries(course: Iterable[Path] = ()) -> Libraries:
     ours = [PACKAGE, *course]
     hidden = [str(p) for p in ours if p.is_dir() and any(p.is_relative_to(f) for f in read)]
     hidden = [f for f in hidden if not any(f != g and Path(f).is_relative_to(g) for g in hidden)]
-    # real paths: a symbolic link on the way would not exist in the private file tree
+    # real paths: symbolic links in a path would not exist in the private file tree
     installed = dict.fromkeys(Path(p).resolve() for p in sys.path if p)
     kept = [
         str(p)
@@ -138,7 +138,7 @@ def libraries(course: Iterable[Path] = ()) -> Libraries:
 
 
 def shared_folders(paths: Iterable[str], *, layered: bool) -> tuple[str, ...]:
-    """Return the shared folders a kernel gets for itself.
+    """Return the shared folders of which a kernel gets its own.
 
     Args:
         paths: what it may read.
@@ -155,7 +155,7 @@ def shared_folders(paths: Iterable[str], *, layered: bool) -> tuple[str, ...]:
 
 
 def environment(scratch: str) -> dict[str, str]:
-    """Return the whole environment of student code; nothing of ours is inherited."""
+    """Return the whole environment of student code; nothing is inherited from the grader."""
     return {
         "HOME": scratch,
         "TMPDIR": scratch,
@@ -168,12 +168,12 @@ def environment(scratch: str) -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
-        # no GPU, until a kernel is given one
+        # no GPU, unless a kernel gets one
         "CUDA_VISIBLE_DEVICES": "",
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         "CUDA_CACHE_DISABLE": "1",
         "TORCHDYNAMO_DISABLE": "1",
-        # a progress bar writes a line for every batch, and nothing reads them
+        # a progress bar would write a line for every batch, without a reader
         "TQDM_DISABLE": "1",
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -187,7 +187,7 @@ def rlimits(limits: Limits, *, gpu: bool = False) -> dict[str, int]:
     """Return the resource limits of a kernel, by the names of the `resource` module."""
     return {
         "RLIMIT_CORE": 0,
-        "RLIMIT_CPU": limits.cpu_s + 5,  # the watchdog ends the tree first, and says why
+        "RLIMIT_CPU": limits.cpu_s + 5,  # the watchdog ends the tree first, with a reason
         "RLIMIT_FSIZE": limits.file_bytes,
         "RLIMIT_NOFILE": limits.open_files,
         # private memory of one process; the watchdog adds up the tree and shared memory

@@ -43,7 +43,7 @@ _REFUSED: dict[str, tuple[int | None, int | None]] = {
     "set_mempolicy": (238, 237), "set_mempolicy_home_node": (450, 450),
     "process_mrelease": (448, 448), "file_setattr": (469, 469),
     "fanotify_init": (300, 262), "nfsservctl": (180, 42),
-    # memory that belongs to no process's resident size, so that the watchdog would not see it
+    # memory outside the resident size of any process, invisible to the watchdog
     "memfd_create": (319, 279), "memfd_secret": (447, 447), "shmget": (29, 194),
     "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180),
     # pages that a pipe holds, huge ones among them
@@ -77,12 +77,12 @@ _AF_UNIX = 1
 
 
 def supported() -> bool:
-    """Say whether the filter is known for this machine's architecture."""
+    """Return whether the filter is known for this machine's architecture."""
     return os.uname().machine in _ARCHITECTURES
 
 
 def install(*, pretend_metadata: bool, allowed: Collection[str] = ()) -> None:
-    """Install the filter on this thread and whatever it starts, for ever.
+    """Install the filter on this thread and everything it starts, permanently.
 
     Args:
         pretend_metadata: answer `chmod` and its like with success without doing them; needed
@@ -114,7 +114,7 @@ def _program(pretend_metadata: bool, allowed: Collection[str] = ()) -> bytes:
     if pretend_metadata:
         for numbers in _PRETENDED.values():
             code += _answer(numbers[which], 0)
-    # glibc falls back to clone, whose flags can be looked at
+    # glibc falls back to clone, whose flags a filter can read
     code += _answer(_CLONE3[which], errno.ENOSYS)
     for numbers in (_SOCKET, _SOCKETPAIR):
         code += _unless_argument(numbers[which], 0, _AF_UNIX, errno.EAFNOSUPPORT)
@@ -155,10 +155,10 @@ def _unless_argument(number: int, argument: int, allowed: int, error: int) -> li
 
 
 def _keep_buffer_sizes(number: int) -> list[bytes]:
-    """Answer a change of a socket's buffer with success, without making it.
+    """Answer a change of a socket's buffer size with success, without making it.
 
-    What a full socket holds belongs to no process; with the usual sizes the number of open files
-    bounds it.
+    No process owns the contents of a full socket; at default sizes, the limit on open files
+    bounds them.
     """
     options = [_jump(_EQUAL, option, 0, 1) for option in _BUFFER_SIZES]
     checks = [step for option in options for step in (option, _step(_RETURN, _ERROR))]

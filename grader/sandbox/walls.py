@@ -1,7 +1,7 @@
-"""Which walls this machine can build: each tried on its own, in a process that is thrown away.
+"""Tests which walls this machine can build: each on its own, in a temporary process.
 
-What cannot be tried and taken back (a namespace of the warm parent) is built at once, one after
-another, so that one that is refused costs itself and not the others.
+Walls that cannot be undone (namespaces of the warm parent) are built directly, one after another,
+so that a refused one does not affect the others.
 
 Here: probing, the namespaces, the sweep where there is no process namespace. Not here: how a wall
 is built (`linux.py`, `syscalls.py`), the private file tree (`zygote.py`).
@@ -28,7 +28,7 @@ _LEFT_OUT = "left out on purpose"
 
 
 def probe(without: Collection[str]) -> dict[str, str]:
-    """Try the walls that each kernel builds for itself; return the missing ones, and why."""
+    """Test the walls that each kernel builds; return the missing ones, with reasons."""
     missing = dict.fromkeys(map(Wall, without), _LEFT_OUT)
     trials: dict[Wall, Callable[[], None]] = {
         Wall.LANDLOCK: lambda: linux.Landlock().enforce(),
@@ -48,11 +48,11 @@ def probe(without: Collection[str]) -> dict[str, str]:
 
 
 def leave_namespaces(without: Collection[str], missing: dict[str, str]) -> None:
-    """Leave the namespaces of the machine, one after another; note those that cannot be left."""
+    """Leave the namespaces of the machine, one after another; note the refused ones."""
     uid, gid = os.getuid(), os.getgid()
     reason = ""
     if uid or _tried(lambda: linux.unshare(linux.NEWNET)):
-        # an ordinary user, or a root that was not given the right, needs a user namespace first
+        # an ordinary user, or a root without the capability, needs a user namespace first
         if uid == 0:
             missing.setdefault(Wall.USER, "this root may not make namespaces of its own")
         try:
@@ -73,10 +73,10 @@ def leave_namespaces(without: Collection[str], missing: dict[str, str]) -> None:
 
 
 def sweep(kernels: Collection[int]) -> None:
-    """End every process that was left here by a kernel that is gone.
+    """End every process left behind by a kernel that has ended.
 
-    Orphans come to this process, because it has asked for them. Each is killed as it is found, and
-    what it leaves comes here in turn; a kernel's number of processes is limited, so this ends.
+    This process adopts orphans. Each is killed when found, and its children are adopted in turn;
+    a kernel's number of processes is limited, so this ends.
     """
     while strays := _children() - set(kernels):
         for pid in strays:
@@ -104,7 +104,7 @@ def _need_scopes() -> None:
 
 
 def _tried(trial: Callable[[], None]) -> str:
-    """Try something in a child; return why it failed, or nothing."""
+    """Try something in a child process; return why it failed, or nothing."""
     ours, theirs = os.pipe()
     child = os.fork()
     if child == 0:

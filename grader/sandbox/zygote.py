@@ -7,7 +7,7 @@ thread, no ZMQ context, and no socket but the one it takes orders from.
 
 Here: the outer walls, which all kernels share (namespaces, the private file tree), the imports,
 and the loop that forks. Not here: what each kernel does after its fork (`kernel_process.py`).
-Not covered: see `linux.py`; where namespaces cannot be had, a kernel's stray processes live on.
+Not covered: see `linux.py`; without namespaces, a kernel's stray processes live on.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _PACKET = 1 << 18
 
 
 def main(descriptor: int) -> NoReturn:
-    """Build the warm process and serve fork requests until the grader is gone."""
+    """Build the warm process and serve fork requests until the grader ends."""
     control = socket.socket(fileno=descriptor)
     control.set_inheritable(False)
     linux.die_with_parent()
@@ -44,25 +44,25 @@ def main(descriptor: int) -> NoReturn:
         _import_ours(settings)
         own_pids = _build_outer_walls(settings, missing) if settings.isolate else False
         _import_libraries(settings)
-    except Exception as error:  # anything at all: the grader must hear of it
+    except Exception as error:  # of any kind: the grader must get a report
         control.send(messages.encode(messages.Failed(f"{type(error).__name__}: {error}")))
         os._exit(1)
     gc.collect()
-    gc.freeze()  # the collector would write to, and so copy, every page shared with the kernels
+    gc.freeze()  # the collector would write to every page shared with the kernels, and so copy it
     linux.set_dumpable(False)
     threads = len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else 0
     ready = messages.Ready(missing, threads, time.perf_counter() - started)
-    with contextlib.suppress(ConnectionError):  # the grader has gone: the kernels go with us
+    with contextlib.suppress(ConnectionError):  # the grader has ended
         control.send(messages.encode(ready))
         _serve(control, settings, missing, own_pids=own_pids)
     os._exit(0)
 
 
 def start_cold(descriptors: list[int]) -> NoReturn:
-    """Be one kernel, without a warm parent: for systems that cannot fork a process with torch."""
+    """Run one kernel without a warm parent, where a process with torch cannot be forked."""
     told = messages.decode_cold(sys.stdin.buffer.read())
     folder = f"{told.start.scratch}/{told.order.folder}"
-    # what libraries write while they are imported goes when the kernel's folder goes
+    # files that libraries write during import are removed with the kernel's folder
     own = msgspec.structs.replace(told.start, scratch=f"{folder}/home")
     _import_ours(own)
     _import_libraries(own)
@@ -72,12 +72,12 @@ def start_cold(descriptors: list[int]) -> NoReturn:
 
 
 def _build_outer_walls(settings: messages.Start, missing: dict[str, str]) -> bool:
-    """Leave the machine's namespaces and file tree; return whether pids are our own now."""
+    """Leave the machine's namespaces and file tree; return whether pids are private now."""
     missing.update(walls.probe(settings.without))
     walls.leave_namespaces(settings.without, missing)
     if Wall.PIDS not in missing:
-        # pid 1 of the new pid namespace is our child: when it dies, the kernel of the machine ends
-        # everything that was ever started from it
+        # pid 1 of the new pid namespace is our child: when it dies, Linux ends every process of
+        # the namespace
         child = os.fork()
         if child:
             _wait_for(child)
@@ -89,7 +89,7 @@ def _build_outer_walls(settings: messages.Start, missing: dict[str, str]) -> boo
             _private_tree(settings)
         except OSError as error:
             missing[Wall.ROOT] = str(error)
-    if Wall.ROOT in missing:  # its mounts would be seen by nobody, or by everybody
+    if Wall.ROOT in missing:  # its mounts would be visible to no process, or to all
         missing.setdefault(Wall.QUOTA, missing[Wall.ROOT])
     if Wall.SWEEP not in missing:
         linux.adopt_orphans()
@@ -105,7 +105,7 @@ def _wait_for(child: int) -> NoReturn:
 
 
 def _private_tree(settings: messages.Start) -> None:
-    """Go to a file tree that holds the interpreter, the libraries and the scratch folder alone."""
+    """Enter a file tree with only the interpreter, the libraries and the scratch folder."""
     linux.make_mounts_private()
     root = f"{settings.scratch}/tree"
     os.makedirs(root, exist_ok=True)
@@ -139,8 +139,8 @@ def _private_tree(settings: messages.Start) -> None:
     )
     try:
         linux.mount_proc(f"{root}/proc")
-    except OSError:  # no pids of our own, or masked in a container
-        if linux.landlock_abi() > 0:  # which lets nothing in it be read that is of others
+    except OSError:  # no private pids, or masked in a container
+        if linux.landlock_abi() > 0:  # which closes the entries of other processes
             with contextlib.suppress(OSError):
                 linux.bind("/proc", f"{root}/proc", read_only=False)
     linux.pivot_root(root)
@@ -152,20 +152,20 @@ def _private_tree(settings: messages.Start) -> None:
 
 
 def _import_ours(settings: messages.Start) -> None:
-    """Import our own modules while they can still be read: no file of ours is shown inside."""
+    """Import modules of the grader while they can be read: inside, none of its files exist."""
     os.environ.clear()
     os.environ.update(policy.environment(settings.scratch))
     sys.path[:] = settings.path
     sys.modules["debugpy"] = None  # type: ignore[assignment]  # half of a kernel's start-up
     importlib.import_module("grader.sandbox.kernel_process")
-    # from here on nothing of ours can be imported, by us or by a student
+    # from here on no module of the grader can be imported, by us or by a student
     for name, module in list(sys.modules.items()):
         if name.split(".")[0] == "grader" and hasattr(module, "__path__"):
             module.__path__ = []
 
 
 def _import_libraries(settings: messages.Start) -> None:
-    """Import what notebooks import, inside the walls: what fails here would fail there."""
+    """Import what notebooks import, inside the walls, where the same errors would occur."""
     if not os.path.isdir(settings.scratch):
         os.environ.update(policy.environment(policy.SCRATCH_INSIDE))
     for name in settings.preload:
@@ -231,7 +231,7 @@ def _become_kernel(
 
     try:
         control.close()
-        linux.die_with_parent()  # where there is no pid namespace to end us with it
+        linux.die_with_parent()  # in case there is no pid namespace
         private = settings.isolate and Wall.ROOT not in missing
         scratch = policy.SCRATCH_INSIDE if private else settings.scratch
         folder = f"{scratch}/{order.folder}"

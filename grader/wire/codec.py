@@ -1,8 +1,8 @@
-"""Values as nodes of a message, and nodes as values: what can cross the wall, and what is believed.
+"""Values as nodes of a message, and nodes as values: what can cross the wall, and its bounds.
 
-What the other side sends is a stranger's data: every length, rank, dtype and depth is bounded
-before it is believed, and what cannot cross (a generator, a sparse or complex tensor, ten
-gigabytes) becomes a `Refusal` that says what it was.
+Data of the other side is untrusted: every length, rank, dtype and depth is checked before use. A
+value that cannot cross (a generator, a sparse or complex tensor, ten gigabytes) becomes a `Refusal`
+that describes it.
 
 Here: plain values and tensors, and the bounds of one message as a whole. Not here: the nodes
 themselves and the frames around them (`wire.py`), what is kept by handle (`guest.py`).
@@ -57,7 +57,7 @@ class Encoder:
     """Turns values into nodes. One encoder writes one message.
 
     Args:
-        keep: what to do with an object that is no plain value: return its handle, or a refusal.
+        keep: called with an object that is no plain value; returns its handle, or a refusal.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Encoder:
     ) -> None:
         self.payload = Payload()
         self.refused: list[str] = []
-        """What could not be written, in words."""
+        """Descriptions of the values that could not be written."""
         self._keep = keep
         self._bounds = bounds
         self._items_left = bounds.items - 1
@@ -77,7 +77,7 @@ class Encoder:
         return self._node(value, 0)
 
     def _node(self, value: object, depth: int) -> Node:
-        # exact types: a subclass of int or str may answer to anything it likes
+        # exact types: a subclass of int or str may override anything
         kind = type(value)
         if value is None or kind is bool or kind is float:
             return value  # type: ignore[return-value]
@@ -104,7 +104,7 @@ class Encoder:
         if isinstance(value, dict) and all(type(key) is str for key in dict.keys(value)):
             refusal = self._reserve("dictionary", dict.__len__(value), depth)
             pairs = [] if refusal else list(dict.items(value))
-            # the keys first: a text that is refused must not stand for a key
+            # keys first: a refused text must not become a key
             keys = [self._text(key) for key, _ in pairs]
             if refusal is None and not all(isinstance(key, str) for key in keys):
                 refusal = self._refuse("a dictionary with too much text in its keys")
@@ -132,7 +132,7 @@ class Encoder:
         return text if self._text_left >= 0 else self._refuse("more text than may be sent")
 
     def _tensor(self, value: torch.Tensor) -> Node:
-        # a subclass may overload everything: only its plain tensor is looked at
+        # a subclass may override everything: only its plain tensor is read
         with without_overloads():
             plain = torch.Tensor.detach(value)
             with suppress(NotImplementedError):  # a sparse one has no bytes, and is refused below
@@ -165,12 +165,12 @@ class Encoder:
 
 
 class Decoder:
-    """Turns the nodes of one message back into values, believing nothing.
+    """Turns the nodes of one message back into values, with all bounds checked.
 
     Args:
         payload: the tensor bytes of the message.
-        handle: what stands here for an object that stayed on the other side.
-        bounds: how much is believed, of the message as a whole.
+        handle: builds the stand-in of an object that stayed on the other side.
+        bounds: the limits of the message as a whole.
     """
 
     def __init__(
@@ -190,7 +190,7 @@ class Decoder:
         """Return the value of a node.
 
         Raises:
-            WireError: a shape that does not match its bytes, an unknown dtype, too much of it.
+            WireError: a shape that does not match its bytes, an unknown dtype, or too much data.
         """
         return self._read(node, 0)
 
@@ -237,7 +237,7 @@ class Decoder:
         raw = torch.frombuffer(self._payload, dtype=torch.uint8, count=size, offset=node.start)
         if dtype == torch.bool:
             raw = raw.ne(0).view(torch.uint8)  # any other byte would be undefined behaviour
-        # a copy: the memory of a message is not kept alive, nor shared, by what came in it
+        # a copy, so that values neither keep the memory of a message alive nor share it
         whole = raw.clone().view(dtype)
         if node.transposed and len(node.shape) >= 2:
             *batch, rows, columns = node.shape
@@ -251,8 +251,8 @@ def is_transpose(value: torch.Tensor) -> bool:
 
 
 def plain_text(text: str, most: int) -> str:
-    """Return the first characters of a text, exactly a `str`, in which everything can be sent.
+    """Return the first characters of a text as an exact `str` that can be encoded.
 
-    Half a surrogate pair cannot, and a subclass of `str` may do anything it likes.
+    Half a surrogate pair cannot be encoded, and a subclass of `str` may override anything.
     """
     return str.encode(str.__getitem__(text, slice(most)), errors="replace").decode()

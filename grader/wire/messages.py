@@ -1,14 +1,15 @@
 """The bytes of one call and of its answer, for both sides of the sandbox wall.
 
 A message is a frame: magic, two lengths, a msgpack header, and the raw bytes of every tensor in it.
-There is no pickle in either direction, and every length is bounded before it is believed.
+There is no pickle in either direction, and every length is checked before use.
 
-Here: frames, messages, nodes, bounds. Not here: nodes as values and back (`values.py`), who asks
-what (`student.py`), who answers (`guest.py`).
+Here: frames, messages, nodes, bounds. Not here: nodes as values and back (`codec.py`), asking
+(`kernel/student.py`), answering (`guest/server.py`).
 """
 
 from __future__ import annotations
 
+import socket
 import struct
 from dataclasses import dataclass, field
 from typing import Any, Union, cast
@@ -22,12 +23,12 @@ ALIGN = 16
 
 
 class WireError(Exception):
-    """The bytes are not a message of ours, or hold more than they may."""
+    """The bytes are no valid message, or exceed its bounds."""
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """How much of a message is believed."""
+    """The limits of one message."""
 
     header_bytes: int = 1 << 20
     payload_bytes: int = 128 << 20
@@ -99,9 +100,9 @@ class Request(msgspec.Struct):
     """Number under which an answer that stays inside is kept."""
     seed: int = 0
     printed: bool = False
-    """Whether what is printed during the call is wanted."""
+    """Whether to return what the call prints."""
     back: bool = False
-    """Whether the arguments are wanted as they are after the call."""
+    """Whether to return the arguments as they are after the call."""
 
 
 class Failure(msgspec.Struct):
@@ -111,7 +112,7 @@ class Failure(msgspec.Struct):
     message: str
     where: str = ""
     refused: bool = False
-    """True where our guest could not do what was asked, rather than the student's code raising."""
+    """True if the guest could not carry out the request; False if the student's code raised."""
 
 
 class Reply(msgspec.Struct):
@@ -122,20 +123,24 @@ class Reply(msgspec.Struct):
     arguments: list[Node] = []
     printed: str = ""
     failure: Failure | None = None
+    missing: list[str] = []
+    """Packages that are not here and that the answer came by way of."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A reply after it was decoded and believed as far as its bounds go."""
+    """A decoded reply, with its bounds checked."""
 
     value: Any
     arguments: list[Any] = field(default_factory=list)
     printed: str = ""
+    missing: tuple[str, ...] = ()
+    """Packages that are not here and that the answer came by way of, as the other side says."""
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """What stands for a value that could not cross."""
+    """Stands for a value that could not cross."""
 
     what: str
 
@@ -172,7 +177,7 @@ def pack(message: Request | Reply, payload: Payload, bounds: Bounds = BOUNDS) ->
     """Return the parts of a frame, ready to be sent one after another.
 
     Raises:
-        WireError: it says more than may be sent.
+        WireError: the message exceeds the bounds.
     """
     header = _WRITER.encode(message)
     if len(header) > bounds.header_bytes:
@@ -185,7 +190,7 @@ def lengths(head: bytes, bounds: Bounds = BOUNDS) -> tuple[int, int]:
     """Read the fixed head of a frame: bytes of header, bytes of payload.
 
     Raises:
-        WireError: no frame of ours, or one that is too large.
+        WireError: no valid frame, or one that is too large.
     """
     if len(head) != HEAD_BYTES:
         raise WireError("half a head")
@@ -213,6 +218,22 @@ def read_reply(header: bytes | bytearray) -> Reply:
         WireError: it is none.
     """
     return cast(Reply, _read(_REPLY, header))
+
+
+def receive(channel: socket.socket, size: int) -> bytearray:
+    """Return the next bytes of a socket, so many.
+
+    Raises:
+        EOFError: it was closed.
+    """
+    data = bytearray(size)
+    view = memoryview(data)
+    while view:
+        got = channel.recv_into(view)
+        if not got:
+            raise EOFError
+        view = view[got:]
+    return data
 
 
 def _read(decoder: Any, header: bytes | bytearray) -> Any:

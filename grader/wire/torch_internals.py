@@ -1,8 +1,8 @@
-"""What the grader needs of torch beyond its public interface, for every room that needs it.
+"""Uses of torch beyond its public interface, for every room.
 
 Covered by `tests/test_third_party_internals.py`. Here: tensors without their overloads, the tables
-of a module, the start of CUDA. Not here: what they are used for (`codec.py`,
-`guest/model_shell.py`, `sandbox/kernel_process.py`).
+of a module, the start of CUDA. Not here: their callers (`codec.py`, `guest/model_shell.py`,
+`sandbox/kernel_process.py`).
 """
 
 from __future__ import annotations
@@ -51,3 +51,11 @@ def when_cuda_starts(call: Callable[[], None]) -> None:
     torch queues `manual_seed` in the same place. Starting CUDA costs seconds and hundreds of MB.
     """
     torch.cuda._lazy_call(call)  # type: ignore[no-untyped-call]
+
+
+def print_options() -> dict[str, object]:
+    """Return the table of torch's print options, to be read and changed.
+
+    `set_printoptions` cannot set `sci_mode` back to what it is at the start.
+    """
+    return vars(torch._tensor_str.PRINT_OPTS)

@@ -1,4 +1,4 @@
-"""Which GPUs the driver's files show, which device is chosen, and what a person is told."""
+"""Which GPUs the driver's files show, which device is chosen, and what the messages say."""
 
 import sys
 

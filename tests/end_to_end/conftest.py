@@ -1,4 +1,4 @@
-"""The commands as a person or a script types them."""
+"""The commands as a user or a script types them."""
 
 from __future__ import annotations
 

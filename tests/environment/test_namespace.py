@@ -114,3 +114,12 @@ def test_importing_starts_no_thread_opens_no_socket_and_writes_no_file(tmp_path)
         [sys.executable, "-c", HYGIENE], env=env, capture_output=True, text=True, check=True
     )
     assert done.stdout == "[] 0 []\n"
+
+
+def test_the_package_itself_gives_the_names_too():
+    import d2l
+    from d2l.torch import corr2d
+
+    assert d2l.corr2d is corr2d
+    with pytest.raises(AttributeError):
+        d2l.not_there  # noqa: B018

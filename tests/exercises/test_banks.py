@@ -7,7 +7,7 @@ from grader.course import load_assignment
 from grader.verdict import Verdict
 
 ASSIGNMENT = load_assignment("cnn")
-CHECKED = [e for e in ASSIGNMENT.exercises if e.kind != "answers"]  # a person grades those
+CHECKED = [e for e in ASSIGNMENT.exercises if e.kind != "answers"]  # graded by hand
 BANKS = {e.name: load_bank(e.folder / "bank.py") for e in CHECKED}
 RIGHT = [(name, entry) for name, bank in BANKS.items() for entry in bank.rewrites]
 WRONG = [(name, entry) for name, bank in BANKS.items() for entry in bank.mistakes]

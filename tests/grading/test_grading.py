@@ -207,7 +207,7 @@ def test_a_notebook_that_closes_its_way_to_the_grader_is_told_that_it_answers_no
     result = grade("def double(x): return 2 * x\nimport os; os.close(4)", REST)
     assert verdicts(result) == ["missing"] * 4
     message = result.exercises[0].checks[0].message
-    assert message.startswith("The notebook answers nothing after its last cell:")
+    assert message.startswith("The kernel stopped responding after the last cell:")
 
 
 def test_a_function_that_hangs_is_timed_out_and_the_next_is_asked(grade):
@@ -264,7 +264,7 @@ def test_a_kernel_that_cannot_be_had_is_tried_again_and_the_first_try_is_logged(
 ):
     original, failures = type(grader).open, [KernelLost("it was lost")]
 
-    def sometimes(self, submission, gpu):
+    def sometimes(self, submission, gpu, limits=None):
         if failures:
             raise failures.pop()
         return original(self, submission, gpu)
@@ -284,13 +284,13 @@ def test_a_kernel_that_cannot_be_had_is_tried_again_and_the_first_try_is_logged(
     ],
 )
 def test_a_fault_of_ours_leaves_all_points_open(grade, grader, monkeypatch, error, words):
-    def never(self, submission, gpu):
+    def never(self, submission, gpu, limits=None):
         raise error
 
     monkeypatch.setattr(type(grader), "open", never)
     result = grade(REST, DOUBLE)
     assert result.status is Status.BROKEN
-    assert result.problem.startswith(f"Our side failed, no points are lost: {words}")
+    assert result.problem.startswith(f"Internal error, no points are lost: {words}")
     assert {check.verdict for one in result.exercises for check in one.checks} == {Verdict.BROKEN}
     assert standing_of(result).open == 13
     assert "in never" in result.traceback
@@ -323,3 +323,20 @@ def test_a_notebook_has_so_much_time_for_all_its_questions(grader, grade, monkey
     result = grade("#%# Homework", REST, DOUBLE)
     assert set(verdicts(result, "double")) == {"timed_out"}
     assert result.status is Status.GRADED
+
+
+def test_notebooks_of_one_student_are_judged_one_by_one_and_the_best_answer_counts(
+    grader, tmp_path, write_notebook
+):
+    folder = tmp_path / grader.plan.assignment.name / "kim"
+    write_notebook(folder / "ch7.ipynb", DOUBLE, "raise ValueError")
+    write_notebook(folder / "ch8.ipynb", "def double(x): return x", REST, "#%# ## 1 Notes\n\nmine")
+    (submission,) = find_submissions([tmp_path], assignment=grader.plan.assignment.name)
+    result = grader.grade(submission)
+    assert result.points == 13
+    judged = {one.exercise: one.file for one in result.exercises if not one.by_hand}
+    assert (judged["double"], judged["quadruple"]) == ("ch7.ipynb", "ch8.ipynb")
+    assert [(run.file, run.index) for run in result.cells if run.status != "ok"] == [
+        ("ch7.ipynb", 1)
+    ]
+    assert [answer.file for answer in result.answers] == ["ch8.ipynb"]

@@ -42,7 +42,7 @@ def test_a_system_without_walls_grades_nothing_unless_told_to(plan, submissions,
 def test_data_reaches_kernels_that_start_cold(plan, submissions, tmp_path, monkeypatch):
     orders = []
 
-    def refuse(scratch, order, descriptors):
+    def refuse(scratch, order, descriptors, environment):
         orders.append(order)
         raise KernelLost("started by nobody")
 

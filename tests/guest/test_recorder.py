@@ -206,3 +206,10 @@ def test_the_list_of_all_definitions_fits_one_answer():
 
     catalog = Student(LocalConnection(Guest(made)), {}).catalog()
     assert len(catalog) == len(made.definitions) == recording._MOST_DEFINITIONS
+
+
+@pytest.mark.parametrize("name", ["sum", "max", "list", "range", "len"])
+def test_a_builtin_that_a_later_cell_covers_is_the_builtin_again(notebook, name):
+    made = notebook("def f():\n    pass", f"{name} = 0")
+    assert made.functions_at(0)[name] is getattr(builtins, name)
+    assert name not in made.functions_at(1)

@@ -82,3 +82,56 @@ def test_a_second_installation_changes_nothing():
     once = torch.Tensor.to
     stand_in_gpu.install()
     assert torch.Tensor.to is once
+
+
+@pytest.mark.parametrize(
+    "move",
+    [
+        lambda it: it.to("cpu"),
+        lambda it: it.to(torch.device("mps")),
+        lambda it: it.to(device="xpu", dtype=torch.float64),
+        lambda it: it.to(0),
+        lambda it: it.cuda(),
+        lambda it: it.double(),
+    ],
+)
+def test_a_lazy_module_moves_and_is_filled_afterwards(move):
+    net = nn.Sequential(nn.LazyConv2d(2, 3), nn.LazyBatchNorm2d(), nn.Flatten(), nn.LazyLinear(3))
+    moved = move(net)
+    assert moved is net
+    dtype = net[0].weight.dtype
+    assert net(torch.ones(2, 1, 5, 5, dtype=dtype)).device == CPU
+
+
+def test_events_streams_and_mixed_precision_work_without_a_gpu():
+    net = nn.Linear(2, 2).to("mps")
+    optimizer = torch.optim.SGD(net.parameters(), 0.1)
+    scaler = torch.amp.GradScaler("cuda")
+    start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+    start.record()
+    with torch.cuda.stream(torch.cuda.Stream()), torch.autocast("cuda", dtype=torch.float16):
+        loss = torch.compile(net)(torch.ones(3, 2).pin_memory().to(0)).sum()
+    scaler.scale(loss).backward()
+    scaler.step(optimizer)
+    scaler.update()
+    end.record()
+    torch.cuda.synchronize()
+    torch.mps.synchronize()
+    assert start.elapsed_time(end) >= 0
+    assert isinstance(start, torch.cuda.Event)
+    assert loss.dtype == torch.float32
+
+
+def test_a_generator_for_a_gpu_draws_on_the_cpu():
+    made = torch.Generator(device="cuda").manual_seed(3)
+    assert isinstance(made, torch.Generator)
+    assert torch.rand(2, generator=made, device="cuda").device == CPU
+    with torch.device("cuda"):
+        assert torch.ones(2).device == CPU
+
+
+def test_a_move_to_where_it_is_keeps_identity_and_gradients():
+    x = torch.ones(2, requires_grad=True)
+    assert x.to("cuda") is x.to("cpu") is x
+    x.to("cuda", torch.float64).sum().backward()
+    assert torch.equal(x.grad, torch.ones(2))

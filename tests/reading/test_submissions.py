@@ -50,7 +50,7 @@ def test_the_student_is_the_folder_below_the_assignment(tmp_path, start):
 def test_a_relative_path_knows_the_folders_above_it(tmp_path, monkeypatch):
     put(tmp_path, "cnn/kim/hw2.ipynb", "cnn/kim/part/more.ipynb")
     monkeypatch.chdir(tmp_path / "cnn")
-    assert students(Path()) == ["kim", "kim"]
+    assert students(Path()) == ["kim"]
     monkeypatch.chdir(tmp_path / "cnn" / "kim")
     assert students(Path("hw2.ipynb")) == ["kim"]
 
@@ -76,11 +76,20 @@ def test_files_of_one_name_are_told_apart_by_folder(tmp_path):
     assert students(tmp_path / "x/kim/hw2.ipynb", tmp_path / "x/lee/hw2.ipynb") == ["kim", "lee"]
 
 
-def test_two_files_of_a_student_are_two_submissions(tmp_path):
-    put(tmp_path, "cnn/kim/hw2a.ipynb", "cnn/kim/hw2b.ipynb")
-    found = find_submissions([tmp_path], assignment="cnn")
-    assert [one.student for one in found] == ["kim", "kim"]
-    assert len({one.path for one in found}) == 2
+def test_two_notebooks_of_a_student_are_one_submission(tmp_path):
+    put(tmp_path, "cnn/kim/hw2a.ipynb", data=BYTES)
+    put(tmp_path, "cnn/kim/hw2b.ipynb", data=BYTES + b" ")
+    (kim,) = find_submissions([tmp_path], assignment="cnn")
+    assert kim.student == "kim"
+    assert [one.name for one in kim.notebooks] == ["hw2a.ipynb", "hw2b.ipynb"]
+    assert [one.name for one in kim.attachments] == ["hw2a.ipynb", "hw2b.ipynb"]
+
+
+def test_a_notebook_that_was_handed_in_twice_counts_once(tmp_path):
+    put(tmp_path, "cnn/kim/hw2.ipynb", "cnn/kim/copy of hw2.ipynb")
+    (kim,) = find_submissions([tmp_path], assignment="cnn")
+    assert len(kim.notebooks) == 1
+    assert "hw2.ipynb is the same file again" in kim.notes
 
 
 def test_a_file_named_twice_is_read_once(tmp_path):
@@ -177,7 +186,7 @@ def test_a_pdf_inside_an_lms_zip_has_a_row(tmp_path):
 
 def test_a_zip_in_a_students_folder_belongs_to_the_student(tmp_path):
     pack(tmp_path / "cnn" / "kim" / "hw.zip", "some_1_2_name.ipynb", "b.ipynb")
-    assert students(tmp_path) == ["kim", "kim"]
+    assert students(tmp_path) == ["kim"]
 
 
 def test_a_zip_inside_an_lms_zip_is_opened_once(tmp_path):
@@ -213,7 +222,6 @@ def test_a_link_takes_nothing_from_the_student_it_leads_to(tmp_path):
     (thief / "passwords.ipynb").symlink_to("/etc/passwd")
     found = find_submissions([tmp_path], assignment="cnn")
     assert [(one.student, one.problem[:23]) for one in found] == [
-        ("a-thief", "it is a symbolic link; "),
         ("a-thief", "it is a symbolic link; "),
         ("kim", ""),
     ]

@@ -101,7 +101,7 @@ WRITTEN = make_exercise(
     "written_answers",
     make_check(
         "written_answers", "collected", max_points=Fraction(0),
-        claim="What is written is collected by section, for a person to grade.",
+        claim="Written answers are collected by section, for manual grading.",
         message="2 answers in 2 sections (7.2: 1, 7.10: 1); nothing written in 8.6",
     ),
     title="Written answers", section="7.2-8.6", by_hand=True,

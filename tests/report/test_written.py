@@ -1,4 +1,4 @@
-"""What a person is to grade has its row, its count and its links, and no points."""
+"""Written answers for manual grading have a row, a count and links, and no points."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_student_reads_what_was_found_and_nothing_is_called_complete(writer):
     page = feedback_page(writer)
     assert "1 of 1</b><span>exercises complete" in page
     assert "2 answers in 2 sections (7.2: 1, 7.10: 1); nothing written in 8.6." in page
-    assert "for a person to grade" in page
+    assert "to grade by hand" in page
     assert 'href="#answers"' in page
 
 
@@ -57,7 +57,7 @@ def test_the_class_is_counted_by_section_in_the_order_of_the_book(writer, perfec
 def test_the_terminal_says_it_without_a_verdict(writer):
     file = io.StringIO()
     Console(file=file, width=200, color_system=None).print(check_view(writer))
-    assert "written_answers  graded by a person" in file.getvalue()
+    assert "written_answers  graded by hand" in file.getvalue()
     assert "ok  What is written" not in file.getvalue()
 
 

@@ -13,7 +13,7 @@ from grader.errors import UsageError
 from grader.grading import grader as grading
 from grader.grading.plan import Plan
 from grader.reading.submissions import find_submissions
-from grader.records import CheckResult, ExerciseResult, SubmissionResult
+from grader.records import CheckResult, ExerciseResult, PassedOver, SubmissionResult
 from grader.runs import pipeline
 from grader.runs.scheduling import Finished, Started
 from grader.verdict import Status, Verdict
@@ -199,3 +199,11 @@ def test_a_check_without_points_fails_nobody(verdict, points, fails):
     result = SubmissionResult("", "kim", "", "small", Status.GRADED, (exercise,))
     assert pipeline.failed(result) is fails
     assert pipeline.failed(replace(result, exercises=(), problem="not a notebook"))
+
+
+def test_what_was_passed_over_is_stored_with_the_run(run):
+    line = PassedOver("class/notes.pdf", "it is no notebook but a PDF")
+    _, stored = run(passed_over=[line])
+    assert stored.passed_over == pipeline.latest(run.out).passed_over == (line,)
+    _, later = run()
+    assert later.passed_over == ()

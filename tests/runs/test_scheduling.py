@@ -150,7 +150,7 @@ def test_every_submission_has_one_result_whatever_the_number_of_workers(
 
 def test_workers_that_cannot_start_end_the_run_with_a_sentence(plan, submissions, monkeypatch):
     monkeypatch.setattr(scheduling, "_work", ends_at_once)
-    with pytest.raises(KernelLost, match="the workers end while they start"):
+    with pytest.raises(KernelLost, match="workers exit during start-up"):
         list(grade_all(plan, submissions, jobs=1))
 
 

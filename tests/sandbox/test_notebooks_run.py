@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -314,3 +316,12 @@ def test_a_warm_parent_that_dies_is_noticed_and_leaves_nothing(small_limits, cel
     finally:
         parent.close()
     assert not parent.scratch.exists()
+
+
+def test_hashes_of_strings_are_the_same_in_every_run(run, values):
+    code = "print(hash('corr2d'))"
+    seeded = {"PATH": "", "PYTHONHASHSEED": "0"}
+    ran = subprocess.run(
+        [sys.executable, "-c", code], env=seeded, capture_output=True, text=True, check=True
+    )
+    assert str(values(run("h = hash('corr2d')"))["h"]) == ran.stdout.strip()

@@ -137,7 +137,7 @@ def test_an_error_that_the_first_run_did_not_have_is_the_graders(notebook, statu
     student.first_run = {2: CellRun(2, status, error=error)}
     for _ in range(2):  # each of the claims asks
         with pytest.raises(ReplayFailed, match="AttributeError") as caught:
-            evidence_of(student, ModelKind("LeNet", lambda shapes: False))
+            evidence_of(student, ModelKind("LeNet", lambda shapes: False, CLOTHES))
     assert verdict_of(caught.value) is Verdict.BROKEN
 
 
@@ -145,14 +145,16 @@ def test_an_error_that_the_first_run_had_as_well_is_the_students(notebook):
     student = notebook(RAISES, definition=LENET)
     error = "AttributeError: 'LeNet' object has no attribute 'train_it'"
     student.first_run = {2: CellRun(2, "raised", error=error)}
-    found = evidence_of(student, ModelKind("LeNet", lambda shapes: False))
+    found = evidence_of(student, ModelKind("LeNet", lambda shapes: False, CLOTHES))
     assert "AttributeError" in complaint_of(found)
 
 
 def test_a_right_training_beside_one_that_fails_only_here_is_right(notebook):
     student = notebook(RAISES, LOOP_OF_ITS_OWN, definition=LENET)
     student.first_run = {2: CellRun(2, "ok"), 3: CellRun(3, "ok")}
-    assert complaint_of(evidence_of(student, ModelKind("LeNet", lambda shapes: False))) == ""
+    assert (
+        complaint_of(evidence_of(student, ModelKind("LeNet", lambda shapes: False, CLOTHES))) == ""
+    )
 
 
 def test_of_several_trainings_the_best_counts(evidence):

@@ -1,8 +1,8 @@
 """The checks of `Conv2D`: a module with a kernel and a bias.
 
-The names of the two parameters are free: the kernel is the one with most axes. Numbers of ours are
-written into them, so that any random start is as good as another. One fault, one charge: a layer
-that is wrong because the student's own `corr2d` is, is charged there.
+The names of the two parameters are free: the kernel is the one with most axes. The checks write
+their own numbers into them, so that any random start is fair. One fault, one charge: a layer that
+is wrong only because of the student's own `corr2d` is not charged again.
 """
 
 from pathlib import Path
@@ -38,12 +38,12 @@ of_right_parts = parts_charged_elsewhere(Path(__file__).parents[1] / "parts.py",
 
 
 def new_layer(student, size):
-    """Make a layer; whatever else comes is no answer."""
+    """Make a layer; any other object is a bad answer."""
     return expect_module(student.Conv2D(size), call=f"Conv2D({size})")
 
 
 def kernel_of(parameters, size):
-    """Return the name of the parameter that holds the kernel, whatever its shape."""
+    """Return the name of the parameter that holds the kernel, of any shape."""
     name = max(parameters, key=lambda key: parameters[key].ndim, default=None)
     if name is None or parameters[name].numel() != size[0] * size[1]:
         shapes = [tuple(p.shape) for p in parameters.values()]
@@ -70,7 +70,7 @@ def with_numbers(student, weight, bias):
             for name, old in parameters.items()
         }
     )
-    # a bias that is no parameter is charged for that, and here it is what it began as
+    # a bias that is no parameter is charged for that; here it keeps its first value
     return layer, kernel, bias if len(parameters) > 1 else 0.0
 
 
@@ -95,7 +95,7 @@ def test_the_kernel_is_a_parameter(student):
 @check(points=2, feedback="Wrap torch.zeros(1) in nn.Parameter.")
 @of_right_parts
 def test_the_bias_is_a_parameter_that_starts_at_0(student):
-    """Beside the kernel there is one more parameter: the bias, of shape (1,), 0 at the start."""
+    """Besides the kernel there is one more parameter: the bias, of shape (1,), 0 at the start."""
     assert_answers(student)
     parameters = new_layer(student, SIZE).parameters()
     kernel = max(parameters, key=lambda name: parameters[name].ndim, default=None)
@@ -116,7 +116,7 @@ def test_the_bias_is_a_parameter_that_starts_at_0(student):
 @check(points=1, feedback="Draw the kernel at random, for example with torch.rand.")
 @of_right_parts
 def test_the_kernel_starts_at_random(student):
-    """The numbers of a new kernel are not all the same, nor all of them whole numbers."""
+    """The numbers of a new kernel differ, and are not all whole numbers."""
     assert_answers(student)
     parameters = new_layer(student, SIZE).parameters()
     weight = parameters[kernel_of(parameters, SIZE)]
@@ -132,7 +132,7 @@ def test_the_kernel_starts_at_random(student):
 
 @check(
     points=3,
-    feedback="forward(x) is corr2d(x, kernel) + bias, with the parameters of this very layer.",
+    feedback="forward(x) is corr2d(x, kernel) + bias, with the parameters of this layer.",
 )
 @given(weight_and_image(), st.integers(-4000, 4000).map(lambda n: n / 1000))
 @settings(max_examples=25)
@@ -151,10 +151,10 @@ def test_forward(student, pair, bias):
     )
 
 
-@check(points=1, feedback="forward computes; it writes into nothing, and a layer is its own.")
+@check(points=1, feedback="Let forward only compute: write into no tensor, share none.")
 @of_right_parts
 def test_a_call_changes_nothing(student):
-    """A layer called twice gives the same; the image and other layers keep their numbers."""
+    """A layer called twice gives the same result; the image and other layers keep their numbers."""
     x = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
     layer = answering_layer(student)
     first = layer.call("__call__", x)
@@ -173,7 +173,7 @@ def test_a_call_changes_nothing(student):
 
 
 def assert_answers(student):
-    """Demand that a layer gives a result of the right shape: one that raises is not written yet."""
+    """Require a result of the right shape: a layer that raises is not written yet."""
     call = f"{LAYER} on an image {SIZE}"
     y = expect_tensor(new_layer(student, SIZE)(torch.ones(SIZE)), call=call)
     if y.numel() != 1:  # axes of batch and channel are charged elsewhere
@@ -181,9 +181,9 @@ def assert_answers(student):
 
 
 def answering_layer(student):
-    """Make a layer of ones and demand its sum of an image: a layer that answers nothing is none.
+    """Make a layer of ones and require its sum of an image.
 
-    The image is as large as the kernel, and the same turned round.
+    The image is as large as the kernel, and equal to itself when flipped.
     """
     weight = torch.ones(SIZE)
     layer, _, added = with_numbers(student, weight, 0.0)
@@ -199,7 +199,7 @@ def answering_layer(student):
 
 
 def follows_a_wrong_corr2d(student, x, weight, bias, y):
-    """Say whether the student's own `corr2d` explains `y`."""
+    """Return whether the student's own `corr2d` explains `y`."""
     if not student.charged_for("corr2d"):
         return False
     try:
@@ -212,15 +212,15 @@ def follows_a_wrong_corr2d(student, x, weight, bias, y):
 
 @check(
     points=2,
-    feedback="Let autograd see the way from the parameters to the result: no .data, no .detach().",
+    feedback="Let autograd follow from the parameters to the result: no .data, no .detach().",
 )
 @of_right_parts
 def test_gradients_reach_every_parameter(student):
-    """A result of the layer, differentiated, gives its kernel and its bias their gradients."""
+    """Backward from a result of the layer gives its kernel and its bias gradients."""
     # positive numbers, and a kernel as large as the image: a wrong sum is charged above
     x = weight = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
     layer, kernel, _ = with_numbers(student, weight, 1.0)
-    with student.unrecorded():  # their numbers are those of a corr2d that may be wrong
+    with student.unrecorded():  # their values depend on a corr2d that may be wrong
         gradients = layer.gradients(x)
     student.note([gradient is not None and bool(gradient.any()) for gradient in gradients.values()])
     for name, gradient in gradients.items():

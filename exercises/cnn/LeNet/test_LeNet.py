@@ -1,7 +1,7 @@
 """The checks of `LeNet`: sigmoids and average pooling, made for images of 28 x 28.
 
-Our numbers are put into the student's layers, in the order in which they are called, and the logits
-are compared. So attribute names, nesting, lazy or explicit layers are free.
+The checks load numbers into the student's layers, in the order of their calls, and compare the
+logits. So attribute names, nesting, lazy or explicit layers are free.
 """
 
 from pathlib import Path
@@ -36,12 +36,12 @@ SHAPE = (1, 1, 28, 28)
 
 
 def assert_attempt(student):
-    """Demand a model with layers of LeNet's: another one has no other points either."""
+    """Require a model with layers of LeNet: another model earns no points here."""
     assert_attempted(outlined(student, "LeNet", SHAPE), outline_of(LeNet(), SHAPE), call="LeNet()")
 
 
 def images(count):
-    # neither centred nor of size 1, so that a model which changes that about them is seen
+    # neither centred nor of size 1, so that a model that normalises its images shows
     generator = torch.Generator().manual_seed(7)
     return 0.5 + 1.5 * torch.randn(count, *SHAPE[1:], generator=generator)
 
@@ -49,14 +49,14 @@ def images(count):
 @check(points=3, feedback="Print model.layer_summary((1, 1, 28, 28)) and compare with the book.")
 @of_right_parts
 def test_layer_by_layer(student):
-    """On a 28x28 image every layer gives the shape of the book, with 61,706 parameters in all."""
+    """On a 28x28 image every layer has the book's shape, with 61,706 parameters in all."""
     assert_outline(outlined(student, "LeNet", SHAPE), outline_of(LeNet(), SHAPE), call="LeNet()")
 
 
 @check(
     points=4,
     needs="test_layer_by_layer",
-    feedback="Sigmoid after each layer but the last, average pooling, nothing after the last one.",
+    feedback="Sigmoid after each layer except the last, average pooling, nothing at the end.",
 )
 @of_right_parts
 def test_logits(student):
@@ -80,9 +80,9 @@ def test_number_of_classes(student):
 @check(points=1, feedback="Keep the learning rate: self.lr, or self.save_hyperparameters().")
 @of_right_parts
 def test_learning_rate(student):
-    """The model's `lr` is the number it was made with; left out, a rate to train with.
+    """The model's `lr` is the number given; without one, it is a usable rate.
 
-    A model that takes none and keeps none is right: its optimiser is made elsewhere.
+    A model that neither takes nor keeps a rate is right: its optimiser is made elsewhere.
     """
     assert_attempt(student)
     given, plain = "LeNet(lr=0.3)", "LeNet()"
@@ -92,9 +92,9 @@ def test_learning_rate(student):
     assert_has_one_to_train_with(rate_of(make(student, "LeNet"), plain), plain)
 
 
-@check(points=1, feedback="Let autograd see the whole way: no .data, no .detach(), no no_grad.")
+@check(points=1, feedback="Let autograd follow all steps: no .data, no .detach(), no no_grad.")
 @of_right_parts
 def test_gradients_reach_every_parameter(student):
-    """A result of the model, differentiated, gives every parameter a gradient."""
+    """Backward from a result of the model gives every parameter a gradient."""
     assert_attempt(student)
     assert_gradients(make(student, "LeNet"), images(2), call="LeNet()")

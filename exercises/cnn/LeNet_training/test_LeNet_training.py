@@ -1,7 +1,7 @@
-"""The checks of the training of LeNet: the student's own cell, run again with our own model.
+"""The checks of the training of LeNet: the student's cell, replayed with a probe network.
 
-What a training does is judged, not what it prints; the book's LeNet shows
-nothing for a thousand steps, so a network that learns fast takes its place.
+The training itself is judged, not its printed output. The book's LeNet shows no progress for a
+thousand steps, so a network that learns fast takes its place.
 """
 
 from exercises.cnn.training_checks import CLOTHES, training_checks

@@ -1,7 +1,7 @@
-"""The checks of a modernised LeNet, an exercise of the book that leaves everything open.
+"""The checks of a modernised LeNet, an exercise of the book without a fixed answer.
 
-So nothing is asked of its layers: it runs on images, tells ten classes apart and can learn. Images
-have the sizes that were seen, 28 x 28 first.
+Its layers are free: it must run on images, give ten logits and be able to learn. Images have the
+sizes that answers use, 28 x 28 first.
 """
 
 import torch
@@ -30,10 +30,10 @@ def images(side):
 
 
 def running(student):
-    """Return a model, images of the first size that it takes, and its logits.
+    """Return a model, images of the first size that it accepts, and its logits.
 
     Raises:
-        StudentRaised: none of the sizes; this is the error of 28 x 28.
+        StudentRaised: no size works; the error for 28 x 28.
     """
     first = None
     for side in SIDES:
@@ -59,7 +59,7 @@ def test_ten_logits(student):
     feedback="The loss takes logits: nothing follows the last linear layer.",
 )
 def test_no_softmax(student):
-    """The ten numbers are logits: neither probabilities, nor cut off at 0."""
+    """The ten numbers are logits: neither probabilities, nor clipped at 0."""
     _, _, y = running(student)
     sums = y.exp().sum(1), y.sum(1)
     for total, what in zip(sums, ("log-probabilities", "probabilities"), strict=True):
@@ -72,7 +72,7 @@ def test_no_softmax(student):
 @check(
     points=1,
     needs="test_ten_logits",
-    feedback="The result depends on the image: look for a layer that swallows it.",
+    feedback="The result must depend on the image: look for a layer that loses it.",
 )
 def test_depends_on_the_image(student):
     """Different images get different logits."""
@@ -81,6 +81,7 @@ def test_depends_on_the_image(student):
 
 
 def assert_depends(y):
+    y = expect_tensor(y, call="the model")
     if torch.allclose(y, y[:1].expand_as(y), atol=1e-7, rtol=1e-6):
         fail("all images get the same logits", call="the model", got=y, expected="different rows")
 
@@ -88,10 +89,10 @@ def assert_depends(y):
 @check(
     points=1,
     needs="test_ten_logits",
-    feedback="Let autograd see the whole way: no plain lists of layers, no .detach().",
+    feedback="Let autograd follow all steps: no plain lists of layers, no .detach().",
 )
 def test_can_learn(student):
-    """There are parameters, and a gradient reaches every one of them."""
+    """The model has parameters, and a gradient reaches every one of them."""
     model, x, _ = running(student)
     if not model.sizes():
         fail("the model has no parameters", call="the model", expected="parameters")
@@ -104,10 +105,10 @@ def test_can_learn(student):
     feedback="Train it for two hundred steps on Fashion-MNIST: the loss should fall below 1.",
 )
 def test_learns_in_a_short_run(student):
-    """With ReLU or the like, two hundred steps teach it to tell images apart."""
+    """With ReLU or a similar activation, it learns to classify images in 200 steps."""
     model, x, _ = running(student)
     kinds = {layer.kind for layer in model.layers(x)}
-    if not kinds & LEARN_FAST:  # sigmoids show nothing for a thousand steps
+    if not kinds & LEARN_FAST:  # sigmoids show no progress for a thousand steps
         return
     images, labels = CLOTHES.inputs(student.seed, Split.TRAIN)
     unseen, answers = CLOTHES.inputs(student.seed, Split.HELD_OUT)

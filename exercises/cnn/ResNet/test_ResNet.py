@@ -1,11 +1,11 @@
 """The checks of `ResNet`: a stem, stages of residual blocks, global average pooling.
 
 Shapes are asked for at the book's size on an empty batch, where nothing is computed. Values are
-compared on a thin network with small images: a stage is the same code at any width, so that a
-network which is right at 8 channels and in its shapes at 512 is right. Final shape and number of
+compared on a thin network with small images: a stage is the same code at any width, so a network
+that is right at 8 channels, and in its shapes at 512, is right. Final shape and number of
 parameters alone would not show a forgotten stride.
 
-One fault, one charge: what only follows from the student's own `Residual` is charged there.
+One fault, one charge: an error caused by the student's own `Residual` is charged there.
 """
 
 from contextlib import contextmanager
@@ -40,7 +40,7 @@ SMALL = (1, 1, 40, 32)
 
 
 def images(count):
-    # neither centred nor of size 1, so that a model which changes that about them is seen
+    # neither centred nor of size 1, so that a model that normalises its images shows
     generator = torch.Generator().manual_seed(7)
     return 0.5 + 1.5 * torch.randn(count, *SMALL[1:], generator=generator)
 
@@ -60,7 +60,7 @@ def resnet(student, **options):
 
 
 def of_own_blocks(student):
-    """Put the thin network together out of the student's own residual blocks."""
+    """Build the thin network from the student's own residual blocks."""
     blocks, before = [], 64
     for stage, (count, width) in enumerate(THIN):
         for i in range(count):
@@ -82,7 +82,7 @@ def blocks_charged_once(student):
 
 
 def assert_attempt(student):
-    """Demand a model with layers of ResNet's: another one has no other points either."""
+    """Require a model with layers of ResNet: another model earns no points here."""
     found = student.outline("ResNet", SHAPE, THIN)
     assert_attempted(found, outline_for(THIN), call=f"ResNet({THIN})")
 
@@ -95,7 +95,7 @@ def assert_shapes(student, arch):
 @check(points=3, feedback="Print layer_summary((1, 1, 96, 96)) and compare with the book.")
 @of_right_parts
 def test_stage_by_stage(student):
-    """With the architecture of ResNet-18 every stage gives the book's shape on a 96x96 image."""
+    """With the architecture of ResNet-18, every stage has the book's shape on a 96x96 image."""
     with blocks_charged_once(student):
         assert_shapes(student, RESNET18)
 
@@ -107,7 +107,7 @@ def test_stage_by_stage(student):
 )
 @of_right_parts
 def test_other_architectures(student):
-    """Any arch is built as it says, with one stage or with many blocks in one."""
+    """Any arch is built as given, with one stage or with many blocks in one."""
     with blocks_charged_once(student):
         for arch in (((1, 64),), THIN, ((3, 64), (4, 128), (6, 256), (3, 512))):
             assert_shapes(student, arch)
@@ -129,11 +129,11 @@ def test_logits(student):
 @check(
     points=1,
     needs="test_logits",
-    feedback="Use nn.BatchNorm2d or nn.LazyBatchNorm2d as it comes; nothing else is random.",
+    feedback="Use nn.BatchNorm2d or nn.LazyBatchNorm2d unchanged; nothing else is random.",
 )
 @of_right_parts
 def test_training(student):
-    """In training mode, with the mean and variance of each batch, the logits are the book's too."""
+    """In training mode, with mean and variance of each batch, the logits are the book's too."""
     with blocks_charged_once(student):
         call = f"ResNet({THIN})"
         assert_same_values(resnet(student), thin_reference(), images(4), call=call, training=True)
@@ -151,7 +151,7 @@ def test_number_of_classes(student):
 @check(points=1, feedback="Keep the learning rate: self.lr, or self.save_hyperparameters().")
 @of_right_parts
 def test_learning_rate(student):
-    """The model's `lr` is the number it was made with; left out, a rate to train with."""
+    """The model's `lr` is the number given; without one, it is a usable rate."""
     assert_attempt(student)
     given, plain = "ResNet(arch, lr=0.3)", "ResNet(arch)"
     assert_keeps(rate_of(resnet(student, lr=GIVEN), given), given)
@@ -161,11 +161,11 @@ def test_learning_rate(student):
 @check(
     points=1,
     needs=("test_stage_by_stage", "test_other_architectures"),
-    feedback="Let autograd see the whole way: no .data, no .detach(), no no_grad.",
+    feedback="Let autograd follow all steps: no .data, no .detach(), no no_grad.",
 )
 @of_right_parts
 def test_gradients_reach_every_parameter(student):
-    """A result of the model, differentiated, gives every parameter a gradient."""
+    """Backward from a result of the model gives every parameter a gradient."""
     model, call = resnet(student), f"ResNet({THIN})"
     with blocks_charged_once(student):
         transplant(model, thin_reference(), images(2), call=call)

@@ -1,12 +1,11 @@
 """The checks of `ResNet18`: four stages of two blocks, 64 to 512 channels.
 
-A class made from `ResNet`, a class of its own, or a factory function: all are right. Shapes are
+A subclass of `ResNet`, an independent class, or a factory function: all are right. Shapes are
 asked for at the book's size on an empty batch, where nothing is computed; values are compared once,
-on small images, with numbers of ours in all 11 million parameters (in the largest of them every
-input of an output has the same one, so that 18 MB cross the wire and not 45).
+on small images, with known numbers in all 11 million parameters (the largest repeat one number for
+all inputs of an output, so that 18 MB cross the wire instead of 45).
 
-One fault, one charge: what only follows from the student's own `ResNet` or `Residual` is charged
-there.
+One fault, one charge: an error caused by the student's own `ResNet` or `Residual` is charged there.
 """
 
 from contextlib import contextmanager
@@ -42,7 +41,7 @@ SMALL = (1, 1, 40, 32)
 
 
 def images(count):
-    # neither centred nor of size 1, so that a model which changes that about them is seen
+    # neither centred nor of size 1, so that a model that normalises its images shows
     generator = torch.Generator().manual_seed(7)
     return 0.5 + 1.5 * torch.randn(count, *SMALL[1:], generator=generator)
 
@@ -84,7 +83,7 @@ def parts_charged_once(student):
 @check(points=2, feedback="Print layer_summary((1, 1, 96, 96)) and compare with the book.")
 @of_right_parts
 def test_stage_by_stage(student):
-    """Every stage gives the book's shape on a 96x96 image, with 11,178,378 parameters in all."""
+    """Every stage has the book's shape on a 96x96 image, with 11,178,378 parameters in all."""
     with parts_charged_once(student):
         assert_outline(student.outline("ResNet18", SHAPE), outline(), call="ResNet18()")
 
@@ -92,11 +91,11 @@ def test_stage_by_stage(student):
 @check(
     points=1,
     needs="test_stage_by_stage",
-    feedback="Build it from the ResNet of the section before, and add nothing.",
+    feedback="Build it from the ResNet of the previous section, and add nothing.",
 )
 @of_right_parts
 def test_logits(student):
-    """With the same weights the logits are the book's, and all of it can be trained."""
+    """With the same weights the logits are the book's, and every parameter can be trained."""
     model, call = make(student, "ResNet18"), "ResNet18()"
     with parts_charged_once(student):
         assert_same_values(model, reference(), images(2), call=call)
@@ -118,7 +117,7 @@ def test_number_of_classes(student):
 
 
 def assert_attempt(student):
-    """Demand a model with layers of ResNet-18's: another one has no other points either."""
+    """Require a model with layers of ResNet-18: another model earns no points here."""
     assert_attempted(student.outline("ResNet18", SHAPE), outline(), call="ResNet18()")
 
 
@@ -134,7 +133,7 @@ def output_of_own_resnet(student):
 @check(points=1, feedback="Pass lr on to ResNet.")
 @of_right_parts
 def test_learning_rate(student):
-    """The model's `lr` is the number it was made with; left out, a rate to train with."""
+    """The model's `lr` is the number given; without one, it is a usable rate."""
     assert_attempt(student)
     for options, holds in (({"lr": GIVEN}, assert_keeps), ({}, assert_has_one_to_train_with)):
         call = f"ResNet18({'lr=0.3' if options else ''})"
@@ -144,7 +143,7 @@ def test_learning_rate(student):
 
 
 def rate_of_own_resnet(student, options):
-    """Return the rate that the student's `ResNet` keeps, right or wrong; None where it has none."""
+    """Return the rate that the student's `ResNet` keeps, right or wrong; None without one."""
     try:
         with student.unrecorded():
             return rate_of(make(student, "ResNet", (RESNET18,), **options), "")

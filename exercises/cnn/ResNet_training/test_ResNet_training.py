@@ -1,7 +1,7 @@
-"""The checks of the training of a ResNet: the student's own cell, run again with our own model.
+"""The checks of the training of a ResNet: the student's cell, replayed with a probe network.
 
-What a training does is judged, not what it prints; a
-ResNet on 96 x 96 pixels takes seconds a step, so a small network takes its place.
+The training itself is judged, not its printed output. A ResNet on 96 x 96 pixels takes seconds a
+step, so a small network takes its place.
 """
 
 from exercises.cnn.training_checks import CLOTHES, training_checks

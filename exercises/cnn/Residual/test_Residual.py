@@ -1,7 +1,7 @@
 """The checks of `Residual`: two convolutions with batch norm, and the input added before the end.
 
 Both editions' signatures are right: (num_channels, use_1x1conv=, strides=), and with the input's
-channels before them. Our numbers are put into the block's layers, those of batch norm included.
+channels before them. The checks load numbers into all layers of the block, batch norm included.
 """
 
 from functools import cache
@@ -24,7 +24,7 @@ from reference import Residual
 PLAIN = (3, 3, (), 6, 6)
 HALVING = (3, 6, (("use_1x1conv", True), ("strides", 2)), 6, 6)
 WIDENING = (3, 5, (("use_1x1conv", True),), 5, 7)
-# a 1x1 convolution that is never there differs from one without a stride where there is no stride
+# at stride 1, a missing 1x1 convolution still differs from one without a stride
 # asked for where no size changes, the 1x1 convolution takes part all the same
 CONVOLVING = (3, 3, (("use_1x1conv", True),), 5, 6)
 CASES = (PLAIN, CONVOLVING, WIDENING, HALVING, (4, 4, HALVING[2], 7, 6))
@@ -32,7 +32,7 @@ CASES = (PLAIN, CONVOLVING, WIDENING, HALVING, (4, 4, HALVING[2], 7, 6))
 
 def images(case):
     channels, _, _, H, W = case
-    # neither centred nor of size 1, so that a block which changes that about them is seen
+    # neither centred nor of size 1, so that a block that normalises its input shows
     generator = torch.Generator().manual_seed(7)
     return 0.5 + 1.5 * torch.randn(4, channels, H, W, generator=generator)
 
@@ -63,7 +63,7 @@ def reference_that_shows_the_shortcut(case):
 
 @check(points=2, feedback="Padding 1 keeps the size; strides belongs to the first convolution.")
 def test_shapes(student):
-    """(4, 3, 6, 6) is kept; with 6 channels, 1x1 convolution and stride 2 it gives (4, 6, 3, 3)."""
+    """(4, 3, 6, 6) stays; 6 channels, a 1x1 convolution and stride 2 give (4, 6, 3, 3)."""
     for case, shape in ((PLAIN, (4, 3, 6, 6)), (HALVING, (4, 6, 3, 3))):
         x = images(case)
         call = f"{call_of(case)} on an input {tuple(x.shape)}"
@@ -76,7 +76,7 @@ def test_shapes(student):
     feedback="Two 3x3 convolutions, two batch norms, and a 1x1 convolution only when asked.",
 )
 def test_layers(student):
-    """Two convolutions and two batch norms take part, and a 1x1 convolution when asked for."""
+    """The block uses two convolutions and two batch norms, and a 1x1 convolution if asked."""
     for case in CASES:
         transplant(block(student, case), reference_for(case), images(case), call=call_of(case))
 
@@ -99,7 +99,7 @@ def test_values(student):
     feedback="Add the input, or its 1x1 convolution, before the last ReLU.",
 )
 def test_shortcut(student):
-    """Where the second batch norm gives 0, the result is the ReLU of the shortcut alone."""
+    """If the second batch norm gives 0, the result is the ReLU of the shortcut alone."""
     for case in (PLAIN, HALVING):
         x, reference = images(case), reference_that_shows_the_shortcut(case)
         call = f"{call_of(case)}, its second batch norm set to 0"
@@ -109,10 +109,10 @@ def test_shortcut(student):
 @check(
     points=1,
     needs="test_layers",
-    feedback="Use nn.BatchNorm2d or nn.LazyBatchNorm2d as it comes; nothing else is random.",
+    feedback="Use nn.BatchNorm2d or nn.LazyBatchNorm2d unchanged; nothing else is random.",
 )
 def test_training(student):
-    """In training mode the batch's own mean and variance are used."""
+    """In training mode the block uses the batch's own mean and variance."""
     # without options: what is wrong in the shortcut's convolution is charged above
     x, reference = images(PLAIN), reference_for(PLAIN)
     call = call_of(PLAIN)
@@ -132,10 +132,10 @@ def test_leaves_its_input_alone(student):
 @check(
     points=1,
     needs="test_layers",
-    feedback="Let autograd see the whole way: no .data, no .detach(), no no_grad.",
+    feedback="Let autograd follow all steps: no .data, no .detach(), no no_grad.",
 )
 def test_gradients_reach_every_parameter(student):
-    """A result of the block, differentiated, gives every parameter a gradient."""
+    """Backward from a result of the block gives every parameter a gradient."""
     for case in (PLAIN, HALVING):
         model, x = block(student, case), images(case)
         transplant(model, reference_for(case), x, call=call_of(case))

@@ -2,10 +2,10 @@
 
 Shapes are asked for at the book's own size, 224 x 224 and up to 512 channels, on an empty batch,
 where nothing is computed. Values are compared on a thin network: a block is the same code at any
-width, so that a VGG which is right at 4 channels and in its shapes at 512 is right. Images stay at
-224 x 224 there too: models with explicit sizes fit no others.
+width, so a VGG that is right at 4 channels, and in its shapes at 512, is right. Its images are
+224 x 224 too, because models with explicit sizes accept no others.
 
-One fault, one charge: what only follows from the student's own `vgg_block` is charged there.
+One fault, one charge: an error caused by the student's own `vgg_block` is charged there.
 """
 
 from contextlib import contextmanager
@@ -44,7 +44,7 @@ NARROWEST = ((1, 1),) * 5
 
 
 def images(count):
-    # neither centred nor of size 1, so that a model which changes that about them is seen
+    # neither centred nor of size 1, so that a model that normalises its images shows
     generator = torch.Generator().manual_seed(7)
     return 0.5 + 1.5 * torch.randn(count, *SHAPE[1:], generator=generator)
 
@@ -64,9 +64,9 @@ def vgg(student, arch=THIN, **options):
 
 
 def is_of_the_older_edition(student):
-    """Say whether this is `vgg(conv_arch)`: a function of arch alone, the rate is for `train_ch6`.
+    """Return whether this is `vgg(conv_arch)`, a function of arch without a learning rate.
 
-    Its result is a plain nn.Sequential, so a class that forgets an argument is none of these.
+    Its result is a plain nn.Sequential, so a class that lacks an argument does not match.
     """
     with student.unrecorded():
         try:
@@ -77,7 +77,7 @@ def is_of_the_older_edition(student):
 
 
 def of_own_blocks(student):
-    """Put the thin network together out of the student's own blocks."""
+    """Build the thin network from the student's own blocks."""
     blocks, channels = [], 1
     for count, width in THIN:
         blocks.append(make(student, "vgg_block", (count, width), (count, channels, width)))
@@ -95,7 +95,7 @@ def blocks_charged_once(student):
 
 
 def assert_attempt(student):
-    """Demand a model with layers of VGG's: another one has no other points either."""
+    """Require a model with layers of VGG: another model earns no points here."""
     found = student.outline("VGG", SHAPE, VGG11)
     assert_attempted(found, outline_for(VGG11), call=f"VGG({VGG11})")
 
@@ -108,7 +108,7 @@ def assert_shapes(student, arch):
 @check(points=3, feedback="Print layer_summary((1, 1, 224, 224)) and compare with the book.")
 @of_right_parts
 def test_vgg11_layer_by_layer(student):
-    """VGG-11 gives the book's shapes on a 224x224 image, and has its 128,806,154 parameters."""
+    """VGG-11 has the book's shapes on a 224x224 image, and its 128,806,154 parameters."""
     with blocks_charged_once(student):
         assert_shapes(student, VGG11)
 
@@ -120,7 +120,7 @@ def test_vgg11_layer_by_layer(student):
 )
 @of_right_parts
 def test_other_architectures(student):
-    """Any arch is built as it says: VGG-16, VGG-19, and the small one that is trained."""
+    """Any arch is built as given: VGG-16, VGG-19, and the small one that is trained."""
     with blocks_charged_once(student):
         for arch in (VGG16, VGG19, VGG_SMALL):
             assert_shapes(student, arch)
@@ -146,7 +146,7 @@ def test_logits(student):
 )
 @of_right_parts
 def test_dropout(student):
-    """In training half of the units of both hidden layers are dropped, the others doubled."""
+    """In training, half of the units of both hidden layers are dropped, the others doubled."""
     call = "VGG with weights of 0 and 1, in training mode"
     with blocks_charged_once(student):
         assert_shapes(student, NARROWEST)
@@ -183,7 +183,7 @@ def dropout_revealed():
 
 
 def assert_two_dropouts(y, call):
-    """Demand what both layers of dropout leave; by chance it does not once in 10 million times."""
+    """Require the pattern of two dropouts; right code misses it once in 10 million times."""
     found = {round(float(value), 4) for value in y.flatten()}
     if found != {0.0, 2.0, 6.0}:
         shown = ", ".join(f"{value:g}" for value in sorted(found)[:8])
@@ -211,9 +211,9 @@ def test_number_of_classes(student):
 @check(points=1, feedback="Keep the learning rate: self.lr, or self.save_hyperparameters().")
 @of_right_parts
 def test_learning_rate(student):
-    """The model's `lr` is the number it was made with; left out, a rate to train with.
+    """The model's `lr` is the number given; without one, it is a usable rate.
 
-    The older edition's `vgg(arch)` takes none, and is not asked.
+    The older edition's `vgg(arch)` takes no rate and passes.
     """
     assert_attempt(student)
     if is_of_the_older_edition(student):
@@ -226,15 +226,15 @@ def test_learning_rate(student):
 @check(
     points=1,
     needs="test_vgg11_layer_by_layer",
-    feedback="Let autograd see the whole way: no .data, no .detach(), no no_grad.",
+    feedback="Let autograd follow all steps: no .data, no .detach(), no no_grad.",
 )
 @of_right_parts
 def test_gradients_reach_every_parameter(student):
-    """A result of the model, differentiated, gives every parameter a gradient."""
+    """Backward from a result of the model gives every parameter a gradient."""
     call = f"VGG({THIN})"
     with blocks_charged_once(student):
         assert_shapes(student, THIN)
         model = vgg(student)
-        # with numbers of ours: as they start, narrow layers of ReLU may well be 0 everywhere
+        # with known numbers: at their initial values, narrow layers of ReLU may be 0 everywhere
         transplant(model, thin_reference(), images(1), call=call)
         assert_gradients(model, images(1), call=call)

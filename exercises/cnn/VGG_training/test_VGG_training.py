@@ -1,8 +1,7 @@
-"""The checks of the training of a VGG: the student's own cell, run again with our own model.
+"""The checks of the training of a VGG: the student's cell, replayed with a probe network.
 
-What a training does is judged, not what it prints; a VGG
-without batch norm shows nothing for hundreds of steps, so a network that learns fast takes its
-place.
+The training itself is judged, not its printed output. A VGG without batch norm shows no progress
+for hundreds of steps, so a network that learns fast takes its place.
 """
 
 from exercises.cnn.training_checks import CLOTHES, training_checks

@@ -1,7 +1,7 @@
 """The checks of average pooling as a convolution, an exercise of the book.
 
-The book fixes no name and no signature, so the ways to call it that were seen are tried in turn,
-and axes of length 1 do not count: some answers squeeze them away, others keep batch and channel.
+The book fixes neither name nor signature, so common ways to call it are tried in turn. Axes of
+length 1 do not count: some answers squeeze them, others keep batch and channel.
 """
 
 import torch
@@ -24,7 +24,7 @@ IMAGE = torch.arange(9.0).reshape(3, 3)
 
 
 def ways(x, size):
-    """Yield the arguments that answers to this exercise take."""
+    """Yield the arguments that answers to this exercise accept."""
     yield x, size
     yield x[None, None], size
     yield x, *size
@@ -94,9 +94,9 @@ def test_any_sizes(student, case):
     assert_pools(student, *case)
 
 
-@check(points=1, feedback="Build a new tensor; leave the image as it came.")
+@check(points=1, feedback="Build a new tensor; do not change the image.")
 def test_leaves_its_argument_alone(student):
-    """The image holds the same numbers after the call as before."""
+    """The image keeps its numbers in the call."""
     for arguments in ways(IMAGE, (2, 2)):
         try:
             answer = student.call("avg_pool_as_conv", *arguments)

@@ -1,6 +1,6 @@
 """The checks of `comp_conv2d`: a layer applied to one image, without axes of batch and channel.
 
-The layers are made inside and given whole numbers, so that the result is known out here.
+The layers are made inside the sandbox and hold whole numbers, so that the result is known here.
 """
 
 import torch
@@ -50,7 +50,7 @@ def layer_and_image(draw):
     return weight, bias, (PH, PW), (SH, SW), x
 
 
-@check(points=2, feedback="Only the two axes that you added may go: what is left is (H', W').")
+@check(points=2, feedback="Remove only the two axes that you added: the result is (H', W').")
 def test_examples_from_the_book(student):
     """The four layers of the book turn an 8x8 image into 8x8, 8x8, 4x4 and 2x2."""
     for options, shape in BOOK:
@@ -59,11 +59,11 @@ def test_examples_from_the_book(student):
         assert_shape(y, shape, call=f"comp_conv2d(nn.LazyConv2d(1, {arguments}), X), X 8x8")
 
 
-@check(points=4, feedback="The result is conv2d(X[None, None])[0, 0], of the layer passed in.")
+@check(points=4, feedback="The result is conv2d(X[None, None])[0, 0], with the given layer.")
 @given(layer_and_image())
 @settings(max_examples=40)
 def test_applies_the_layer(student, drawn):
-    """The result holds the numbers of the layer, whatever its size, padding, stride and bias."""
+    """The result is the layer's own, for any size, padding, stride and bias."""
     weight, bias, padding, stride, x = drawn
     layer = layer_with(student, weight, bias, padding=padding, stride=stride)
     expected = F.conv2d(
@@ -94,13 +94,13 @@ def test_keeps_an_axis_of_length_1(student):
 @check(points=1, feedback="Call the layer a single time, on X with two axes of length 1 in front.")
 def test_calls_the_layer_once_on_a_batch(student):
     """The layer is called once, with X as a batch of one image with one channel."""
-    # batch normalisation takes nothing but (N, C, H, W) and counts its calls in a buffer
+    # batch normalisation accepts only (N, C, H, W) and counts its calls in a buffer
     counter = student.build("BatchNorm2d", 1)
     try:
         student.comp_conv2d(counter, IMAGE)
     except StudentRaised as error:
         if error.kind in ("AttributeError", "AssertionError", "TypeError"):
-            return  # it asks the layer for its kernel size, say: a layer that has none cannot tell
+            return  # it may read the layer's kernel size, which this layer does not have
         raise
     calls = int(counter.buffers()["num_batches_tracked"])
     if calls != 1:
@@ -114,7 +114,7 @@ def test_calls_the_layer_once_on_a_batch(student):
 
 @check(points=1, feedback="X.reshape(...) makes a view: do not write into it.")
 def test_leaves_its_argument_alone(student):
-    """X and the layer hold the same numbers after the call, X in the same shape."""
+    """X and the layer keep their numbers in the call, and X its shape."""
     weight = torch.tensor([[2.0]])
     layer = layer_with(student, weight, 1)
     answer = student.call("comp_conv2d", layer, IMAGE)

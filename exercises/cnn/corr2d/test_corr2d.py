@@ -1,7 +1,7 @@
 """The checks of `corr2d`: cross-correlation of one image with one kernel, without padding.
 
-Inputs are whole numbers, so that a counterexample can be read; results are compared within the
-course's tolerance, because a right answer may round (one that goes by way of an FFT does).
+Inputs are whole numbers, so that counterexamples are readable; results are compared within the
+course's tolerance, because a right answer may round (one that uses an FFT does).
 """
 
 import torch
@@ -22,7 +22,7 @@ from reference import corr2d
 
 IMAGE = torch.arange(9.0).reshape(3, 3)
 KERNEL = torch.arange(4.0).reshape(2, 2)
-# the same turned round: a kernel that is flipped is charged above
+# the same when flipped: a flipped kernel is charged above
 EASY = torch.ones(2, 2)
 SUMS = torch.tensor([[8.0, 12.0], [20.0, 24.0]])
 
@@ -38,7 +38,7 @@ def square_pair(draw):
 def any_pair(draw):
     """Draw a kernel (KH, KW) and an image it fits inside, all sizes on their own.
 
-    The book itself goes on with a transposed image, `corr2d(X.t(), K)`: now and then both are.
+    The book itself continues with a transposed image, `corr2d(X.t(), K)`: some examples are, too.
     """
     KH, KW, OH, OW = (draw(sizes(4)) for _ in range(4))
     x, k = draw(whole_numbers((OH + KH - 1, OW + KW - 1))), draw(whole_numbers((KH, KW)))
@@ -53,7 +53,7 @@ def test_example_from_the_book(student):
     assert_close(y, expected, call=f"corr2d({show(IMAGE)}, {show(KERNEL)})")
 
 
-@check(points=3, feedback="y[i, j] is the sum of x[i : i + h, j : j + w] * k, kernel not turned.")
+@check(points=3, feedback="y[i, j] is the sum of x[i : i + h, j : j + w] * k; do not flip k.")
 @given(square_pair())
 @settings(max_examples=30)
 def test_square_images_and_kernels(student, pair):
@@ -76,18 +76,18 @@ def test_any_sizes(student, pair):
     assert_close(student.corr2d(x, k), corr2d(x, k), call=call)
 
 
-@check(points=1, feedback="Let the result have a floating-point dtype, such as torch.zeros gives.")
+@check(points=1, feedback="Give the result a floating-point dtype, as torch.zeros does.")
 def test_keeps_fractions(student):
-    """Numbers with a fractional part keep it."""
-    # a 1x1 kernel: whatever else is wrong is charged above
+    """Fractions are kept."""
+    # a 1x1 kernel: other errors are charged above
     # numbers of four digits, of which half precision keeps three
     x, k = torch.tensor([[0.5, -1.234], [3.217, 77.31]]), torch.tensor([[0.7]])
     assert_close(student.corr2d(x, k), x * k, call=f"corr2d({show(x)}, {show(k)})")
 
 
-@check(points=1, feedback="Build a new tensor; leave x and k as they came.")
+@check(points=1, feedback="Build a new tensor; do not change x and k.")
 def test_leaves_its_arguments_alone(student):
-    """The image and the kernel hold the same numbers after the call as before."""
+    """The image and the kernel keep their numbers in the call."""
     answer = student.call("corr2d", IMAGE, EASY)
     assert_close(answer.value, SUMS, call=f"corr2d({show(IMAGE)}, {show(EASY)})")
     x, k = answer.arguments

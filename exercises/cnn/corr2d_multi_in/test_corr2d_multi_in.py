@@ -1,8 +1,8 @@
 """The checks of `corr2d_multi_in`: cross-correlation summed over input channels.
 
-Inputs are whole numbers, so that a counterexample can be read; results are compared within the
-course's tolerance, because a right answer may round. One fault, one charge: what is wrong because
-the student's own `corr2d` is, is charged there.
+Inputs are whole numbers, so that counterexamples are readable; results are compared within the
+course's tolerance, because a right answer may round. One fault, one charge: an error caused by
+the student's own `corr2d` is charged there.
 """
 
 from pathlib import Path
@@ -29,7 +29,7 @@ from reference import corr2d_multi_in
 
 IMAGE = torch.stack([torch.arange(9.0).reshape(3, 3), torch.arange(1.0, 10.0).reshape(3, 3)])
 KERNEL = torch.stack([torch.arange(4.0).reshape(2, 2), torch.arange(1.0, 5.0).reshape(2, 2)])
-EASY = torch.ones(2, 2, 2)  # the same turned round
+EASY = torch.ones(2, 2, 2)  # the same when flipped
 SUMS = torch.tensor([[20.0, 28.0], [44.0, 52.0]])
 of_right_parts = parts_charged_elsewhere(Path(__file__).parents[1] / "parts.py", "corr2d")
 
@@ -50,7 +50,7 @@ def any_pair(draw):
 
 
 def assert_right(student, x, k, expected):
-    """Demand the result, and return the call; None where a wrong part excuses the result."""
+    """Require the result and return the call; None if a wrong part excuses the result."""
     return assert_close_unless(
         student,
         lambda: student.call("corr2d_multi_in", x, k),
@@ -61,7 +61,7 @@ def assert_right(student, x, k, expected):
 
 
 def follows_a_wrong_corr2d(student, x, k, y):
-    """Say whether the student's own `corr2d` explains `y`."""
+    """Return whether the student's own `corr2d` explains `y`."""
     if not student.charged_for("corr2d"):
         return False
     try:
@@ -110,7 +110,7 @@ def test_any_sizes(student, pair):
     assert_right(student, x, k, corr2d_multi_in(x, k))
 
 
-@check(points=1, feedback="An image of shape (1, H, W) is as good as any other.")
+@check(points=1, feedback="An image of shape (1, H, W) works like any other.")
 @of_right_parts
 def test_a_single_channel(student):
     """With one channel the result is the cross-correlation of that channel, fractions included."""
@@ -118,10 +118,10 @@ def test_a_single_channel(student):
     assert_right(student, x, k, x[0] * k[0])
 
 
-@check(points=1, feedback="Build a new tensor; leave x and k as they came.")
+@check(points=1, feedback="Build a new tensor; do not change x and k.")
 @of_right_parts
 def test_leaves_its_arguments_alone(student):
-    """The image and the kernel hold the same numbers after the call as before."""
+    """The image and the kernel keep their numbers in the call."""
     x, k = assert_right(student, IMAGE, EASY, SUMS).arguments
     student.note([x, k])
     assert_equal(x, IMAGE, call="after corr2d_multi_in(x, k), x")

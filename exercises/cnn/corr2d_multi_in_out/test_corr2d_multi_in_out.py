@@ -1,8 +1,8 @@
 """The checks of `corr2d_multi_in_out`: one result for each output channel, stacked.
 
-Inputs are whole numbers, so that a counterexample can be read; results are compared within the
-course's tolerance, because a right answer may round. One fault, one charge: what is wrong because
-the student's own `corr2d_multi_in` is, is charged there.
+Inputs are whole numbers, so that counterexamples are readable; results are compared within the
+course's tolerance, because a right answer may round. One fault, one charge: an error caused by
+the student's own `corr2d_multi_in` is charged there.
 """
 
 from pathlib import Path
@@ -30,7 +30,7 @@ from reference import corr2d_multi_in_out
 IMAGE = torch.stack([torch.arange(9.0).reshape(3, 3), torch.arange(1.0, 10.0).reshape(3, 3)])
 ONE = torch.stack([torch.arange(4.0).reshape(2, 2), torch.arange(1.0, 5.0).reshape(2, 2)])
 KERNEL = torch.stack([ONE, ONE + 1, ONE + 2])
-EASY = torch.ones(2, 2, 2, 2)  # as many channels out as in, and the same turned round
+EASY = torch.ones(2, 2, 2, 2)  # as many output as input channels, and the same when flipped
 SUMS = torch.tensor([[[20.0, 28.0], [44.0, 52.0]]] * 2)
 of_right_parts = parts_charged_elsewhere(Path(__file__).parents[1] / "parts.py", "corr2d_multi_in")
 
@@ -52,7 +52,7 @@ def any_pair(draw):
 
 
 def assert_right(student, x, k, expected):
-    """Demand the result, and return the call; None where a wrong part excuses the result."""
+    """Require the result and return the call; None if a wrong part excuses the result."""
     return assert_close_unless(
         student,
         lambda: student.call("corr2d_multi_in_out", x, k),
@@ -63,7 +63,7 @@ def assert_right(student, x, k, expected):
 
 
 def follows_a_wrong_corr2d_multi_in(student, x, k, y):
-    """Say whether the student's own `corr2d_multi_in` explains `y`."""
+    """Return whether the student's own `corr2d_multi_in` explains `y`."""
     if not student.charged_for("corr2d_multi_in"):
         return False
     try:
@@ -121,7 +121,7 @@ def test_any_sizes(student, pair):
 @check(points=2, feedback="A kernel of shape (1, 1, h, w) gives a result of shape (1, H', W').")
 @of_right_parts
 def test_single_channels(student):
-    """One input channel, one output channel: their axes are there; and fractions are kept."""
+    """With one input and one output channel, their axes remain; fractions are kept."""
     x = torch.tensor([[[1.0, 2.5, -3.217], [4.0, 5.0, 77.31]]])
     for k in (torch.tensor([[[[0.7]]]]), torch.tensor([[[[0.7]]], [[[-1.0]]]])):
         expected = torch.cat([x * factor for factor in k.flatten()])
@@ -131,10 +131,10 @@ def test_single_channels(student):
     assert_right(student, x, k, torch.tensor([[[4.0, 7.0]]]))
 
 
-@check(points=1, feedback="Build a new tensor; leave x and k as they came.")
+@check(points=1, feedback="Build a new tensor; do not change x and k.")
 @of_right_parts
 def test_leaves_its_arguments_alone(student):
-    """The image and the kernel hold the same numbers after the call as before."""
+    """The image and the kernel keep their numbers in the call."""
     x, k = assert_right(student, IMAGE, EASY, SUMS).arguments
     student.note([x, k])
     assert_equal(x, IMAGE, call="after corr2d_multi_in_out(x, k), x")

@@ -1,7 +1,7 @@
 """The checks of `corr2d_multi_in_out_1x1`: a matrix product over channels at every pixel.
 
-The general function gives the same values and is right too. Inputs are whole numbers, so that a
-counterexample can be read; the book's own bound of 1e-6 on float32 sums is no criterion.
+The general function gives the same values and is right too. Inputs are whole numbers, so that
+counterexamples are readable; the book's own bound of 1e-6 on float32 sums is too strict.
 """
 
 import torch
@@ -22,7 +22,7 @@ from reference import corr2d_multi_in_out_1x1
 
 IMAGE = torch.tensor([[[1.0, 2.0, 3.0]], [[4.0, 5.0, 6.0]]])
 KERNEL = torch.tensor([[1.0, 0.0], [0.0, 1.0], [2.0, -1.0]]).reshape(3, 2, 1, 1)
-# a square image, as many channels out as in
+# a square image, as many output as input channels
 EASY = (torch.arange(8.0).reshape(2, 2, 2), torch.ones(2, 2, 1, 1))
 EASY_CALL = f"corr2d_multi_in_out_1x1({show(EASY[0])}, {show(EASY[1])})"
 SUMS = torch.tensor([[[4.0, 6.0], [8.0, 10.0]]] * 2)
@@ -30,7 +30,7 @@ SUMS = torch.tensor([[[4.0, 6.0], [8.0, 10.0]]] * 2)
 
 @st.composite
 def square_pair(draw):
-    """Draw a square image and a 1x1 kernel; as many channels out as in, two or three."""
+    """Draw a square image and a 1x1 kernel; two or three input and as many output channels."""
     C, n = draw(sizes(3, least=2)), draw(sizes(3))
     return draw(whole_numbers((C, n, n))), draw(whole_numbers((C, C, 1, 1)))
 
@@ -65,7 +65,7 @@ def test_combines_the_channels(student, pair):
 @check(
     points=1,
     needs="test_combines_the_channels",
-    feedback="Four sizes are free: the channels in and out, the height and the width.",
+    feedback="Four sizes may all differ: input and output channels, height and width.",
 )
 @given(any_pair())
 @settings(max_examples=30)
@@ -78,7 +78,7 @@ def test_any_sizes(student, pair):
 
 @check(points=2, feedback="A kernel of shape (1, 1, 1, 1) gives a result of shape (1, H, W).")
 def test_single_channels(student):
-    """One input channel, one output channel: their axes are there; and fractions are kept."""
+    """With one input and one output channel, their axes remain; fractions are kept."""
     x = torch.tensor([[[1.0, 2.5], [-3.217, 77.31]]])
     for k in (torch.tensor([[[[0.7]]]]), torch.tensor([[[[0.7]]], [[[-1.0]]]])):
         expected = torch.cat([x * factor for factor in k.flatten()])
@@ -90,9 +90,9 @@ def test_single_channels(student):
     assert_close(student.corr2d_multi_in_out_1x1(x, k), x.sum(0, keepdim=True), call=call)
 
 
-@check(points=1, feedback="Build a new tensor; leave x and k as they came, their shapes too.")
+@check(points=1, feedback="Build a new tensor; do not change x and k, nor their shapes.")
 def test_leaves_its_arguments_alone(student):
-    """The image and the kernel have the same numbers and shapes after the call as before."""
+    """The image and the kernel keep their numbers and shapes in the call."""
     answer = student.call("corr2d_multi_in_out_1x1", *EASY)
     assert_close(answer.value, SUMS, call=EASY_CALL)
     x, k = answer.arguments

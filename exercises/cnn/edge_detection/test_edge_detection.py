@@ -1,8 +1,8 @@
-"""The checks of the edge detector: the image, the kernel and the result that the cells leave.
+"""The checks of the edge detector: the image, the kernel and the result after the cells ran.
 
-Values are judged, not the way to them and not their names: `X`, `Y` and `K` are bound many times in
-a notebook, so each value was copied when its statement had run, and one right value is enough.
-One fault, one charge: a `Y` that is wrong because the student's own `corr2d` is, is charged there.
+Values are judged, not the way to them or their names: a notebook binds `X`, `Y` and `K` many times,
+so each value is copied after its statement, and one right value is enough.
+One fault, one charge: a `Y` that is wrong because of the student's own `corr2d` is charged there.
 """
 
 import torch
@@ -12,22 +12,22 @@ from reference import edge_image, edge_kernel, edges
 
 
 def assert_left(student, name, expected, *others):
-    """Demand that some cell left `expected`, with or without axes of batch and channel.
+    """Require that some cell bound `expected`, with or without axes of batch and channel.
 
-    `others` are as good, but not what a message asks for.
+    `others` are right too, but messages show `expected`.
 
     Raises:
         NameNotDefined: no cell binds a tensor to `name`, and none is right under another name.
         Mismatch: with the value of `name` that comes nearest.
     """
     named = [value for value in tensors(student, name) if is_an_attempt(value, expected)]
-    for values in (named, None):  # asking for all values is dear
+    for values in (named, None):  # asking for all values is expensive
         found = tensors(student, None) if values is None else values
         if any(is_right(value, right) for value in found for right in (expected, *others)):
             return
     if not named:
         raise NameNotDefined(name)
-    # of all that is bound to the name, the last of the right shape is what a reader looks for
+    # of all values of the name, the last one of the right shape is shown
     shapes = shapes_of(expected)
     alike = [v.reshape(expected.shape) for v in named if tuple(v.shape) in shapes] or named
     assert_close(alike[-1], expected, call=name)
@@ -39,7 +39,7 @@ def shapes_of(expected):
 
 
 def is_an_attempt(value, expected):
-    """Say whether a value may be meant for this exercise: other sections use the same names."""
+    """Return whether a value may belong to this exercise: other sections use the same names."""
     return value.numel() == expected.numel()
 
 
@@ -60,13 +60,13 @@ def is_right(value, expected):
 
 @check(points=1, feedback="Start from torch.ones((6, 8)) and set columns 2 to 5 to 0.")
 def test_the_image(student):
-    """X is an image of 6 rows and 8 columns: 1 everywhere, but 0 in the columns 2 to 5."""
+    """X is an image of 6 rows and 8 columns: 1 everywhere, except 0 in columns 2 to 5."""
     assert_left(student, "X", edge_image())
 
 
 @check(points=1, feedback="One row, two columns: the left neighbour minus the right one.")
 def test_the_kernel(student):
-    """K is the kernel [[1, -1]]; where the edges are right, it may stand in the call itself."""
+    """K is the kernel [[1, -1]]; if the edges are right, it may be written in the call itself."""
     if not is_left(student, edges()):
         assert_left(student, "K", edge_kernel())
 
@@ -74,7 +74,7 @@ def test_the_kernel(student):
 @check(
     points=2,
     needs=("test_the_image", "test_the_kernel"),
-    feedback="Y = corr2d(X, K), with X and K as they are here.",
+    feedback="Y = corr2d(X, K), with this X and K.",
 )
 def test_the_edges(student):
     """Y, 6 rows and 7 columns, is 1 in column 1, -1 in column 5 and 0 elsewhere."""
@@ -82,7 +82,7 @@ def test_the_edges(student):
 
 
 def edges_of_a_wrong_corr2d(student):
-    """Return what the student's own `corr2d` makes of the right image and kernel."""
+    """Return the result of the student's own `corr2d` for the right image and kernel."""
     if not student.charged_for("corr2d"):
         return []
     try:

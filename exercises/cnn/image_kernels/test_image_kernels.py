@@ -1,8 +1,8 @@
 """The checks of two exercises of the book on images: blur and sharpen (7.2), borders (7.3).
 
-Values are judged, whatever way led to them: a kernel may stand in a tensor or in the weight of a
-layer, and an image counts when it is what another image of the notebook becomes. Axes of batch and
-channel are free.
+Values are judged, not the way to them: a kernel may be a tensor or the weight of a layer, and an
+image counts when it is the result for another image of the notebook. Axes of batch and channel are
+free.
 """
 
 from functools import lru_cache
@@ -19,9 +19,9 @@ _LARGEST_LAYER = 1_000  # in numbers; a whole network holds no kernel of this ki
 _WIDEST_BORDER = 4
 
 
-@lru_cache(maxsize=1)  # five checks ask for the same values, and asking is dear
+@lru_cache(maxsize=1)  # five checks ask for the same values, and asking is expensive
 def named_tensors(student):
-    """Return (name, tensor) for what the cells bound: matrices, images and weights of layers."""
+    """Return (name, tensor) for the matrices, images and weights of layers that cells bound."""
     found = []
     for entry in student.values():
         values = [entry.value]
@@ -36,7 +36,7 @@ def named_tensors(student):
 
 
 def is_kernel(value, kernel):
-    """Say whether a tensor is a kernel, once or once for each channel."""
+    """Return whether a tensor is a kernel, once or once for each channel."""
     return value.shape[-2:] == (3, 3) and bool(
         torch.isclose(value.reshape(-1, 3, 3), kernel, atol=1e-3).all()
     )
@@ -61,11 +61,11 @@ def assert_kernel(student, word, kernel):
 
 
 def assert_some_image(student, words, becomes, what):
-    """Demand two values of which one is what the other becomes.
+    """Require two values of which one is the result for the other.
 
     Args:
-        words: what names of such values hold, for the message.
-        becomes: yields what an image (N, 1, H, W) may become.
+        words: parts of names of such values, for the message.
+        becomes: yields the right results for an image (N, 1, H, W).
         what: the claim, for the message.
     """
     tensors = [(name, value) for name, value in named_tensors(student) if value.numel() > 9]
@@ -109,31 +109,31 @@ def bordered(x, shapes):
 
 @check(points=1, feedback="Nine times 1/9, so that the numbers sum to 1.")
 def test_the_blur_kernel(student):
-    """There is a 3x3 kernel of which every number is 1/9."""
+    """The notebook has a 3x3 kernel in which every number is 1/9."""
     assert_kernel(student, "blur", blur_kernel())
 
 
 @check(points=1, feedback="5 in the middle, -1 at its four neighbours, 0 at the corners.")
 def test_the_sharpen_kernel(student):
-    """There is the kernel [[0, -1, 0], [-1, 5, -1], [0, -1, 0]]."""
+    """The notebook has the kernel [[0, -1, 0], [-1, 5, -1], [0, -1, 0]]."""
     assert_kernel(student, "sharp", sharpen_kernel())
 
 
 @check(points=1, feedback="Keep the result of the convolution with the blur kernel in a variable.")
 def test_a_blurred_image(student):
-    """There is an image that is another one blurred, with padding 1 or without."""
+    """The notebook has a blurred copy of an image, with padding 1 or without."""
     assert_some_image(student, ("blur",), filtered(blur_kernel()), "that is another one blurred")
 
 
 @check(points=1, feedback="Keep the result of the convolution with the sharpen kernel.")
 def test_a_sharpened_image(student):
-    """There is an image that is another one sharpened, with padding 1 or without."""
+    """The notebook has a sharpened copy of an image, with padding 1 or without."""
     becomes = filtered(sharpen_kernel())
     assert_some_image(student, ("sharp",), becomes, "that is another one sharpened")
 
 
 @check(points=1, feedback="F.pad(X, (1, 1, 1, 1), mode='reflect'), with axes of batch and channel.")
 def test_a_border(student):
-    """There is an image that is another one with a border reflected or replicated."""
+    """The notebook has a copy of an image with a reflected or replicated border."""
     words = ("padded", "reflect", "replicate", "mirror")
     assert_some_image(student, words, bordered, "that is another one with such a border")

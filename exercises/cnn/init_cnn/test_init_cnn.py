@@ -1,8 +1,8 @@
 """The checks of `init_cnn`: Xavier's uniform distribution for linear and convolutional layers.
 
-Layers are made inside, the function is applied to each of them as `net.apply` would, and what they
-hold afterwards is looked at. Drawn numbers are judged by bounds that right code stays in: the
-weights below have 2,000 numbers or more, and every bound is five standard errors away at least.
+Layers are made inside, the function is applied to each of them as `net.apply` would, and their
+numbers are compared. Drawn numbers are judged by bounds that right code keeps: the weights below
+have 2,000 numbers or more, and every bound is at least five standard errors away.
 """
 
 import math
@@ -35,7 +35,7 @@ LAZY = (("LazyConv2d", 4, 3), ("LazyLinear", 5))
 
 
 def initialised(student, kind, *sizes):
-    """Make a layer, apply the function, and return what it holds before and after."""
+    """Make a layer, apply the function, and return its numbers before and after."""
     layer = student.build(kind, *sizes)
     before = state_of(layer)
     student.init_cnn(layer)
@@ -43,7 +43,7 @@ def initialised(student, kind, *sizes):
 
 
 def assert_draws(student):
-    """Demand new numbers in the weight of one layer: a function that does nothing is no answer."""
+    """Require new numbers in the weight of one layer: doing nothing earns no points."""
     fault = None
     for layer in (LINEAR, CONV):
         try:
@@ -65,14 +65,14 @@ def assert_redrawn(before, weight, layer):
 
 
 def assert_trainable(student, layer, x):
-    """Demand that the weight can still be trained once the function was applied."""
+    """Require that the weight can still be trained after the function was applied."""
     made = student.build(*layer)
     student.init_cnn(made)
     assert_gradients(made, x, call=f"after init_cnn, {shown(*layer)}")
 
 
 def state_of(layer):
-    """Return what a layer holds, by name."""
+    """Return the numbers of a layer by name."""
     found = layer.call("state_dict").value
     if not isinstance(found, dict):
         raise BadAnswer(f"{layer.type_name}.state_dict()", describe(found), "tensors by name")
@@ -93,7 +93,7 @@ def shown(kind, *sizes):
 
 
 def assert_xavier(before, weight, layer):
-    """Demand the uniform distribution between -a and a, a = sqrt(6 / (fan in + fan out))."""
+    """Require the uniform distribution between -a and a, a = sqrt(6 / (fan in + fan out))."""
     call = f"init_cnn on {layer}"
     assert_redrawn(before, weight, layer)
     area = math.prod(weight.shape[2:])
@@ -117,7 +117,7 @@ def assert_xavier(before, weight, layer):
 
 @check(points=3, feedback="nn.init.xavier_uniform_(module.weight), in place.")
 def test_linear_layer(student):
-    """The weight of a linear layer is drawn anew from Xavier's uniform distribution."""
+    """A linear layer gets a new weight from Xavier's uniform distribution."""
     before, after = initialised(student, *LINEAR)
     weights = [held(state, "weight", LINEAR) for state in (before, after)]
     assert_xavier(*weights, shown(*LINEAR))
@@ -126,7 +126,7 @@ def test_linear_layer(student):
 
 @check(points=3, feedback="Convolutional layers are initialised like linear ones.")
 def test_convolutional_layer(student):
-    """The weight of a convolutional layer is drawn anew from Xavier's uniform distribution."""
+    """A convolutional layer gets a new weight from Xavier's uniform distribution."""
     before, after = initialised(student, *CONV)
     weights = [held(state, "weight", CONV) for state in (before, after)]
     assert_xavier(*weights, shown(*CONV))
@@ -135,7 +135,7 @@ def test_convolutional_layer(student):
 
 @check(points=1, feedback="Only the weight is drawn; leave the bias as it is.")
 def test_biases(student):
-    """Biases are left as they are, or set to 0."""
+    """Biases stay unchanged, or become 0."""
     assert_draws(student)
     for layer in (LINEAR, CONV):
         before, after = initialised(student, *layer)
@@ -145,9 +145,9 @@ def test_biases(student):
             assert_equal(bias, held(before, "bias", layer), call=call)
 
 
-@check(points=2, feedback="Ask for the type: only nn.Linear and nn.Conv2d are meant.")
+@check(points=2, feedback="Test the type: only nn.Linear and nn.Conv2d are initialised.")
 def test_other_modules(student):
-    """Other modules are left as they are, and those without a weight do not raise."""
+    """Other modules stay unchanged, and those without a weight do not raise."""
     assert_draws(student)
     for layer in (*OTHERS, *WITHOUT_WEIGHT):
         before, after = initialised(student, *layer)
@@ -162,7 +162,7 @@ def test_other_modules(student):
     points=1, feedback="A lazy layer has no weight yet: type(module) == nn.Conv2d leaves it out."
 )
 def test_lazy_layers(student):
-    """A lazy layer that no input has gone through yet is left alone."""
+    """A lazy layer before its first input stays unchanged."""
     assert_draws(student)
     for layer in LAZY:
         student.init_cnn(student.build(*layer))

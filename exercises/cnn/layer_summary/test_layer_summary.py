@@ -1,7 +1,7 @@
 """The checks of `layer_summary`: a method of the classifier, or a plain function of a model.
 
-It is called with a model of ours that holds its layers in `.net`, so that nobody's LeNet is charged
-here, and what it prints is read: a line for each layer, white space and order within a line free.
+It is called with a trusted model that holds its layers in `.net`, so that a wrong LeNet is not
+charged here. The printed text is judged: a line for each layer, with any white space and order.
 """
 
 import re
@@ -36,10 +36,10 @@ def built(student, kind, *parts):
 def lines_of(student, kinds, shape):
     """Return the lines with a shape that the summary of a network prints."""
     net = built(student, "Sequential", *kinds)
-    model = student.build("Sequential")  # is called like a classifier, and has its .net
+    model = student.build("Sequential")  # callable like a classifier, with its .net
     model.call("add_module", "net", net)
     lines, first = None, None
-    for subject in (model, net):  # a function of the network itself is as good
+    for subject in (model, net):  # a function of the network itself is right too
         try:
             text = student.call("layer_summary", subject, shape).printed
         except StudentRaised as error:
@@ -55,7 +55,7 @@ def lines_of(student, kinds, shape):
 
 def shape_in(line):
     """Return the shape that a line ends with; None where there is none."""
-    # blanks single and numbers short: what is printed may be anything, of any length
+    # single blanks and short numbers: the printed text is untrusted and of any length
     text = " ".join(line.split())
     match = re.search(r"[(\[] ?(\d{1,9}(?: ?, ?\d{1,9})*) ?,? ?[)\]]\D*$", text)
     return tuple(int(n) for n in match[1].split(",")) if match else None
@@ -96,7 +96,7 @@ def test_a_line_for_every_layer(student):
     feedback="layer.__class__.__name__ is the name of a layer's class.",
 )
 def test_class_names(student):
-    """Each line holds the name of the layer's class."""
+    """Each line shows the name of the layer's class."""
     lines = lines_of(student, SMALL, SMALL_SHAPE)
     for number, (line, name) in enumerate(zip(lines, names_of(SMALL), strict=True), 1):
         words = [word.removeprefix("Lazy") for word in re.findall(r"\w+", line)]
@@ -108,7 +108,7 @@ def test_class_names(student):
 @check(
     points=1,
     needs="test_a_line_for_every_layer",
-    feedback="Between name and shape the book prints 'output shape:'.",
+    feedback="Print 'output shape:' between name and shape, as the book does.",
 )
 def test_wording(student):
     """Each line says that the shape is the output shape."""
@@ -125,7 +125,7 @@ def test_wording(student):
     feedback="Print X.shape after X = layer(X), and go on with this X.",
 )
 def test_shapes(student):
-    """Each line holds the shape after its layer."""
+    """Each line shows the shape after its layer."""
     said = [shape_in(line) for line in lines_of(student, SMALL, SMALL_SHAPE)]
     assert_said(said, SMALL_SHAPES, call_of(SMALL_SHAPE))
 
@@ -133,10 +133,10 @@ def test_shapes(student):
 @check(
     points=1,
     needs="test_shapes",
-    feedback="One line for each layer of self.net, a block in it too; all sizes from X_shape.",
+    feedback="Print one line for each layer of self.net, blocks too; take all sizes from X_shape.",
 )
 def test_any_network(student):
-    """It works for networks of any length and of blocks, and for more than one image."""
+    """It works for networks of any length, for blocks, and for more than one image."""
     call = call_of(OTHER_SHAPE)
     lines = lines_of(student, OTHER, OTHER_SHAPE)
     if len(lines) != len(OTHER):

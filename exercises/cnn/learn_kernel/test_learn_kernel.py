@@ -1,9 +1,8 @@
-"""The checks of the learned kernel: what a convolution holds after the training cell.
+"""The checks of the learned kernel: the numbers of a convolution after the training cell.
 
-Any convolution counts whose kernel has two numbers, whatever its name and however it was trained: a
-layer, a module of the student's own, a plain tensor. What a cell printed counts for nothing.
-One fault, one charge: with edges that the student's own `corr2d` gets wrong, the kernel that fits
-them is right.
+Any convolution counts whose kernel has two numbers, with any name and training: a layer, the
+student's own module, a plain tensor. Printed output does not count. One fault, one charge: if the
+student's own `corr2d` gives wrong edges, the kernel that fits those is right.
 """
 
 import ast
@@ -66,10 +65,10 @@ def numbers_of(value):
 
 
 def near_kernel(student):
-    """Return the first kernel near its target, and that or else the last kernel there is."""
+    """Return the first kernel near its target, and that one or else the last kernel."""
     targets = [TARGET, *targets_of_a_wrong_corr2d(student)]
     last = None
-    for name in ("conv2d", None):  # the book's name first: asking for all values is dear
+    for name in ("conv2d", None):  # the book's name first: asking for all values is expensive
         found = kernels(student.values(name))
         for kernel in found:
             if any(kernel.is_near(target) for target in targets):
@@ -79,7 +78,7 @@ def near_kernel(student):
 
 
 def targets_of_a_wrong_corr2d(student):
-    """Return the kernel that fits best what the student's own `corr2d` takes for the edges."""
+    """Return the kernel that best fits the edges of the student's own `corr2d`."""
     if not student.charged_for("corr2d"):
         return []
     try:
@@ -96,7 +95,7 @@ def targets_of_a_wrong_corr2d(student):
 
 @check(points=3, feedback="Ten steps down the gradient of the summed squared error, lr 3e-2.")
 def test_learns_the_kernel_of_the_edge_detector(student):
-    """After the training the kernel of the (1, 2) convolution is near [[1, -1]], within 0.1."""
+    """After training, the kernel of the (1, 2) convolution is within 0.1 of [[1, -1]]."""
     near, last = near_kernel(student)
     if near is None and last is None:
         raise NameNotDefined("conv2d")
@@ -111,7 +110,7 @@ def test_learns_the_kernel_of_the_edge_detector(student):
     feedback="Let the gradient of the error move the kernel; do not write the answer into it.",
 )
 def test_learns_it_from_the_data(student):
-    """Trained on edges twice as strong, the same cell does not end with the same kernel."""
+    """Trained on edges twice as strong, the same cell learns another kernel."""
     near, _ = near_kernel(student)
     if not near.is_near(TARGET):  # it learned from edges of a wrong corr2d
         return
@@ -126,13 +125,14 @@ def test_learns_it_from_the_data(student):
     }
     try:
         again = student.rerun(near.cell, {name: 2 * value for name, value in data.items()})
-    except StudentError:  # the cell does not run on its own: nothing can be said
+    except StudentError:  # the cell does not run alone: no evidence
         return
     after = [kernel for kernel in kernels(again) if kernel.name == near.name]
     if not after or not after[-1].is_near(TARGET):
         return
-    # It did not move. A training that makes its own data would not; a number written down is
-    # exactly 1, where 300 steps of training are not; and whoever reads the data had to move.
+    # The kernel did not change. A training that makes its own data would not change; a typed-in
+    # number is exactly 1, which 300 steps of training never reach; a cell that reads the data must
+    # change.
     typed_in = after[-1].is_exactly(TARGET) or not may_train(student, near.cell)
     if typed_in or reads(student, near.cell, data):
         call = f"the kernel in {near.name}, trained on 2 * Y"
@@ -140,13 +140,13 @@ def test_learns_it_from_the_data(student):
 
 
 def may_train(student, cell):
-    """Say whether a cell has a loop, or calls what may hold one; without, numbers are typed in."""
+    """Return whether a cell has a loop or a call that may hold one; else numbers are typed in."""
     own = {e.name for e in student.catalog() if e.kind not in ("tensor", "plain")}
     try:
         tree = ast.parse(student.sources().get(cell, ""))
     except SyntaxError:
         return True
-    if not tree.body:  # values without a source: nothing can be said
+    if not tree.body:  # values without a source: no evidence
         return True
     loops = (ast.For, ast.While, ast.comprehension)
     called = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
@@ -157,7 +157,7 @@ def may_train(student, cell):
 
 
 def reads(student, cell, names):
-    """Say whether a cell uses these names as it finds them: it fails when they hold nonsense."""
+    """Return whether a cell reads these names: it then fails when they hold nonsense."""
     try:
         student.rerun(cell, dict.fromkeys(names, "no tensor"))
     except StudentError:

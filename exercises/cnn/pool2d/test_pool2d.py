@@ -1,6 +1,6 @@
 """The checks of `pool2d`: the largest number or the mean of every window, stride 1, no padding.
 
-Other modes than 'max' and 'avg' are free, and so is a later layer of the same name.
+Modes other than 'max' and 'avg' are free, and so is a later layer of the same name.
 """
 
 import torch
@@ -34,7 +34,7 @@ def square_case(draw):
 def any_case(draw):
     """Draw a window and an image it fits inside, all sizes on their own, of numbers from 0.
 
-    Now and then the image is the transpose of another.
+    Some images are transposed views.
     """
     PH, PW, OH, OW = (draw(sizes(4)) for _ in range(4))
     x = draw(whole_numbers((OH + PH - 1, OW + PW - 1), least=0))
@@ -59,7 +59,7 @@ def test_avg_example_from_the_book(student):
     assert_close(y, MEANS, call=called(IMAGE, (2, 2), "avg"))
 
 
-@check(points=2, feedback="Every window of every place: stride 1, no padding.")
+@check(points=2, feedback="Use the window at every position: stride 1, no padding.")
 @given(square_case())
 @settings(max_examples=25)
 def test_max_of_square_windows(student, case):
@@ -96,16 +96,16 @@ def test_any_sizes(student, case, mode):
 
 @check(points=1, feedback="Start the search for the largest number from the window, not from 0.")
 def test_negative_numbers(student):
-    """The largest of negative numbers is negative, and so is their mean; fractions are kept."""
-    x = torch.tensor([[-123.4, -133.4], [-143.4, -153.4]])  # below any number a search may start at
+    """Maximum and mean of negative numbers are negative; fractions are kept."""
+    x = torch.tensor([[-123.4, -133.4], [-143.4, -153.4]])  # below any start value of a search
     for mode, expected in (("max", -123.4), ("avg", -138.4)):
         y = student.pool2d(x, (2, 2), mode)
         assert_close(y, torch.tensor([[expected]]), call=called(x, (2, 2), mode))
 
 
-@check(points=1, feedback="Build a new tensor; leave the image as it came.")
+@check(points=1, feedback="Build a new tensor; do not change the image.")
 def test_leaves_its_argument_alone(student):
-    """The image holds the same numbers after the call as before, in both modes."""
+    """The image keeps its numbers in the call, in both modes."""
     for mode, expected in (("max", LARGEST), ("avg", MEANS)):
         answer = student.call("pool2d", IMAGE, (2, 2), mode)
         assert_close(answer.value, expected, call=called(IMAGE, (2, 2), mode))

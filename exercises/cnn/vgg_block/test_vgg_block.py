@@ -24,7 +24,7 @@ CASES = ((1, 1, 4, 4, 6), (2, 3, 5, 8, 6), (3, 4, 2, 10, 12))
 
 def image(channels, height, width):
     generator = torch.Generator().manual_seed(7)
-    # neither centred nor small: what changes that, or cuts off what is large, is seen
+    # neither centred nor small, so that normalising or clipping the input shows
     return 0.5 + 9 * torch.randn(2, channels, height, width, generator=generator)
 
 
@@ -41,7 +41,7 @@ def reference_for(num_convs, out_channels, shape):
 
 @check(points=2, feedback="Padding 1 keeps the size of a 3x3 convolution; pooling halves it.")
 def test_shapes(student):
-    """The result has out_channels channels, and half of the height and width."""
+    """The result has out_channels channels, and half the height and width."""
     for n, channels, out, H, W in CASES:
         y = block(student, n, channels, out)(image(channels, H, W))
         call = f"vgg_block({n}, {out}) on an input {(2, channels, H, W)}"
@@ -50,7 +50,7 @@ def test_shapes(student):
 
 @check(points=3, feedback="A loop makes num_convs convolutions, each with out_channels channels.")
 def test_convolutions(student):
-    """There are num_convs 3x3 convolutions with biases, and no other parameters."""
+    """The block has num_convs 3x3 convolutions with biases, and no other parameters."""
     for n, channels, out, H, W in CASES:
         x = image(channels, H, W)
         model = block(student, n, channels, out)
@@ -60,7 +60,7 @@ def test_convolutions(student):
 @check(
     points=3,
     needs=("test_shapes", "test_convolutions"),
-    feedback="A ReLU after every convolution, and maximum pooling once at the end.",
+    feedback="Put a ReLU after every convolution, and maximum pooling once at the end.",
 )
 def test_values(student):
     """With the same weights the result is that of the book's block, in training too."""
@@ -74,7 +74,7 @@ def test_values(student):
 
 @check(points=1, needs="test_shapes", feedback="A 2x2 window with stride 2, without padding.")
 def test_odd_sizes(student):
-    """An odd height or width is rounded down when it is halved."""
+    """Half of an odd height or width is rounded down."""
     y = block(student, 1, 1, 4)(image(1, 7, 9))
     assert_shape(y, (2, 4, 3, 4), call="vgg_block(1, 4) on an input (2, 1, 7, 9)")
 
@@ -82,10 +82,10 @@ def test_odd_sizes(student):
 @check(
     points=1,
     needs="test_convolutions",
-    feedback="Let autograd see the whole way: no .data, no .detach(), no no_grad.",
+    feedback="Let autograd follow all steps: no .data, no .detach(), no no_grad.",
 )
 def test_gradients_reach_every_parameter(student):
-    """A result of the block, differentiated, gives every parameter a gradient."""
+    """Backward from a result of the block gives every parameter a gradient."""
     x = image(3, 8, 6)
     model = block(student, 2, 3, 5)
     transplant(model, reference_for(2, 5, tuple(x.shape)), x, call="vgg_block(2, 5)")

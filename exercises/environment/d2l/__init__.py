@@ -8,7 +8,16 @@ Not here: anything that grades. This folder knows torch, torchvision, numpy, mat
 
 from __future__ import annotations
 
+from typing import Any
+
 from . import torch
 
 __version__ = "1.0.3"
 __all__ = ["__version__", "torch"]
+
+
+def __getattr__(name: str) -> Any:
+    """Give the names of `d2l.torch` too: `import d2l; d2l.corr2d`."""
+    if name.startswith("__"):
+        raise AttributeError(name)
+    return getattr(torch, name)

@@ -19,7 +19,7 @@ from grader.guest.model_names import is_model_name, is_own_name
 
 _PREPARES = frozenset({"Trainer", "SGD", "Adam", "optim", "CrossEntropyLoss", "train_dataloader"})
 _TRAINS = ("fit", "backward", "train_*", "train")
-# the text comes from the sandbox, and nobody interrupts this side; a homework has a tenth of both
+# the text is untrusted and no deadline interrupts this process; a homework has a tenth of both
 _MOST_TRAININGS = 100
 _MOST_NAMES = 3_000_000  # read again for what calls what: 2 s
 
@@ -40,7 +40,7 @@ class _Text:
 
     @cached_property
     def trains(self) -> bool:
-        """Whether it calls what trains; asked when it is complete."""
+        """Whether it calls something that trains; valid once all statements are added."""
         return any(fnmatchcase(name, pattern) for name in self.calls for pattern in _TRAINS)
 
     def add(self, statements: Iterable[ast.stmt]) -> None:
@@ -91,7 +91,7 @@ class _Text:
             self.free.add(name)
 
     def add_body(self, made: ast.FunctionDef | ast.ClassDef) -> None:
-        """Read a function or class: what it takes from the notebook, by whatever name."""
+        """Read a function or class: the names that it takes from the notebook."""
         body = _Text()
         if isinstance(made, ast.FunctionDef):
             body.binds |= {part.arg for part in ast.walk(made.args) if isinstance(part, ast.arg)}
@@ -118,12 +118,12 @@ class TrainingCells:
 
     @property
     def cell(self) -> int:
-        """The one that trains."""
+        """The number of the cell that trains."""
         return self.cells[-1]
 
 
 class NotebookText:
-    """What the cells of a notebook say.
+    """The text of a notebook's cells, parsed.
 
     Args:
         sources: Python of the cells that ran, by number.
@@ -143,8 +143,8 @@ class NotebookText:
     ) -> list[TrainingCells]:
         """Return the cells that train a model of a kind, in order.
 
-        Models that are named after the kind come first: the training of a variant, `ModernNet`,
-        counts where nothing is done to train a `Net`.
+        Models named exactly after the kind come first: the training of a variant, `ModernNet`,
+        counts only if no cell trains a `Net`.
 
         Args:
             patterns: names of its classes or factories, `*Net*`; upper and lower case are alike.
@@ -170,12 +170,12 @@ class NotebookText:
                 varied = kinds and not any(is_own_name(name, patterns) for name in kinds)
                 group = variants if varied else found
                 group.append(TrainingCells(tuple(cells), tuple(sorted(own | made))))
-        # that a variant is trained well says nothing of a model whose own training was left out
+        # a well trained variant does not show that the model itself was trained
         return found or ([] if forgotten else variants)
 
     def _read(self, cell: int, source: str) -> None:
         try:
-            with warnings.catch_warnings():  # "\d" in a student's string is no matter of ours
+            with warnings.catch_warnings():  # "\d" in a student's string is not reported
                 warnings.simplefilter("ignore")
                 tree = ast.parse(source)
             self._runs[cell] = self._read_statements(tree)
@@ -199,7 +199,7 @@ class NotebookText:
         return runs
 
     def _reach(self, text: _Text, *, classes: bool = True) -> _Text:
-        """Add what the functions, and classes if asked for, say that a cell's text uses."""
+        """Add the text of the functions, and of classes if asked for, that a cell uses."""
         key = id(text), classes
         if key not in self._reached:
             self._reached[key] = self._work_out(text, () if classes else self._classes)
@@ -228,12 +228,12 @@ class NotebookText:
         for earlier in sorted((c for c in self._runs if c < cell), reverse=True):
             text = self._runs[earlier]
             reached = self._reach(text)
-            # to make a trainer is not to train
+            # building a trainer does not train
             if text.binds & wanted and not self._reach(text, classes=False).trains:
                 cells.append(earlier)
                 wanted |= reached.free
                 names |= reached.mentions
-        # `model.apply(init)` binds nothing, and yet the model is another one afterwards
+        # `model.apply(init)` binds nothing but changes the model
         bound = {name for c in cells for name in self._runs[c].binds}
         first = min(cells)
         for other, text in self._runs.items():

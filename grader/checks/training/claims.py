@@ -1,8 +1,8 @@
-"""Judges a student's training, not the model it is for: the cell is run again with our own.
+"""Judges a student's training apart from the model: the cell is replayed with a probe network.
 
 The loop, the data and the optimiser are the student's; the model is a small one that learns fast
 (`guest/probe_network.py`), since large networks show nothing for a thousand steps. Three things
-are asked, of numbers that are computed here:
+are judged, on numbers that are computed here:
 
 1. Do the parameters move, all of them, and against the gradient?
 2. Is the gradient at each step that of the cross-entropy on the images that were shown, with their
@@ -45,7 +45,7 @@ class ModelKind:
     """What kind of model a training is for."""
 
     name: str
-    """As messages say it; a class or factory whose name holds it makes such a model."""
+    """The name in messages; a class or factory whose name contains it makes such a model."""
     looks: Callable[[list[tuple[int, ...]]], bool]
     """Whether a model without such a name is one, by the shapes of its parameters."""
     task: TrainingTask
@@ -57,7 +57,7 @@ class ModelKind:
 
 
 def complaint_of(found: Evidence) -> str:
-    """Return the first thing that is wrong with a training; empty where it is right."""
+    """Return the first error of a training; empty for a right one."""
     return next(filter(None, (complaint(found) for complaint in COMPLAINTS)), "")
 
 
@@ -65,31 +65,31 @@ def complaint_of(found: Evidence) -> str:
 
 
 def assert_trains(student: Student, kind: ModelKind) -> None:
-    """Demand that the training cell moves every parameter of its model against the gradient.
+    """Require the training cell to move every parameter of its model against the gradient.
 
     Raises:
         NothingTrained: there is no such cell.
-        Mismatch: it says what is missing.
+        Mismatch: parameters do not move; the message says what is missing.
     """
     _demand(evidence_of(student, kind), _stands_still)
 
 
 def assert_follows_the_gradient(student: Student, kind: ModelKind) -> None:
-    """Demand that each step uses the gradient of the cross-entropy on its own batch.
+    """Require each step to use the gradient of the cross-entropy on its own batch.
 
     Raises:
         NothingTrained: there is no such cell.
-        Mismatch: it says how the gradients differ.
+        Mismatch: the gradients differ; the message says how.
     """
     _demand(evidence_of(student, kind), _strays)
 
 
 def assert_learns(student: Student, kind: ModelKind) -> None:
-    """Demand that the model which the cell leaves tells images apart that it never saw.
+    """Require the trained model to classify images that it never saw.
 
     Raises:
         NothingTrained: there is no such cell.
-        Mismatch: it does not, or the trained model is not the one that was kept.
+        Mismatch: it does not, or the model that was kept is not the trained one.
     """
     _demand(evidence_of(student, kind), _has_learned_nothing)
 
@@ -119,7 +119,7 @@ def _strays(found: Evidence) -> str:
     if found.validation > 0:
         return "it is trained with images that are kept for validation"
     if found.repeats:
-        return "every step is made with the same images, and there are others"
+        return "every step uses the same images; loop over all batches of the data"
     wrong = [one for one in found.gradients if not one.holds]
     if not wrong:
         return ""
@@ -141,13 +141,13 @@ def _strays(found: Evidence) -> str:
 
 def _has_learned_nothing(found: Evidence) -> str:
     if found.remade:
-        return "a new model is made for every step, and what the last one had learned is lost"
+        return "every step makes a new model, which loses what the last one had learned"
     if not found.keeps:
-        return "the model that was trained is not the one that is kept under the notebook's name"
+        return "the model that was trained is not the one that the notebook's name holds afterwards"
     if found.accuracy < found.due:
         return (
-            "afterwards the model does not tell images apart that it never saw, where plain "
-            "gradient descent with these steps would"
+            "afterwards the model does not recognise images that it never saw; plain gradient "
+            "descent with these steps would"
         )
     return ""
 
@@ -159,7 +159,7 @@ COMPLAINTS = (_stands_still, _strays, _has_learned_nothing)
 
 
 def evidence_of(student: Student, kind: ModelKind) -> Evidence:
-    """Run the cells again that train a model of a kind, and return what the best one showed.
+    """Replay the cells that train a model of a kind; return the evidence of the best one.
 
     Args:
         student: the notebook.
@@ -174,7 +174,7 @@ def evidence_of(student: Student, kind: ModelKind) -> Evidence:
         patterns = kind.patterns(student)
         cells = NotebookText(sources).trainings(patterns, _holders(student, kind))
         found: list[Evidence] = []
-        lost: list[StudentError] = []  # a cell that hangs costs no other cell what it showed
+        lost: list[StudentError] = []  # a cell that hangs affects no other cell
         ours: list[ReplayFailed] = []
         tried = ((c, e) for c in _likely(cells) for e in _tails(student, kind.task, sources, c))
         for one, end in tried:
@@ -205,7 +205,7 @@ def evidence_of(student: Student, kind: ModelKind) -> Evidence:
 
 
 def _fails_only_here(student: Student, found: Evidence) -> bool:
-    """Say whether a cell raised at once what it did not raise when the notebook ran."""
+    """Return whether a cell raised at once in the replay but not in the notebook's own run."""
     before = student.first_run.get(found.cell)
     if before is None or not found.raised or found.steps > HARDLY_ANY:
         return False
@@ -213,12 +213,12 @@ def _fails_only_here(student: Student, found: Evidence) -> bool:
 
 
 def _holding(found: Evidence) -> int:
-    """Return how many of the claims hold: of several cells the best counts."""
+    """Return how many claims hold; of several cells the best counts."""
     return sum(not complaint(found) for complaint in COMPLAINTS)
 
 
 def _likely(cells: list[TrainingCells]) -> list[TrainingCells]:
-    """Return the first trainings, of which most notebooks have one, and the last one."""
+    """Return the first trainings and the last one; most notebooks have one."""
     return cells if len(cells) <= _MOST_CELLS else [*cells[: _MOST_CELLS - 1], cells[-1]]
 
 
@@ -245,12 +245,12 @@ def _is_of(kind: ModelKind, patterns: Sequence[str], handle: Handle) -> bool:
 def _tails(
     student: Student, task: TrainingTask, sources: dict[int, str], one: TrainingCells
 ) -> list[str]:
-    """Return what the forward ends with, and without it: a softmax is charged elsewhere."""
+    """Return the endings of the forward to try: a softmax is charged elsewhere."""
     return list(dict.fromkeys((_tail(student, task, sources, one), "logits")))
 
 
 def _tail(student: Student, task: TrainingTask, sources: dict[int, str], one: TrainingCells) -> str:
-    """Say what the model's forward ends with, where a softmax is spoken of at all."""
+    """Return what the model's forward ends with, if the source mentions a softmax."""
     if not any("softmax" in source for source in sources.values()):
         return "logits"
     named = [e for e in student.values(kinds=("module",)) if e.name in one.variables]

@@ -1,7 +1,7 @@
-"""What running a training cell again showed: gradients, labels and answers, computed outside.
+"""The evidence of a training replay: gradients, labels and answers, computed outside.
 
-Here: our own numbers for what was noted inside. Not here: what is wrong with them (`claims.py`),
-which cells run again (`cells.py`), what depends on the kind of data (`protocol.py`).
+Here: trusted numbers for the records from inside. Not here: judging them (`claims.py`), which cells
+run again (`cells.py`), what depends on the kind of data (`protocol.py`).
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ STEPS = 100
 LEAST_COS = 0.98
 LENGTHS = (0.7, 1.3)
 SUMMED = 0.05
-LEAST_ACCURACY = 0.4  # of wrong ones that only this tells, none left more than 0.33
-ACCURACY_SPREAD = 0.2  # what plain descent reaches differs by as much from seed to seed
-KNOWN = 0.9  # so many of the images must be known, or gradients are not compared
-_MOST_RATE = 1.0  # of plain descent: the learner runs away above 1.5
-_COMPARED = 6  # steps whose gradients are compared; a later one only shows other images
-_MANY = 5  # steps, or models, from which on it is no chance that they are alike
+LEAST_ACCURACY = 0.4  # wrong trainings that only this catches reached at most 0.33
+ACCURACY_SPREAD = 0.2  # the result of plain descent varies by as much between seeds
+KNOWN = 0.9  # share of images that must be known, or gradients are not compared
+_MOST_RATE = 1.0  # of plain descent: the learner diverges above 1.5
+_COMPARED = 6  # steps whose gradients are compared; a later one only shows whether images change
+_MANY = 5  # steps or models: with this many, identical ones cannot be a coincidence
 HARDLY_ANY = 2
-_FEW = 30  # steps, below which the accuracy of one seed says little of another's
+_FEW = 30  # below this many steps, accuracies of different seeds vary widely
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ class Agreement:
     """Of the lengths, the student's to ours."""
     batch: int
     shared: int = 1
-    """How many batches one step is made of, as far as can be seen."""
+    """The estimated number of batches for one step."""
 
     @property
     def has_length(self) -> bool:
-        """Whether it is as long as that of the mean, or of the sum, of the batch's losses.
+        """Whether its length is that of the mean or of the sum of the batch's losses.
 
-        Where one step is made of several batches, their mean is as right as their sum.
+        For a step of several batches, both their mean and their sum are right.
         """
         low, high = LENGTHS
         return (
@@ -66,23 +66,23 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What running one training cell again showed, in our own numbers."""
+    """The evidence from one training cell, in numbers computed outside."""
 
     cell: int
     raised: str
-    """How the cell ended, where it did not run through."""
+    """The error of the cell; empty if it ran through."""
     steps: int = 0
     """How often gradients reached the model that is judged."""
     moved: float = 0.0
-    """Share of its parameters that are other numbers than at the start."""
+    """Share of its parameters that changed from the start."""
     descends: bool = False
     """Whether they moved against the gradient."""
     validation: float = 0.0
-    """Share of the steps that are made with images for validation."""
+    """Share of the steps that use images for validation."""
     gradients: tuple[Agreement, ...] = ()
-    """Of the noted steps; empty where the images are not known."""
+    """Of the recorded steps; empty if the images are unknown."""
     repeats: bool = False
-    """Whether all noted steps are made with the same images."""
+    """Whether all recorded steps use the same images."""
     remade: bool = False
     """Whether there is a new model for every step."""
     keeps: bool = False
@@ -90,17 +90,17 @@ class Evidence:
     accuracy: float = 0.0
     """On inputs that the notebook never saw: the score that the task gives."""
     due: float = LEAST_ACCURACY
-    """What its accuracy should be at least."""
+    """The accuracy that is required."""
 
 
 def judge(student: Student, task: TrainingTask, cell: int, facts: RehearsalFacts) -> Evidence:
-    """Return what running a cell again showed, in our own numbers.
+    """Return the evidence from the records of a training replay.
 
     Args:
         student: the notebook.
         task: the kind of data it trains with.
         cell: the one that trains.
-        facts: what was noted inside.
+        facts: the records from inside.
     """
     named = [m for m in facts.models if m.names and _has_changed(m)]
     trained = [m for m in facts.models if m.steps]
@@ -133,7 +133,7 @@ def _steps(model: Trained) -> int:
 
 
 def _moved(model: Trained) -> float:
-    """Return the share of a model's parameters that are other numbers than at the start."""
+    """Return the share of a model's parameters that changed from the start."""
     pairs = list(zip(model.start, model.end, strict=True))
     return sum(not torch.equal(a, b) for a, b in pairs) / len(pairs)
 
@@ -141,7 +141,7 @@ def _moved(model: Trained) -> float:
 def _gradients(
     task: TrainingTask, batches: Sequence[tuple[NotedStep, Recognised]]
 ) -> tuple[Agreement, ...]:
-    """Compare the noted gradients with those that are due; none where inputs are not known."""
+    """Compare the recorded gradients with the right ones; empty if the inputs are unknown."""
     if not all(bool(found.known.float().mean() >= KNOWN) for _, found in batches):
         return ()
     due = [task.gradient(step.before, step.x, found.labels) for step, found in batches]
@@ -172,7 +172,7 @@ def _agreements(steps: Sequence[NotedStep], ours: Sequence[list[Tensor]]) -> lis
     last: NotedStep | None = None
     for step, mine in zip(steps, ours, strict=True):
         same = last is not None and _equal(last.before, step.before)
-        # several batches before one step: their gradients add up, and should
+        # several batches before one step: their gradients rightly add up
         due = [a + b for a, b in zip(due, mine, strict=True)] if same else mine
         due_length, length = _dot(due, due) ** 0.5, _dot(step.gradients, step.gradients) ** 0.5
         cos = _dot(due, step.gradients) / max(due_length * length, 1e-12)
@@ -184,7 +184,7 @@ def _agreements(steps: Sequence[NotedStep], ours: Sequence[list[Tensor]]) -> lis
 
 
 def _batches_of_a_step(steps: Sequence[NotedStep]) -> int:
-    """Return how many batches in a row meet the same parameters, at most."""
+    """Return the largest number of consecutive batches with the same parameters."""
     most = run = 1
     for step, after in pairwise(steps):
         run = run + 1 if _equal(step.before, after.before) else 1
@@ -193,7 +193,7 @@ def _batches_of_a_step(steps: Sequence[NotedStep]) -> int:
 
 
 def _repeats(steps: Sequence[NotedStep]) -> bool:
-    """Say whether all of some steps are made with the same images, in any order."""
+    """Return whether all steps use the same images, in any order."""
     sums = [step.x.flatten(1).double().sum(dim=1).sort().values for step in steps]
     return len(sums) >= _MANY and all(torch.equal(sums[0], other) for other in sums[1:])
 
@@ -202,7 +202,7 @@ def _score(
     student: Student, task: TrainingTask, model: Trained,
     batches: Sequence[tuple[NotedStep, Recognised]],
 ) -> float:  # fmt: skip
-    """Return how well a model answers held-out inputs, given as the notebook gives its own."""
+    """Return the score of a model on held-out inputs, prepared like the notebook's own."""
     inputs, labels = task.inputs(student.seed, Split.HELD_OUT)
     if batches:
         (step, found), *_ = batches
@@ -211,7 +211,7 @@ def _score(
 
 
 def _due(student: Student, task: TrainingTask, model: Trained, score: float, rate: float) -> float:
-    """Return the score to demand: less, where the rate is low or the steps are few."""
+    """Return the required score: lower for a low rate or few steps."""
     if score >= LEAST_ACCURACY or not model.noted:
         return LEAST_ACCURACY
     inputs, labels = task.inputs(student.seed, Split.TRAIN)
@@ -237,9 +237,9 @@ def _equal(one: Sequence[Tensor], other: Sequence[Tensor]) -> bool:
 
 
 def _of_validation(task: TrainingTask, model: Trained, seed: int) -> float:
-    """Return the share of steps whose first image is one for validation.
+    """Return the share of steps whose first image is from the validation split.
 
-    A single one of many counts where every image is known; changed images may resemble others.
+    One of many counts only if every image is known; changed images may resemble others.
     """
     if not len(model.seen):
         return 0.0

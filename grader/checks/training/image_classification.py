@@ -1,8 +1,8 @@
 """The classification of images that the course draws from the run's seed: a training task.
 
 The environment of a course draws images for notebooks; the same function draws the same images
-here. So an image that a notebook trained with is recognised by its pixels, whatever transforms it
-went through, and its true label is known without being asked for.
+here. So an image of a notebook is recognised by its pixels, after any usual transform, and its true
+label is known without asking the notebook.
 
 Here: drawing, recognising, gradient and accuracy. Not here: what follows from them (`evidence.py`).
 """
@@ -69,12 +69,12 @@ class ImageClassification:
         return Recognised(labels[place], known & ~of_test, known & of_test, place)
 
     def as_given(self, inputs: Tensor, batch: Tensor, found: Recognised, seed: int) -> Tensor:
-        """Give images the brightness and contrast that a notebook gives its own."""
+        """Return images with the brightness and contrast of the notebook's own."""
         scale, shift = self.contrast(batch, found, seed)
         return inputs * scale + shift
 
     def contrast(self, x: Tensor, found: Recognised, seed: int) -> tuple[float, float]:
-        """Return scale and shift that make the known images those of the batch `x`."""
+        """Return scale and shift that turn the known images into those of the batch `x`."""
         given = (Split.TRAIN, Split.TEST)
         known = torch.cat([self.inputs(seed, split)[0] for split in given])[found.place]
         spread = float(known.std())

@@ -1,8 +1,8 @@
-"""What the judging of a training asks of the kind of data that is trained with: one protocol.
+"""The protocol between the judging of trainings and the kind of data they train with.
 
-A training is run again with a small network in the model's place (`guest/probe_network.py`). What
-that network takes, how inputs are recognised, which gradient is due and how good its answers are
-depends on the kind of data; the judging does not (`evidence.py`, `claims.py`, `cells.py`).
+A training is replayed with a small network in the model's place (`guest/probe_network.py`). Its
+inputs, how they are recognised, the right gradient and the score of answers depend on the kind of
+data; the judging does not (`evidence.py`, `claims.py`, `cells.py`).
 
 Here: the protocol and its records. Not here: an implementation (`image_classification.py`).
 """
@@ -20,7 +20,7 @@ from grader.guest.probe_network import ProbeShape
 
 
 class Split(IntEnum):
-    """Parts of the data; a notebook is given the first two, and never sees the third."""
+    """Parts of the data; a notebook gets the first two and never the third."""
 
     TEST = 0
     TRAIN = 1
@@ -29,7 +29,7 @@ class Split(IntEnum):
 
 @dataclass(frozen=True)
 class Recognised:
-    """Which known inputs a batch is made of."""
+    """The known inputs that a batch consists of."""
 
     labels: Tensor
     """Of the most similar known input, int64, shape (N,)."""
@@ -47,7 +47,7 @@ class Recognised:
 
 
 class TrainingTask(Protocol):
-    """One kind of data to train with, and what a right training on it looks like."""
+    """One kind of data to train with, and the properties of a right training on it."""
 
     @property
     def probe(self) -> ProbeShape:
@@ -57,19 +57,19 @@ class TrainingTask(Protocol):
         """Return the inputs of a split and their labels, shape (N,)."""
 
     def recognise(self, x: Tensor, seed: int) -> Recognised:
-        """Find the known inputs that a batch shows, as the probe network was given it."""
+        """Find the known inputs of a batch, in the form that the probe network received."""
 
     def as_given(self, inputs: Tensor, batch: Tensor, found: Recognised, seed: int) -> Tensor:
         """Prepare inputs as a notebook prepares its own: `batch`, recognised as `found`."""
 
     def gradient(self, parameters: Sequence[Tensor], x: Tensor, labels: Tensor) -> list[Tensor]:
-        """Return the gradient that is due on one batch, for parameters of the probe network."""
+        """Return the right gradient on one batch, for parameters of the probe network."""
 
     def answers(self, parameters: Sequence[Tensor], x: Tensor) -> Tensor:
-        """Return what the probe network with these parameters answers."""
+        """Return the output of the probe network with these parameters."""
 
     def score(self, answers: object, labels: Tensor) -> float:
-        """Return how good a model's answers are, from 0 to 1; 0 for what is no answer."""
+        """Return the score of a model's answers, from 0 to 1; 0 for an invalid answer."""
 
     def trial_inputs(self) -> Iterable[Tensor]:
         """Yield small batches of the sizes that models of the course take, likely ones first."""

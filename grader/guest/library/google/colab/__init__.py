@@ -1,4 +1,4 @@
-"""What notebooks written on a hosted service import; here it does nothing, and succeeds.
+"""Stands in for the package of a hosted service: every function succeeds without effect.
 
 `google` is a namespace package on purpose, so that other packages below that name stay visible.
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def mount(mountpoint: str, *args: object, **kwargs: object) -> None:
-    """Say that nothing was mounted, and go on."""
+    """Print that no drive is mounted."""
     print(f"{mountpoint}: no drive is mounted while grading")
 
 

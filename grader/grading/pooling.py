@@ -1,0 +1,112 @@
+"""Several notebooks of one student, judged one by one and put together.
+
+Here: which of several results of an exercise counts, and what is left of the time. Not here: the
+judging (`grader.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+from grader.records import (
+    CellRun,
+    CheckResult,
+    ExerciseResult,
+    Limits,
+    LossCurve,
+    NotebookFile,
+    WrittenAnswer,
+)
+from grader.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one notebook of a submission gave."""
+
+    exercises: dict[str, ExerciseResult] = field(default_factory=dict)
+    cells: tuple[CellRun, ...] = ()
+    answers: tuple[WrittenAnswer, ...] = ()
+    curves: tuple[LossCurve, ...] = ()
+    notes: tuple[str, ...] = ()
+    lacking: dict[str, Fraction] = field(default_factory=dict)
+    """Packages that were missing, and the points that hang on each."""
+
+    def of_file(self, file: str) -> Part:
+        """Return the same with the name of the notebook on every piece."""
+        if not file:
+            return self
+        return Part(
+            {name: replace(one, file=file) for name, one in self.exercises.items()},
+            tuple(replace(run, file=file) for run in self.cells),
+            tuple(replace(answer, file=file) for answer in self.answers),
+            tuple(replace(curve, file=file) for curve in self.curves),
+            self.notes,
+            self.lacking,
+        )
+
+
+def merit(checks: Sequence[CheckResult]) -> tuple[bool, Fraction, int, int]:
+    """Return what makes one result of an exercise better than another."""
+    broken = any(check.verdict is Verdict.BROKEN for check in checks)
+    passed = sum(check.verdict is Verdict.PASSED for check in checks)
+    there = sum(check.verdict is not Verdict.MISSING for check in checks)
+    return not broken, sum((check.points for check in checks), Fraction(0)), passed, there
+
+
+def best_of(results: Sequence[ExerciseResult | None]) -> ExerciseResult:
+    """Return the result that counts, of the notebooks that were asked.
+
+    An internal error in one notebook counts as long as no other notebook has all points: the answer
+    that could not be judged may be the best one.
+    """
+    asked = [one for one in results if one is not None]
+    best = max(asked, key=lambda one: merit(one.checks))
+    broken = [one for one in asked if not merit(one.checks)[0]]
+    return broken[0] if broken and not _is_solved(best) else best
+
+
+def solved(parts: Sequence[Part]) -> frozenset[str]:
+    """Return the names of the exercises in which every check passed."""
+    return frozenset(
+        name for part in parts for name, one in part.exercises.items() if _is_solved(one)
+    )
+
+
+def _is_solved(result: ExerciseResult) -> bool:
+    return all(check.verdict is Verdict.PASSED for check in result.checks)
+
+
+def within(limits: Limits, left_s: float) -> Limits:
+    """Return limits that keep to what is left of a submission's time."""
+    return replace(limits, submission_s=left_s, notebook_s=min(limits.notebook_s, left_s))
+
+
+def not_run(notebook: NotebookFile, limit_s: float) -> Part:
+    """Return what is known of a notebook for which no time was left."""
+    cells = tuple(
+        CellRun(cell.index, "not_run", file=notebook.name)
+        for cell in notebook.cells
+        if cell.kind == "code"
+    )
+    note = f"{notebook.name} did not run: the notebooks before it took {limit_s:g} s together"
+    return Part(cells=cells, notes=(note,))
+
+
+def lacking_in_all(parts: Sequence[Part], counted: Sequence[ExerciseResult]) -> dict[str, Fraction]:
+    """Return the packages that notebooks lacked, with the points that are open in the end.
+
+    Points are open only where the result that counts is broken: another notebook may have earned
+    them.
+    """
+    still_open = sum(
+        (c.max_points for one in counted for c in one.checks if c.verdict is Verdict.BROKEN),
+        Fraction(0),
+    )
+    found: dict[str, Fraction] = {}
+    for part in parts:
+        for name, points in part.lacking.items():
+            found[name] = min(still_open, found.get(name, Fraction(0)) + points)
+    return found

@@ -1,0 +1,55 @@
+"""Puts the settings of Python, NumPy and torch back to what a fresh process has.
+
+A cell may change the default dtype, turn gradients off or make warnings errors, for all that
+follows; the questions about its functions expect none of that.
+Here: what is noted at the start, and how it is put back. Not here: seeds (`server.py`), names of
+the notebook (`recorder.py`).
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+
+from grader.wire.torch_internals import print_options
+
+
+class FreshState:
+    """The settings as they are when this object is made."""
+
+    def __init__(self) -> None:
+        self._warnings = list(warnings.filters)
+        self._numpy_errors = np.geterr()
+        self._numpy_printing = np.get_printoptions()
+        self._torch_printing = dict(print_options())
+        self._dtype = torch.get_default_dtype()
+        self._threads = torch.get_num_threads()
+        self._cudnn = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark
+
+    def put_back(self) -> None:
+        """Set everything back to what it was; costs next to nothing where nothing has changed."""
+        if list(warnings.filters) != self._warnings:
+            warnings.resetwarnings()  # which makes Python forget what it has shown
+            filters: Any = warnings.filters
+            filters[:] = self._warnings
+        np.seterr(**self._numpy_errors)
+        if np.get_printoptions() != self._numpy_printing:
+            np.set_printoptions(**self._numpy_printing)
+        print_options().update(self._torch_printing)
+        if torch.get_default_dtype() != self._dtype:
+            torch.set_default_dtype(self._dtype)
+        if torch.get_default_device().type != "cpu":
+            torch.set_default_device(None)
+        if torch.get_num_threads() != self._threads:
+            torch.set_num_threads(self._threads)
+        if torch.are_deterministic_algorithms_enabled():
+            torch.use_deterministic_algorithms(False)
+        if torch.is_anomaly_enabled():
+            torch.autograd.set_detect_anomaly(False)
+        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = self._cudnn
+        for device in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(device):
+                torch.set_autocast_enabled(device, False)
