@@ -22,6 +22,7 @@ from grader.errors import SubmissionError, UsageError
 from grader.reading.naming import look_alikes
 from grader.reading.notebook_file import MOST_BYTES, read_notebook
 from grader.reading.owners import NOTHING_INSIDE, Owner, Owners
+from grader.reading.siblings import siblings
 from grader.reading.sources import MOST_ATTACHMENT_BYTES, Sources, mark_of, read_attachment
 from grader.reading.tree import DOCUMENTS, File, Lister
 from grader.reading.zip_names import check_encoding
@@ -105,10 +106,14 @@ def _submission(owner: Owner, sources: Sources) -> Submission:
         )
     kept = list({one.notebook.digest: one for one in reversed(good)}.values())[::-1]
     notes = _notes(read, kept)
+    first, *others = kept
+    if not others and first.file.asked_for and not first.file.member:
+        known = {file.path for _, file in (*owner.files, *owner.beside)}
+        near = siblings(first.file, first.notebook.cells)
+        owner.beside += [(name, file) for name, file in near if file.path not in known]
     attachments, left_out = _attachments(owner, [one.file for one in kept], folder)
     if left_out:
         notes += (f"{left_out} more files were handed in than may lie beside a notebook",)
-    first, *others = kept
     digest = first.notebook.digest if not (others or attachments) else _digest(kept, attachments)
     return Submission(
         owner.label, first.file.shown, digest, first.notebook.cells, notes=notes,

@@ -228,7 +228,7 @@ def test_what_has_been_installed_since_is_graded_again_and_nothing_else(
     write_notebook(tmp_path / "kim.ipynb", "import seaborn", RIGHT, OTHERS)
     write_notebook(tmp_path / "lee.ipynb", RIGHT, OTHERS)
     plan = Plan(str(small_course), only=("double",))
-    found = pipeline.collect([tmp_path], plan)
+    found = pipeline.collect([tmp_path], plan).submissions
 
     def times():
         run = pipeline.grade_and_store(plan, found, tmp_path / "out", jobs=1)
