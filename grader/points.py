@@ -1,7 +1,7 @@
 """Sums of checks: points earned, points possible, points open.
 
 A broken check is an internal error. It counts neither as earned nor as lost, until an instructor
-has looked. Here: sums as exact fractions. Not here: rounding (`report/tables.py`).
+has looked. Here: sums as exact fractions. Not here: rounding (`report/rounding.py`).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Here: plain data, no behaviour beyond sums over itself. Not here: how a record is made, stored or
 shown. Everything is JSON through msgspec; points are `Fraction`s and are rounded only in
-`report/tables.py`.
+`report/rounding.py`.
 """
 
 from __future__ import annotations

@@ -242,7 +242,7 @@ class Grader:
             runs = blame.noted(notebook.cells, submission.cells)
             verdict, message = blame.not_defined(exercise, runs, submission.cells)
             if notebook.silent:
-                message = f"The notebook answers nothing after its last cell: {notebook.silent}."
+                message = f"The kernel stopped responding after the last cell: {notebook.silent}."
             return self._result(exercise, self._session.not_asked(exercise, verdict, message))
         judged: list[tuple[Captured | None, list[CheckResult]]] = []
         for candidate in found if exercise.kind != "values" else [None]:

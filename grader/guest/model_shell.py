@@ -1,11 +1,11 @@
-"""Inside the sandbox: gives a model the parameters of a learner, and keeps its structure.
+"""Inside the sandbox: gives a model the parameters of a probe, and keeps its structure.
 
-A model that is replaced by a learner keeps its containers and the names of its layers. The
-learner's layers become the first, the middle and the last layer with parameters; the others have
-none. So an optimiser of `model.net[-1].parameters()` gets a part of the learner, as it would get a
+A model that is replaced by a probe keeps its containers and the names of its layers. The
+probe's layers become the first, the middle and the last layer with parameters; the others have
+none. So an optimiser of `model.net[-1].parameters()` gets a part of the probe, as it would get a
 part of the model; the same holds for a loop that freezes `net.0`.
 
-Here: which layer becomes which. Not here: recording the learner (`training_replay.py`).
+Here: which layer becomes which. Not here: recording the probe (`training_replay.py`).
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ def dress(module: nn.Module, parts: list[nn.Module]) -> list[nn.Module]:
 
     Args:
         module: changed in place.
-        parts: the learner's, in order; each stands at another layer where there are enough.
+        parts: the probe's, in order; each stands at another layer where there are enough.
 
     Returns:
-        The module and those inside it that hold every part: the learner computes their forward.
+        The module and those inside it that hold every part: the probe computes their forward.
     """
     places = _layers(module)
     instead: dict[int, list[nn.Parameter]] = {}

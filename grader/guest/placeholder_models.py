@@ -1,9 +1,9 @@
 """Inside the sandbox: supplies placeholder models when the notebook's own cannot be built.
 
-A training is judged with a learner in the model's place. So it can be judged even if the model's
+A training is judged with a probe in the model's place. So it can be judged even if the model's
 constructor raises or the cell with its class did not run; its own exercise charges the model.
 
-Here: what a training needs of such a model. Not here: the learner
+Here: what a training needs of such a model. Not here: the probe
 (`model_shell.py`, `training_replay.py`).
 """
 

@@ -37,7 +37,7 @@ class ProbeShape:
         return (self.channels, self.side, self.side)
 
 
-class FastLearner(nn.Module):
+class ProbeNetwork(nn.Module):
     """Maps images (N, C, H, W) of any size to (N, classes): logits, or as `tail` says."""
 
     def __init__(self, shape: ProbeShape, tail: str = "logits") -> None:
@@ -81,11 +81,11 @@ def small(x: Tensor, shape: ProbeShape) -> Tensor:
 def gradient(
     shape: ProbeShape, parameters: Sequence[Tensor], x: Tensor, labels: Tensor
 ) -> list[Tensor]:
-    """Return the gradient of the plain cross-entropy of a learner's logits on one batch.
+    """Return the gradient of the plain cross-entropy of a probe's logits on one batch.
 
     Args:
-        shape: of the learner.
-        parameters: of a `FastLearner`, in its order.
+        shape: of the probe.
+        parameters: of a `ProbeNetwork`, in its order.
         x: images in its own size.
         labels: shape (N,), int64.
     """
@@ -94,13 +94,13 @@ def gradient(
 
 
 def logits_of(shape: ProbeShape, parameters: Sequence[Tensor], x: Tensor) -> Tensor:
-    """Return the logits of a learner with these parameters for images in its own size."""
-    learner = FastLearner(shape)
-    names = [name for name, _ in learner.named_parameters()]
-    logits: Tensor = functional_call(learner, dict(zip(names, parameters, strict=True)), (x,))
+    """Return the logits of a probe with these parameters for images in its own size."""
+    probe = ProbeNetwork(shape)
+    names = [name for name, _ in probe.named_parameters()]
+    logits: Tensor = functional_call(probe, dict(zip(names, parameters, strict=True)), (x,))
     return logits
 
 
 def shapes(shape: ProbeShape) -> list[tuple[int, ...]]:
-    """Return the shapes of a learner's parameters, in its order."""
-    return [tuple(p.shape) for p in FastLearner(shape).parameters()]
+    """Return the shapes of a probe's parameters, in its order."""
+    return [tuple(p.shape) for p in ProbeNetwork(shape).parameters()]

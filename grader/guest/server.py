@@ -30,7 +30,7 @@ from grader.guest.layers import NothingIsDrawn, layer_size, repeats_to, run_laye
 from grader.guest.probe_network import ProbeShape
 from grader.guest.recorder import Recorder
 from grader.guest.short_training import fit, tail_of
-from grader.guest.training_replay import Rehearsal
+from grader.guest.training_replay import TrainingReplay
 from grader.wire import messages
 from grader.wire.codec import Decoder, Encoder, plain_text
 from grader.wire.messages import Request, receive
@@ -265,14 +265,16 @@ class Guest:
             [(name, cell, error) for name, (cell, error) in first.items()],
         )
 
-    def op_rehearse(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def op_replay(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Replay cells `args[0]` with a small network in place of models (`training_replay.py`).
 
         `args[1]` are patterns of names that make such a model, `args[2]` names that hold one.
         """
         cells, patterns, variables = args
         steps, tail, probe = kwargs["steps"], kwargs["tail"], ProbeShape(*kwargs["probe"])
-        made = Rehearsal(self.recorder, patterns, variables, steps=steps, tail=tail, probe=probe)
+        made = TrainingReplay(
+            self.recorder, patterns, variables, steps=steps, tail=tail, probe=probe
+        )
         return made.run(cells)
 
     def op_tail(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:

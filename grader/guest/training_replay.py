@@ -1,6 +1,6 @@
 """Inside the sandbox: replays training cells, with a small network in the model's place.
 
-The student's loop, data and optimiser stay; the model becomes a `FastLearner`, whose gradients and
+The student's loop, data and optimiser stay; the model becomes a `ProbeNetwork`, whose gradients and
 parameters are recorded at the first steps. The records are untrusted like every answer. The verdict
 is computed outside, from gradients of the same images, and from the answers to held-out images
 whose labels never enter the sandbox.
@@ -28,7 +28,7 @@ from grader.guest import environment
 from grader.guest.model_names import is_model_name
 from grader.guest.model_shell import dress, passes_on
 from grader.guest.placeholder_models import complete, stand_ins
-from grader.guest.probe_network import FastLearner, ProbeShape, small
+from grader.guest.probe_network import ProbeNetwork, ProbeShape, small
 from grader.guest.recorder import HOOK, Recorder, StatementReporter
 from grader.guest.short_passes import short_passes
 
@@ -53,7 +53,7 @@ class _Step:
 
 @dataclass
 class _Log:
-    """The record of one learner."""
+    """The record of one probe."""
 
     steps: int = 0
     noted: list[_Step] = field(default_factory=list)
@@ -63,9 +63,9 @@ class _Log:
     waiting: tuple[Tensor, list[Tensor]] | None = None
     current: _Step | None = None
 
-    def forward(self, learner: nn.Module, x: Tensor) -> None:
+    def forward(self, probe: nn.Module, x: Tensor) -> None:
         if torch.is_grad_enabled():
-            before = [p.detach().clone() for p in learner.parameters()]
+            before = [p.detach().clone() for p in probe.parameters()]
             self.start = self.start or before
             self.waiting = (x.clone(), before)
 
@@ -89,23 +89,23 @@ class _Understudy:
     """Mixin placed first in the MRO; delegates `forward` to the probe network."""
 
     def forward(self, x: Any, *args: Any, **kwargs: Any) -> Any:
-        learner = _learner_of(self)
-        if learner is None:  # some layers of it alone, `net[1:]`
+        probe = _probe_of(self)
+        if probe is None:  # some layers of it alone, `net[1:]`
             return super().forward(x, *args, **kwargs)  # type: ignore[misc]
-        return learner.watched(x)
+        return probe.watched(x)
 
 
-class _Watched(FastLearner):
-    """A learner that records its steps and ends a loop that runs too long."""
+class _Watched(ProbeNetwork):
+    """A probe that records its steps and ends a loop that runs too long."""
 
     def __init__(
-        self, rehearsal: Rehearsal, tail: str, *, layers: nn.Sequential | None = None
+        self, replay: TrainingReplay, tail: str, *, layers: nn.Sequential | None = None
     ) -> None:
-        super().__init__(rehearsal.probe, tail)
+        super().__init__(replay.probe, tail)
         self.layers = layers or self.layers
         self.log = _Log()
-        self._rehearsal = (rehearsal,)  # in a tuple, since it is no part of the module
-        rehearsal.learners.append(self)
+        self._replay = (replay,)  # in a tuple, since it is no part of the module
+        replay.probes.append(self)
         for place, parameter in enumerate(self.parameters()):
             parameter.register_post_accumulate_grad_hook(  # type: ignore[no-untyped-call]
                 self._note(place)
@@ -114,7 +114,7 @@ class _Watched(FastLearner):
     def __deepcopy__(self, memo: dict[int, Any]) -> _Watched:
         # the copied model holds copies of the same layers: `memo` has them, or will
         layers = copy.deepcopy(self.layers, memo)
-        copied = _Watched(self._rehearsal[0], self.tail, layers=layers)
+        copied = _Watched(self._replay[0], self.tail, layers=layers)
         memo[id(self)] = copied
         copied.log = _Log(start=self.log.start)  # a copy of a model is trained separately
         return copied
@@ -140,7 +140,7 @@ class _Watched(FastLearner):
 
     def watched(self, x: Tensor) -> Tensor:
         """Compute the notebook's forward pass, and record the step."""
-        self._rehearsal[0].check_end()
+        self._replay[0].check_end()
         images = small(x, self.shape)
         self.log.forward(self, images)
         return self.ends_with(self.through(images))
@@ -149,8 +149,8 @@ class _Watched(FastLearner):
         return lambda parameter: self.log.gradient_arrived(place, parameter)
 
 
-class Rehearsal:
-    """One run of some cells with learners in the place of models.
+class TrainingReplay:
+    """One run of some cells with probes in the place of models.
 
     Args:
         recorder: of the notebook.
@@ -172,7 +172,7 @@ class Rehearsal:
         self._variables = frozenset(variables)
         self._steps = steps
         self._tail = tail
-        self.learners: list[_Watched] = []
+        self.probes: list[_Watched] = []
         self._stands: list[nn.Module] = []
         self._depth = 0
         self._goes_on = False
@@ -213,7 +213,7 @@ class Rehearsal:
         """End the cell when the loop takes far more steps than are recorded."""
         if not self._goes_on:  # a question about what was learned
             return
-        over = sum(learner.log.steps for learner in self.learners) > 4 * self._steps
+        over = sum(probe.log.steps for probe in self.probes) > 4 * self._steps
         if over or time.process_time() > self._ends_at:
             raise _Enough
 
@@ -229,7 +229,7 @@ class Rehearsal:
         return ""
 
     def _spent(self) -> bool:
-        steps = sum(learner.log.steps for learner in self.learners)
+        steps = sum(probe.log.steps for probe in self.probes)
         return steps >= self._steps or time.process_time() > self._ends_at - _ENOUGH_CPU_S / 2
 
     # ------------------------------------------------------------------ taking the model's place
@@ -300,15 +300,15 @@ class Rehearsal:
         return make
 
     def _stand_in(self, module: nn.Module) -> None:
-        parts = (part for learner in self.learners for part in learner.modules())
+        parts = (part for probe in self.probes for part in probe.modules())
         if isinstance(module, _Understudy) or any(module is part for part in parts):
             return
-        learner = _Watched(self, self._tail)
-        for whole in dress(module, learner.parts()):
-            vars(whole)["_learner"] = (learner,)  # in a tuple, since it is no part of the module
+        probe = _Watched(self, self._tail)
+        for whole in dress(module, probe.parts()):
+            vars(whole)["_probe"] = (probe,)  # in a tuple, since it is no part of the module
             kind = type(whole)
             if not issubclass(kind, _Understudy):
-                # loss, training step and optimiser stay its own; the forward becomes the learner's
+                # loss, training step and optimiser stay its own; the forward becomes the probe's
                 forward = {"forward": _Understudy.forward}
                 whole.__class__ = type(kind.__name__, (_Understudy, kind), forward)
         module.train()
@@ -323,19 +323,19 @@ class Rehearsal:
                 self._hold(holders, value, name)
         for stand in self._stands:
             self._hold(holders, stand.cpu(), "")  # questions come from the CPU
-        for learner in self.learners:  # learners of copies without a name
-            holders.setdefault(id(learner), (learner.cpu(), learner, []))
+        for probe in self.probes:  # probes of copies without a name
+            holders.setdefault(id(probe), (probe.cpu(), probe, []))
         rows: list[dict[str, Any]] = [
             {
                 "names": sorted(filter(None, names)),
-                "steps": learner.log.steps,
-                "start": learner.log.start,
-                "end": [p.detach().clone() for p in learner.parameters()],
-                "noted": [(s.number, s.x, s.before, s.grads) for s in learner.log.noted],
-                "seen": [torch.stack(learner.log.seen)] if learner.log.seen else [],
+                "steps": probe.log.steps,
+                "start": probe.log.start,
+                "end": [p.detach().clone() for p in probe.parameters()],
+                "noted": [(s.number, s.x, s.before, s.grads) for s in probe.log.noted],
+                "seen": [torch.stack(probe.log.seen)] if probe.log.seen else [],
                 "module": holder,
             }
-            for holder, learner, names in holders.values()
+            for holder, probe, names in holders.values()
         ]
         rows = [row for row in rows if row["names"] or row["steps"]]
         return sorted(rows, key=lambda row: int(row["steps"]), reverse=True)[:_MOST_MODELS]
@@ -344,12 +344,12 @@ class Rehearsal:
     def _hold(
         holders: dict[int, tuple[nn.Module, _Watched, list[str]]], module: nn.Module, name: str
     ) -> None:
-        found = next(filter(None, map(_learner_of, module.modules())), None)
+        found = next(filter(None, map(_probe_of, module.modules())), None)
         if found is not None:
             holders.setdefault(id(found), (module, found, []))[2].append(name)
 
 
-def _learner_of(module: object) -> _Watched | None:
-    """Return the learner that computes a module's forward, if any."""
-    found: tuple[_Watched | None] = vars(module).get("_learner", (None,))
+def _probe_of(module: object) -> _Watched | None:
+    """Return the probe that computes a module's forward, if any."""
+    found: tuple[_Watched | None] = vars(module).get("_probe", (None,))
     return found[0]

@@ -107,7 +107,7 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class RehearsalFacts:
+class ReplayFacts:
     """What a training replay showed, as the sandbox reports it."""
 
     raised: str
@@ -196,7 +196,7 @@ def read_lacking(value: object) -> Lacking:
     return Lacking(by_cell, imports)
 
 
-def read_rehearsal(call: str, value: Any, probe: ProbeShape) -> RehearsalFacts:
+def read_replay(call: str, value: Any, probe: ProbeShape) -> ReplayFacts:
     """Parse the answer to a training replay; its tensors must have the probe network's shapes.
 
     Raises:
@@ -231,7 +231,7 @@ def read_rehearsal(call: str, value: Any, probe: ProbeShape) -> RehearsalFacts:
             )
             for row in value["models"]
         )
-        return RehearsalFacts(str(value["raised"])[:500], models)
+        return ReplayFacts(str(value["raised"])[:500], models)
     except (TypeError, ValueError, KeyError, AttributeError, IndexError, RuntimeError) as error:
         raise BadAnswer(call, "something else", "the steps of a training") from error
 

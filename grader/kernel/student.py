@@ -22,7 +22,7 @@ from grader.guest.probe_network import ProbeShape
 from grader.kernel import observations
 from grader.kernel.describe import call_text, describe
 from grader.kernel.handle import Handle
-from grader.kernel.observations import Call, Captured, Lacking, Outline, RehearsalFacts
+from grader.kernel.observations import Call, Captured, Lacking, Outline, ReplayFacts
 from grader.records import DEFAULT_SEED, CellRun
 from grader.wire import messages
 
@@ -164,10 +164,10 @@ class Student:
         """Return what the cells used that this machine lacks."""
         return observations.read_lacking(self._ask("lacking", "lacking", (), {}).value)
 
-    def rehearse(
+    def replay(
         self, cells: Sequence[int], patterns: Sequence[str], variables: Sequence[str], *,
         probe: ProbeShape, steps: int, tail: str = "logits", limit_s: float = 60.0,
-    ) -> RehearsalFacts:  # fmt: skip
+    ) -> ReplayFacts:  # fmt: skip
         """Replay training cells with a small network in the model's place.
 
         Args:
@@ -182,8 +182,8 @@ class Student:
         call = f"cell {cells[-1]}, run again"
         args = (list(cells), list(patterns), list(variables))
         options = {"steps": steps, "tail": tail, "probe": astuple(probe)}
-        answer = self._ask("rehearse", call, args, options, call=call, limit_s=limit_s)
-        return observations.read_rehearsal(call, answer.value, probe)
+        answer = self._ask("replay", call, args, options, call=call, limit_s=limit_s)
+        return observations.read_replay(call, answer.value, probe)
 
     def rerun(self, cell: int, replaced: dict[str, Any], name: str | None = None) -> list[Captured]:
         """Run one cell again in a copy of its namespace, with some names replaced.

@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from grader.grading.known_packages import KNOWN, install_command
 from grader.records import SubmissionResult
-from grader.report.tables import shown
+from grader.report.rounding import shown
 from grader.text import one_line
 
 _MOST_SHOWN = 20

@@ -16,7 +16,7 @@ from grader.reading.written_answers import section_order
 from grader.records import ExerciseResult, SubmissionResult
 from grader.report import fact_labels
 from grader.report.missing import MissingPackage, missing_packages
-from grader.report.tables import total_of
+from grader.report.rounding import total_of
 from grader.text import one_line
 from grader.verdict import Status, Verdict
 

@@ -23,7 +23,7 @@ from grader.points import Standing, standing, standing_of
 from grader.records import CheckResult, ExerciseResult, PassedOver, SubmissionResult
 from grader.report import curves, fact_labels
 from grader.report.overview import overview
-from grader.report.tables import exercise_names, percent, points_of, shown, total_of
+from grader.report.rounding import exercise_names, percent, points_of, shown, total_of
 from grader.text import clean, clip
 from grader.verdict import Status, Tone, Verdict
 

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from grader.points import Standing, standing, standing_of
 from grader.records import CellRun, CheckResult, ExerciseResult, PassedOver, SubmissionResult
-from grader.report.tables import percent, shown, total_of
+from grader.report.rounding import percent, shown, total_of
 from grader.text import clean, clip, one_line
 from grader.verdict import Status, Verdict
 

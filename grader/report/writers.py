@@ -2,7 +2,7 @@
 
 Every file is written beside its place and then moved there, so that a reader never meets half a
 file. Here: CSV cells that no spreadsheet takes for a formula, file names that every system takes,
-and what is removed. Not here: what is on a page (`pages.py`) or in a frame (`tables.py`).
+and what is removed. Not here: what is on a page (`pages.py`) or in a table (`tables.py`).
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ import pandas as pd
 
 from grader.errors import NO_ROOM, CannotStore, UsageError
 from grader.records import PassedOver, SubmissionResult
+from grader.report.frames import frames_of
 from grader.report.pages import feedback_page, report_page
-from grader.report.tables import checks_frame, grades_frame
+from grader.report.tables import checks_table, grades_table
 from grader.runs.pipeline import StoredRun
 from grader.text import clean, in_order
 
@@ -92,9 +93,11 @@ def write_reports(
         written_at=written_at,
         passed_over=passed_over,
     )
+    run = StoredRun(tuple(results), assignment, tuple(exercises), max_points, started_at)
+    frames = frames_of(run)
     files = {
-        out / "grades.csv": as_csv(grades_frame(results, exercises, max_points=max_points)),
-        out / "checks.csv": as_csv(checks_frame(results)),
+        out / "grades.csv": as_csv(grades_table(frames)),
+        out / "checks.csv": as_csv(checks_table(frames)),
         out / "report.html": report,
     }
     for path, content in files.items():

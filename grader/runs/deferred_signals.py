@@ -56,7 +56,7 @@ def stoppable() -> Iterator[None]:
 
 
 @contextmanager
-def not_now() -> Iterator[None]:
+def deferred() -> Iterator[None]:
     """Defer signals until the block is complete.
 
     A process started inside inherits both signals blocked; see `leave_to_parent`.

@@ -7,7 +7,7 @@ file, which can be copied, and which works on a network folder. SQLite 3.31 is e
 
 Here: schema, migrations, queries. For queries in SQL the file has a view `checks`, one row
 a check: `sqlite3 gradebook.sqlite 'select verdict, count(*) from checks group by verdict'`.
-Not here: what a key is made of (the grading decides), frames and rounding (`report/tables.py`).
+Not here: what a key is made of (the grading decides), frames (`report/frames.py`).
 """
 
 from __future__ import annotations

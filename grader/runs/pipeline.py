@@ -255,7 +255,7 @@ def _stored(gradebook: Gradebook, run_id: int) -> StoredRun:
     return StoredRun(
         tuple(gradebook.results_of(run_id)),
         run.options.get("title", run.assignment),
-        tuple(run.options.get("exercises", "").split(",")),
+        tuple(name for name in run.options.get("exercises", "").split(",") if name),
         Fraction(run.options.get("max_points", "0")),
         run.started_at,
         passed_over=tuple(

@@ -35,7 +35,7 @@ from grader.kernel.deadlines import MOST_FORGIVEN
 from grader.kernel.scratch import remove_abandoned
 from grader.records import Submission, SubmissionResult
 from grader.runs import logs
-from grader.runs.deferred_signals import leave_to_parent, not_now, raise_if_asked
+from grader.runs.deferred_signals import deferred, leave_to_parent, raise_if_asked
 from grader.verdict import Status
 
 log = logging.getLogger(__name__)
@@ -184,7 +184,7 @@ class _Team:
     def _hire(self) -> None:
         if sys.platform != "win32":
             resource_tracker.ensure_running()  # its start would let signals through
-        with not_now():
+        with deferred():
             ours, theirs = self._context.Pipe()
             process = self._context.Process(target=_work, args=(self._plan, theirs), daemon=True)
             process.start()

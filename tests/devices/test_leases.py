@@ -111,5 +111,5 @@ def test_the_folder_of_leases_is_this_users_and_the_same_every_time(tmp_path, mo
 def test_a_folder_that_somebody_else_put_there_is_not_used(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     (tmp_path / f"notebook-grader-gpus-{os.getuid()}").symlink_to(tmp_path)
-    with pytest.raises(GpuUnavailable, match="somebody else's"):
+    with pytest.raises(GpuUnavailable, match="belongs to another user"):
         gpus.lease_folder()

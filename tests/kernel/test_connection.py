@@ -255,5 +255,5 @@ def test_what_a_guest_tells_of_a_notebook_is_bounded():
     (found,) = observations.read_catalog([(1, LONG, 0, LONG, False)])
     assert len(found.name) + len(found.kind) < 300
     told = {"raised": LONG, "models": []}
-    replay = observations.read_rehearsal("cell 1", told, ProbeShape(28, 1, 10))
+    replay = observations.read_replay("cell 1", told, ProbeShape(28, 1, 10))
     assert len(replay.raised) <= 500

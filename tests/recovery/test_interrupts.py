@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from grader.runs.deferred_signals import not_now, raise_if_asked, stoppable, was_asked
+from grader.runs.deferred_signals import deferred, raise_if_asked, stoppable, was_asked
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_what_must_be_done_whole_is_done_before_the_end(handlers_kept):
     done = []
 
     def work():
-        with not_now():
+        with deferred():
             os.kill(os.getpid(), signal.SIGINT)
             done.append("whole")
         done.append("never")
@@ -53,7 +53,7 @@ def test_what_must_be_done_whole_is_done_before_the_end(handlers_kept):
 
 def test_without_a_signal_everything_is_as_before(handlers_kept):
     before = signal.getsignal(signal.SIGINT), signal.pthread_sigmask(signal.SIG_BLOCK, [])
-    with stoppable(), not_now():
+    with stoppable(), deferred():
         pass
     assert (signal.getsignal(signal.SIGINT), signal.pthread_sigmask(signal.SIG_BLOCK, [])) == before
     assert not was_asked()

@@ -1,16 +1,21 @@
 """A run as frames: real dtypes, open points missing, loaded from a folder of reports."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import grader
 from grader.errors import UsageError
 from grader.records import CellRun, CheckResult, ExerciseResult, SubmissionResult, WrittenAnswer
 from grader.report.frames import ANSWERS, CELLS, CHECKS, EXERCISES, SUBMISSIONS, frames_of
+from grader.report.tables import GRADES, grades_table
 from grader.runs.gradebook import Gradebook
 from grader.runs.pipeline import GRADEBOOK, StoredRun
 from grader.verdict import STYLES, Status, Verdict
@@ -82,6 +87,67 @@ def test_points_that_a_broken_check_leaves_open_are_missing():
     assert pd.isna(frames.loc["noa", "b"])
     assert frames.loc["noa", "a"] == 1
     assert frames.loc["oli", "points"] == 0
+
+
+def test_the_rows_of_an_unreadable_submission_are_there_and_have_no_points():
+    rows = frames_of(CLASS).exercises.query("student == 'oli'").set_index("exercise")
+    assert list(rows.index) == ["a", "b"]
+    assert list(rows["points"]) == [0, 0]
+    assert list(rows["max_points"]) == [4, 4]  # as the results of the others say
+
+
+def test_two_submissions_of_one_student_are_told_apart():
+    twice = run(submission("kim", 4, 4), submission("kim", 1, 0))
+    frames = frames_of(twice)
+    joined = frames.exercises.join(frames.submissions["status"], on="number")
+    assert len(joined) == 4
+    assert list(frames.exercises.groupby("number")["points"].sum()) == [8, 1]
+
+
+def test_a_check_that_broke_has_open_points_a_payer_and_a_traceback():
+    broke = exercise("b", 0, Verdict.BROKEN)
+    check = replace(broke.checks[0], traceback="Traceback ...")
+    noa = submission("noa", 1, 0, exercises=(replace(broke, checks=(check,)),))
+    row = frames_of(run(noa, submission("kim", 4, 4))).checks.iloc[0]
+    assert pd.isna(row["points"])
+    assert (row["max_points"], row["pays"], row["traceback"]) == (4, "grader", "Traceback ...")
+    assert frames_of(run(noa)).submissions.loc[0, "open_points"] == 4
+
+
+def test_correlation_of_exercises_over_the_class_leaves_open_points_out():
+    points = frames_of(CLASS).exercises.pivot(index="number", columns="exercise", values="points")
+    assert points.shape == (5, 2)
+    assert 0 < points.corr().loc["a", "b"] <= 1
+
+
+@pytest.mark.parametrize("name", ["points", "number", "status", "percent"])
+def test_an_exercise_called_as_a_column_hides_it_neither_here_nor_in_the_csv(name):
+    frames = frames_of(run(submission("kim", 0, 0, exercises=(exercise(name, 3),))))
+    assert frames.submissions.loc[0, f"{name} (exercise)"] == 3
+    assert frames.submissions.loc[0, "student"] == "kim"
+    table = grades_table(frames)
+    assert list(table.columns) == [*GRADES, "a", "b", name]
+    assert table.iloc[0, -1] == 3
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.text(st.characters(codec=None), max_size=40))
+def test_any_text_can_stand_in_a_frame(text):
+    one = submission(
+        text, 1, 1, exercises=(exercise(text, 1),), finished_at=text, problem=text, traceback=text
+    )
+    frames = frames_of(run(one))
+    assert not frames.exercises["exercise"].isna().any()
+    assert frames.submissions.loc[0, "points"] == 1
+
+
+def test_importing_the_package_loads_neither_pandas_nor_torch():
+    script = "import sys, grader; print(sorted({'pandas', 'numpy', 'torch'} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, encoding="utf-8", check=True,
+        cwd=Path(grader.__file__).parents[1],
+    )  # fmt: skip
+    assert done.stdout == "[]\n"
 
 
 def test_a_run_is_loaded_from_the_folder_of_its_reports(tmp_path):

@@ -1,4 +1,4 @@
-"""The frames have the columns of the contract; broken checks stay open; rounding is done once."""
+"""The tables have the columns of the contract; broken checks stay open; rounding is done once."""
 
 from __future__ import annotations
 
@@ -8,10 +8,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grader.report.tables import CHECKS, GRADES, checks_frame, grades_frame, percent, shown
+from grader.report.frames import frames_of
+from grader.report.rounding import percent, shown
+from grader.report.tables import CHECKS, GRADES, checks_table, grades_table
+from grader.runs.pipeline import StoredRun
 from grader.verdict import Status, Verdict
 
 MAX = Fraction(48)
+
+
+def grades_frame(results, exercises, *, max_points=Fraction(0)):
+    run = StoredRun(tuple(results), "", tuple(exercises), max_points, "")
+    return grades_table(frames_of(run))
+
+
+def checks_frame(results):
+    return checks_table(frames_of(StoredRun(tuple(results), "", (), Fraction(0), "")))
 
 
 def row(result, order, student=0):

@@ -16,7 +16,7 @@ from grader.report.pages import feedback_page, report_page
 from grader.report.tables import GRADES
 from grader.report.writers import as_csv, feedback_names, safe_cell, write_reports
 from grader.text import clean, in_order
-from grader.verdict import Verdict
+from grader.verdict import Status, Verdict
 
 ANY_TEXT = st.text(st.characters(codec=None), max_size=40)
 NASTY = [
@@ -70,6 +70,24 @@ def test_grades_csv_has_a_header_and_one_row_a_submission(tmp_path, class_of_fiv
     assert header == [*GRADES, *order]
     assert [row[0] for row in rows] == [result.student for result in class_of_five]
     assert rows[2][-2] == ""  # LeNet is open
+
+
+def test_csv_files_spell_whole_points_without_and_seconds_with_a_decimal_point(
+    tmp_path, class_of_five, order
+):
+    write_reports(class_of_five, tmp_path, exercises=order, max_points=Fraction(48))
+    assert (tmp_path / "grades.csv").read_bytes().decode().splitlines()[1:] == [
+        "lee,submissions/cnn/lee/hw2.ipynb,graded,12,12,100,4,4,4,",
+        "김민수,submissions/cnn/김민수/hw2.ipynb,partial,4,18,22.2,4,0,,0",
+        "park,submissions/cnn/park/hw2.ipynb,broken,8,8,100,4,,,",
+        "choi,submissions/cnn/choi/hw2.pdf,unreadable,0,48,0,0,0,0,0",
+        "jung,submissions/cnn/jung/hw2.ipynb,broken,,0,,,,,",
+    ]
+    checks = (tmp_path / "checks.csv").read_bytes().decode().splitlines()
+    assert checks[1] == "lee,corr2d,test_values,passed,4,4,0.0,"
+    assert [line for line in checks if ",broken," in line] == [
+        "park,LeNet,test_values,broken,0,4,0.0,KernelLost: no kernel"
+    ]
 
 
 def test_an_empty_run_is_written_too(tmp_path, order):
@@ -182,6 +200,15 @@ def test_feedback_on_a_broken_check_says_whose_fault_it_is(broken):
     page = feedback_page(broken)
     assert "They cost you nothing" in page
     assert "KernelLost" not in page  # ours to read, in the report
+
+
+def test_tracebacks_are_in_no_file_that_is_handed_out(tmp_path, make, exercise, check):
+    broke = check(verdict=Verdict.BROKEN, traceback="Traceback of a check")
+    result = make(
+        "kim", exercise("corr2d", broke), status=Status.BROKEN, traceback="Traceback of all"
+    )
+    for path in write_reports([result], tmp_path):
+        assert "Traceback" not in path.read_text(encoding="utf-8")
 
 
 def test_the_report_names_mistakes_worries_and_facts(class_of_five, order):

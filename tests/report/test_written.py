@@ -8,10 +8,12 @@ from fractions import Fraction
 import pytest
 from rich.console import Console
 
+from grader.report.frames import frames_of
 from grader.report.overview import overview
 from grader.report.pages import feedback_page, report_page
-from grader.report.tables import checks_frame, grades_frame
+from grader.report.tables import checks_table, grades_table
 from grader.report.terminal import check_view
+from grader.runs.pipeline import StoredRun
 
 ORDER = ("corr2d", "written_answers")
 
@@ -23,9 +25,10 @@ def page_of(*results):
 
 
 def test_it_is_a_column_of_0_points_and_a_row_that_says_what_there_is(writer):
-    grades = grades_frame([writer], ORDER).iloc[0]
+    frames = frames_of(StoredRun((writer,), "", ORDER, Fraction(0), ""))
+    grades = grades_table(frames).iloc[0]
     assert (grades["points"], grades["max_points"], grades["written_answers"]) == (4, 4, 0)
-    row = checks_frame([writer]).iloc[1].to_dict()
+    row = checks_table(frames).iloc[1].to_dict()
     assert (row["check"], row["verdict"], row["max_points"]) == ("collected", "passed", 0)
     assert row["message"].startswith("2 answers in 2 sections")
 

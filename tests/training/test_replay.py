@@ -1,4 +1,4 @@
-"""A training cell is run again: whatever it does, it is the learner that is trained."""
+"""A training cell is run again: whatever it does, it is the probe that is trained."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from grader.course import load_course
 from grader.errors import CallTimedOut, NothingTrained, ReplayFailed
 from grader.guest.model_shell import dress
 from grader.guest.recorder import Recorder
-from grader.guest.training_replay import Rehearsal
+from grader.guest.training_replay import TrainingReplay
 from grader.records import CellRun
 from grader.verdict import Verdict, verdict_of
 
@@ -109,7 +109,7 @@ while True:
         recorder.begin(cell, source)
     exec(IMPORTS + LENET, recorder.namespace)
     recorder.end()
-    found = Rehearsal(
+    found = TrainingReplay(
         recorder, ["*lenet*"], ["model"], steps=5, tail="logits", probe=CLOTHES.probe
     ).run([1])
     assert found["raised"] == ""
@@ -165,15 +165,15 @@ def test_of_several_trainings_the_best_counts(evidence):
 
 def test_a_cell_that_cannot_be_run_again_costs_no_other_cell_what_it_showed(notebook, monkeypatch):
     student = notebook(LOOP_OF_ITS_OWN.replace("lr=", "lr=0*"), LOOP_OF_ITS_OWN, definition=LENET)
-    cells, rehearse = [], student.rehearse
+    cells, replay = [], student.replay
 
     def first_one_hangs(asked, *args, **options):
         cells.append(asked[-1])
         if len(cells) == 1:
             raise CallTimedOut("cell 2, run again", 60.0)
-        return rehearse(asked, *args, **options)
+        return replay(asked, *args, **options)
 
-    monkeypatch.setattr(student, "rehearse", first_one_hangs)
+    monkeypatch.setattr(student, "replay", first_one_hangs)
     found = evidence_of(student, ModelKind("LeNet", lambda shapes: False, CLOTHES))
     assert complaint_of(found) == ""
     assert cells == [2, 3]
@@ -181,13 +181,13 @@ def test_a_cell_that_cannot_be_run_again_costs_no_other_cell_what_it_showed(note
 
 def test_no_more_cells_are_run_again_once_one_is_right(notebook, monkeypatch):
     student = notebook(LOOP_OF_ITS_OWN, LOOP_OF_ITS_OWN, LOOP_OF_ITS_OWN, definition=LENET)
-    cells, rehearse = [], student.rehearse
+    cells, replay = [], student.replay
 
     def noted(asked, *args, **options):
         cells.append(asked[-1])
-        return rehearse(asked, *args, **options)
+        return replay(asked, *args, **options)
 
-    monkeypatch.setattr(student, "rehearse", noted)
+    monkeypatch.setattr(student, "replay", noted)
     evidence_of(student, ModelKind("LeNet", lambda shapes: False, CLOTHES))
     assert cells == [2]
 
@@ -234,7 +234,7 @@ class LeNet(nn.Module):
 """
 
 
-def test_an_optimiser_that_the_model_made_has_the_learners_parameters(evidence):
+def test_an_optimiser_that_the_model_made_has_the_parameters_of_the_probe(evidence):
     loop = changed(
         ("optimizer = torch.optim.SGD(model.parameters(), lr=0.1)", "optimizer = model.optimizer")
     )
@@ -261,7 +261,7 @@ def test_a_training_starts_where_its_first_step_does(notebook):
     drawn = BOOK.replace("d2l.init_cnn", "lambda m: [nn.init.ones_(p) for p in m.parameters()]")
     cells = drawn.replace("MAKE", "LeNet(lr=0.01)").replace("DATA", "d2l.FashionMNIST(64)")
     student = notebook(cells)
-    facts = student.rehearse([2], ["*lenet*"], ["model"], probe=CLOTHES.probe, steps=5)
+    facts = student.replay([2], ["*lenet*"], ["model"], probe=CLOTHES.probe, steps=5)
     assert all(bool((start == 1).all()) for start in facts.models[0].start)
 
 

@@ -2,7 +2,7 @@
 
 Here: what the text of cells says. A cell trains where it calls `fit`, `backward` or something named
 `train...`, itself or through functions of the notebook. What it needs are the cells that bind its
-variables, back to the model's. Not here: running them (`Student.rehearse`), judging them
+variables, back to the model's. Not here: running them (`Student.replay`), judging them
 (`claims.py`).
 """
 

@@ -179,7 +179,7 @@ def evidence_of(student: Student, kind: ModelKind) -> Evidence:
         tried = ((c, e) for c in _likely(cells) for e in _tails(student, kind.task, sources, c))
         for one, end in tried:
             try:
-                facts = student.rehearse(
+                facts = student.replay(
                     one.cells, patterns, one.variables, probe=kind.task.probe, steps=STEPS, tail=end
                 )
                 showed = judge(student, kind.task, one.cell, facts)

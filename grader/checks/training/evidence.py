@@ -16,7 +16,7 @@ from torch import Tensor
 
 from grader.checks.training.protocol import Recognised, Split, TrainingTask
 from grader.kernel.handle import Handle
-from grader.kernel.observations import NotedStep, RehearsalFacts, Trained
+from grader.kernel.observations import NotedStep, ReplayFacts, Trained
 from grader.kernel.student import Student
 
 STEPS = 100
@@ -26,7 +26,7 @@ SUMMED = 0.05
 LEAST_ACCURACY = 0.4  # wrong trainings that only this catches reached at most 0.33
 ACCURACY_SPREAD = 0.2  # the result of plain descent varies by as much between seeds
 KNOWN = 0.9  # share of images that must be known, or gradients are not compared
-_MOST_RATE = 1.0  # of plain descent: the learner diverges above 1.5
+_MOST_RATE = 1.0  # of plain descent: the probe diverges above 1.5
 _COMPARED = 6  # steps whose gradients are compared; a later one only shows whether images change
 _MANY = 5  # steps or models: with this many, identical ones cannot be a coincidence
 HARDLY_ANY = 2
@@ -93,7 +93,7 @@ class Evidence:
     """The accuracy that is required."""
 
 
-def judge(student: Student, task: TrainingTask, cell: int, facts: RehearsalFacts) -> Evidence:
+def judge(student: Student, task: TrainingTask, cell: int, facts: ReplayFacts) -> Evidence:
     """Return the evidence from the records of a training replay.
 
     Args:
