@@ -27,7 +27,7 @@ _MOST_LINE = 500
 
 
 def traceback_of(error: BaseException, *, limit: int = 8_000) -> str:
-    """Return the traceback of an error as text, bounded, so that it can be stored for good.
+    """Return the traceback of an error as text of bounded length, to be stored.
 
     Of a longer one both ends are kept: where it began, and the error. A line is cut on its own,
     for the message of an error may hold what a student wrote.

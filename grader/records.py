@@ -54,7 +54,7 @@ class Attachment:
 
 @dataclass(frozen=True)
 class PassedOver:
-    """A file or a person that was found and has no row."""
+    """A file or a student that was found and has no row."""
 
     name: str
     reason: str
@@ -62,7 +62,7 @@ class PassedOver:
 
 @dataclass(frozen=True)
 class Submission:
-    """What one student handed in: a notebook or several, whatever state they are in."""
+    """What one student handed in: a notebook or several, readable or not."""
 
     student: str
     path: str
@@ -88,7 +88,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class Found:
-    """Everything that the paths of a run held."""
+    """Everything found in the paths of a run."""
 
     submissions: tuple[Submission, ...]
     passed_over: tuple[PassedOver, ...] = ()
@@ -145,9 +145,9 @@ class CellRun:
     file: str = ""
     """Which notebook of several; empty for the only one."""
     note: str = ""
-    """What it used that this machine does not have, or why its error is none of the student's."""
+    """What it used that this machine lacks, or why its error is not the student's."""
     excused: bool = False
-    """Whether its error is none of the student's, so that it does not make a submission partial."""
+    """Whether its error is not the student's, and so does not make the submission partial."""
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,7 @@ class ExerciseResult:
     mistake: NamedMistake | None = None
     notes: tuple[str, ...] = ()
     by_hand: bool = False
-    """A person grades it: its one check says what there is, and has no points until then."""
+    """Whether it is graded by hand: its one check summarises the answers, without points."""
     file: str = ""
     """The notebook of several whose definition was judged; empty for the only one."""
 
@@ -263,7 +263,7 @@ class SubmissionResult:
     curves: tuple[LossCurve, ...] = ()
     notes: tuple[str, ...] = ()
     missing_packages: dict[str, Fraction] = field(default_factory=dict)
-    """Packages that the notebook uses and that are not here, with the points that hang on each."""
+    """Missing packages that the notebook uses, with the open points of each."""
     problem: str = ""
     seconds: float = 0.0
     finished_at: str = ""

@@ -12,7 +12,7 @@ from typing import Literal, Self
 from grader import errors
 
 Tone = Literal["good", "part", "low", "bad", "open", "none"]
-"""How an ending looks: earned, half or more, less than half, lost, open (our fault), not asked."""
+"""The meaning of a colour: earned, half or more, less than half, lost, open, not asked."""
 Payer = Literal["", "student", "grader"]
 STYLES: dict[Tone, str] = {
     "good": "green", "part": "yellow", "low": "red", "bad": "red", "open": "magenta", "none": "dim",
@@ -28,7 +28,7 @@ class Verdict(StrEnum):
         tone: one of `Tone`.
         mark: two characters before the line of a check on a terminal.
         pays: `student` where points are lost; `grader` for an internal error, whose points stay
-        open; empty where no points are lost.
+            open; empty where no points are lost.
     """
 
     words: str

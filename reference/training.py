@@ -103,7 +103,7 @@ def initialise(model: nn.Module, input_shape: tuple[int, ...], seed: int) -> Non
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """What a training run left to look at, beside the trained model."""
+    """The record of a training run, besides the trained model."""
 
     losses: tuple[float, ...]
     """Mean cross-entropy of each step's batch, before the step."""

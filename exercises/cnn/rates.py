@@ -1,4 +1,4 @@
-"""What every model of the course must do with its learning rate."""
+"""The learning rate that every model of the course must keep."""
 
 import torch
 
@@ -27,7 +27,7 @@ def has_no_rate(student, name):
 
 
 def assert_keeps(rate, call):
-    """Demand the rate that a model was made with.
+    """Require the rate that a model was made with.
 
     Args:
         rate: the model's, made with `lr=GIVEN`.
@@ -37,7 +37,7 @@ def assert_keeps(rate, call):
 
 
 def assert_has_one_to_train_with(rate, call):
-    """Demand a rate where none was given: the book's 0.1, or another that one can train with."""
+    """Require a usable rate where none was given: the book's 0.1, or another."""
     if not 0 < rate <= MOST:
         fail(
             f"{call}.lr is {rate:g}, which is no rate to train with",

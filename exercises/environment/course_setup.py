@@ -24,7 +24,7 @@ def prepare() -> None:
 
 @contextmanager
 def short_passes() -> Iterator[None]:
-    """Leave images at the size in which they are drawn, whatever size a notebook asks for."""
+    """Keep images at the size in which they are drawn, for any `resize` of a notebook."""
     resize = transforms.Resize.forward
     transforms.Resize.forward = lambda _self, image: image
     try:

@@ -181,7 +181,7 @@ def candidates_for(exercise: Exercise, own: Sequence[Captured]) -> list[Captured
 
 
 def is_named(name: str, patterns: Sequence[str]) -> bool:
-    """Say whether a name fits patterns of names, of which `!*pattern*` takes names out again."""
+    """Return whether a name matches patterns, of which `!*pattern*` excludes names again."""
 
     def one_of(wanted: Iterable[str]) -> bool:
         return any(fnmatchcase(name.lower(), pattern.lower()) for pattern in wanted)

@@ -1,7 +1,7 @@
 """Packages that notebooks use widely: by the name in an import, the name that installs them.
 
-A check that such a package keeps from an answer is broken, and its points stay open; for any other
-name it is the student's, so that an invented import opens no points. A course adds its own.
+A check that gets no answer because of such a package is broken, and its points stay open; any other
+name is charged to the student, so that an invented import opens no points. A course adds its own.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def install_command(packages: list[str]) -> str:
 
 
 def any_installed(packages: Iterable[str]) -> bool:
-    """Say whether one of some packages that were missing is here now."""
+    """Return whether one of some missing packages is installed now."""
     return any(_is_here(name) for name in packages)
 
 

@@ -1,7 +1,7 @@
-"""Who pays where a notebook used what this machine does not have: packages, the network, files.
+"""Decides who pays when a notebook uses what this machine lacks: packages, the network, files.
 
-What a usual machine has is ours: a check whose answer came by way of it is broken, and its cell
-does not make a submission partial. Any other name is the student's, and the message says so.
+What a usual machine has costs no points: a check whose answer depended on it is broken, and its
+cell does not make a submission partial. Any other name is charged, and the message says so.
 
 Here: verdicts, notes on cells, points that hang on a package. Not here: how the use is noticed
 (`guest/missing_modules.py`), which packages are known (`known_packages.py`).
@@ -33,10 +33,10 @@ _MOST_MESSAGE = 2_000
 
 @dataclass(frozen=True)
 class Blame:
-    """Decides for one notebook whose fault it is that something was not here.
+    """Decides for one notebook whose fault a missing package, file or connection is.
 
     Args:
-        lacking: what its cells used, as its own side says.
+        lacking: what its cells used, as the sandbox reports it.
         listed: packages that the course lists.
         excused: patterns of lines whose errors the course excuses.
     """
@@ -45,13 +45,13 @@ class Blame:
     listed: Collection[str] = ()
     excused: Sequence[str] = ()
     used: set[str] = field(default_factory=set)
-    """What answers came by way of, over all checks."""
+    """The missing packages that answers depended on, over all checks."""
     broken: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
-    """By exercise and check: what of ours an answer that did not pass came by way of. No name of a
-    check stands for all of them."""
+    """By exercise and check: the packages, not charged to the student, that a failed answer
+    depended on. An empty check name stands for all checks."""
 
     def __call__(self, check: CheckResult, used: frozenset[str]) -> CheckResult:
-        """Return a check's result as it counts, given what its answers came by way of."""
+        """Return a check's result as it counts, given the packages its answers depended on."""
         self.used.update(used)
         if not used or check.verdict in (Verdict.PASSED, Verdict.BROKEN):
             return check
@@ -70,7 +70,7 @@ class Blame:
         )
 
     def is_ours(self, name: str) -> bool:
-        """Say whether a usual machine has what is not here."""
+        """Return whether a usual machine has a missing package."""
         return name in (NETWORK, *PRETENDED) or name in KNOWN or name in self.listed
 
     def noted(self, runs: Iterable[CellRun], cells: Sequence[Cell]) -> tuple[CellRun, ...]:
@@ -105,8 +105,8 @@ class Blame:
     ) -> tuple[Verdict, str]:
         """Return verdict and message for an exercise that no cell has defined.
 
-        A cell that would have defined it and failed is named; where it failed for want of what a
-        usual machine has, the exercise is broken.
+        A failed cell that would have defined it is named; if it failed because this machine lacks
+        what a usual one has, the exercise is broken.
         """
         name = exercise.names[0]
         sources = {cell.index: read_source(cell.source) for cell in cells if cell.kind == "code"}
@@ -139,7 +139,7 @@ class Blame:
         return points
 
     def notes(self) -> tuple[str, ...]:
-        """Return what a reader should know of what was missing."""
+        """Return the notes on what was missing."""
         names = [name for name in self._names() if self.is_ours(name)]
         if not names:
             return ()

@@ -32,7 +32,7 @@ from grader.wire import messages
 
 log = logging.getLogger(__name__)
 
-MOST_CURVES = 64  # what comes from the sandbox is stored for good, so it is not believed endlessly
+MOST_CURVES = 64  # curves come from the sandbox and are stored, so their number is bounded
 MOST_LOSSES = 2_000
 
 
@@ -80,7 +80,7 @@ class OpenNotebook:
         self._run = self._fresh(frozenset())
         self.catalog = self._catalog()
         self.lacking = self._lacking()
-        """What the cells used that is not here."""
+        """What the cells used that this machine lacks."""
         modules = names_in_modules(self._files, submission.cells)
         self.own = own_definitions(self.catalog, submission.cells, modules)
         self.known = callables(self.own)
@@ -123,7 +123,7 @@ class OpenNotebook:
         """Return the student for one candidate: its helpers stand as they did at its cell."""
         definitions = dict(self.known)
         self._exercise = exercise.name
-        # cells that run again shall end as they did the first time
+        # cells that run again must end as they did the first time
         parts = {} if exercise.kind == "values" else self._parts
         self._lent = {
             name: source

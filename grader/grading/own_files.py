@@ -1,4 +1,4 @@
-"""What a student's own files define: modules beside the notebook, and those its cells write.
+"""Names defined by a student's own files: modules beside the notebook, and those cells write.
 
 Here: names, read from text. Not here: the files' bytes (`reading/sources.py`), which definition
 is judged (`candidates.py`).

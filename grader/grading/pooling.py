@@ -1,4 +1,4 @@
-"""Several notebooks of one student, judged one by one and put together.
+"""Pools the results of several notebooks of one student.
 
 Here: which of several results of an exercise counts, and what is left of the time. Not here: the
 judging (`grader.py`).
@@ -35,7 +35,7 @@ class Part:
     """Packages that were missing, and the points that hang on each."""
 
     def of_file(self, file: str) -> Part:
-        """Return the same with the name of the notebook on every piece."""
+        """Return the same with the name of the notebook in every record."""
         if not file:
             return self
         return Part(
@@ -49,7 +49,7 @@ class Part:
 
 
 def merit(checks: Sequence[CheckResult]) -> tuple[bool, Fraction, int, int]:
-    """Return what makes one result of an exercise better than another."""
+    """Return the sort key of results of an exercise, the best highest."""
     broken = any(check.verdict is Verdict.BROKEN for check in checks)
     passed = sum(check.verdict is Verdict.PASSED for check in checks)
     there = sum(check.verdict is not Verdict.MISSING for check in checks)
@@ -80,12 +80,12 @@ def _is_solved(result: ExerciseResult) -> bool:
 
 
 def within(limits: Limits, left_s: float) -> Limits:
-    """Return limits that keep to what is left of a submission's time."""
+    """Return limits reduced to the rest of a submission's time."""
     return replace(limits, submission_s=left_s, notebook_s=min(limits.notebook_s, left_s))
 
 
 def not_run(notebook: NotebookFile, limit_s: float) -> Part:
-    """Return what is known of a notebook for which no time was left."""
+    """Return the result of a notebook for which no time was left."""
     cells = tuple(
         CellRun(cell.index, "not_run", file=notebook.name)
         for cell in notebook.cells

@@ -1,4 +1,4 @@
-"""Puts the settings of Python, NumPy and torch back to what a fresh process has.
+"""Resets the settings of Python, NumPy and torch to those of a fresh process.
 
 A cell may change the default dtype, turn gradients off or make warnings errors, for all that
 follows; the questions about its functions expect none of that.
@@ -30,7 +30,7 @@ class FreshState:
         self._cudnn = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark
 
     def put_back(self) -> None:
-        """Set everything back to what it was; costs next to nothing where nothing has changed."""
+        """Restore the recorded settings; fast when nothing has changed."""
         if list(warnings.filters) != self._warnings:
             warnings.resetwarnings()  # which makes Python forget what it has shown
             filters: Any = warnings.filters

@@ -2,7 +2,7 @@
 
 Here: which innermost modules a forward calls, their shapes, and a forward that costs next to
 nothing. Not here: the questions these answer (`guest.py`).
-Not covered: student code shares this process and can change whatever is here.
+Not covered: student code shares this process and can change everything here.
 """
 
 from __future__ import annotations

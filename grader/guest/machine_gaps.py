@@ -1,4 +1,4 @@
-"""Bridges what a usual machine has and this one has not: network, screen, folders to write to.
+"""Stands in for what a usual machine has and a kernel lacks: network, screen, writable folders.
 
 A connection is refused at once and in words, and noted as a missing package is. A file that is
 written into a folder that is not there makes the folder; one in a folder of a hosted service lands
@@ -84,7 +84,7 @@ def _accept_backends() -> None:
 
 
 def _is_here(backend: object) -> bool:
-    """Say whether a backend draws without a screen and shows its figures in the notebook."""
+    """Return whether a backend needs no screen and shows its figures in the notebook."""
     return "inline" in str(backend)
 
 

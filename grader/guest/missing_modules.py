@@ -2,7 +2,7 @@
 
 An import that fails in a cell binds a placeholder in place of the package: its attributes, calls,
 loops, `with` blocks, decorators and arithmetic do nothing, and the rest of the cell runs. Every use
-is noted with the package's name, so that an answer can say by way of what it came.
+is recorded with the package's name, so that an answer names the packages it depended on.
 
 Placeholders stay out of `sys.modules`: matplotlib, torch and others look there for packages and
 would call them. Here: placeholders, and the notes of their use. Not here: which imports of a cell
@@ -22,7 +22,7 @@ from typing import Any
 from torch import nn
 
 NETWORK = "the network"
-"""Stands among the names of packages for a connection that was asked for."""
+"""Stands for a network connection among the names of packages."""
 NO_NETWORK = "there is no network while a notebook is graded"
 _MOST_NOTED = 64
 _MOST_NAME = 60
@@ -35,7 +35,7 @@ _noted: dict[str, None] = {}
 
 
 def note(package: str) -> None:
-    """Note that a package was used that is not here."""
+    """Record the use of a missing package."""
     if len(_noted) < _MOST_NOTED:
         _noted[package[:_MOST_NAME]] = None
 
@@ -48,7 +48,7 @@ def take_notes() -> list[str]:
 
 
 class Placeholder:
-    """Stands for anything of a package that is not here."""
+    """Stands for anything of a missing package."""
 
     _package: str
     _path: str
@@ -210,7 +210,7 @@ def _first_in(values: Any) -> Placeholder | None:
 
 
 def _unpacked_into(frame: types.FrameType) -> int:
-    """Return how many names a frame is about to bind: `a, b = placeholder`; 0 where it is none."""
+    """Return how many names a frame is about to bind: `a, b = placeholder`; else 0."""
     code, at = frame.f_code.co_code, frame.f_lasti
     if not 0 <= at < len(code) - 1 or dis.opname[code[at]] not in _UNPACKED:
         return 0
@@ -252,14 +252,14 @@ class MissingPackages:
         """By package: the cell of the first import that failed, and its error."""
         self.cell = -1
         self.adapters: dict[str, Callable[[], None]] = {}
-        """What to do when a package has been imported that is here."""
+        """Called after an installed package was imported."""
         self.rewrite: Callable[[Any], Any] = lambda source: source
         """Rewrites the imports of text that is about to be executed."""
         self._modules: dict[str, MissingModule] = {}
         self._starred: list[str] = []
 
     def is_missing(self, module: str) -> bool:
-        """Say whether the ImportError that is being handled is about a package that is not here.
+        """Return whether the ImportError that is being handled is about a missing package.
 
         Args:
             module: what was imported, dotted.
@@ -296,7 +296,7 @@ class MissingPackages:
         return getattr(module, name) if name else module
 
     def fallback(self, path: str, names: Sequence[str]) -> None:
-        """Let names be found that nothing binds: where a `try` caught the ImportError."""
+        """Bind names that are missing because a `try` caught the ImportError."""
         for name in names:
             if not hasattr(builtins, name):
                 setattr(builtins, name, self._modules[path])
@@ -311,7 +311,7 @@ class MissingPackages:
         self._starred.append(path)
 
     def bind_unknown(self, names: Sequence[str]) -> None:
-        """Let names be found that a cell uses and nothing defines, if any may be of a package."""
+        """Bind names that a cell uses without definition, if they may belong to a package."""
         if self._starred:
             module = self._modules[self._starred[-1]]
             for name in names:
@@ -337,7 +337,7 @@ def _new(package: str, path: str) -> MissingModule:
 
 
 def _missing_package(module: str, error: BaseException | None) -> str:
-    """Return the name of the package for want of which an import failed; empty where it is none."""
+    """Return the name of the missing package that made an import fail; empty for other errors."""
     for name in PRETENDED:
         if module == name or module.startswith(f"{name}."):
             return name

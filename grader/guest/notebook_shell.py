@@ -40,7 +40,7 @@ _MOST_SHOWN = 120
 
 
 class NoInput(EOFError):
-    """A cell asked a person for something."""
+    """A cell asked for input."""
 
 
 def install(shell: Any) -> None:
@@ -153,7 +153,7 @@ def _load_if_here(shell: Any, name: str) -> Any:
     def magic(line: str) -> None:
         try:
             load(line.strip())
-        except Exception as error:  # an extension is code of others
+        except Exception as error:  # an extension may raise anything
             print(f"skipped while grading: %{name} {line} ({type(error).__name__})")
 
     magic.__doc__ = "Load an extension if it is here."
@@ -162,7 +162,7 @@ def _load_if_here(shell: Any, name: str) -> Any:
 
 def _matplotlib_inline(shell: Any) -> Any:
     def matplotlib(line: str) -> None:
-        """Draw into the notebook, whatever backend is asked for: there is no screen."""
+        """Draw into the notebook for every backend: there is no screen."""
         if line.strip() in ("-l", "--list"):
             print("Available matplotlib backends: ['inline']")
             return

@@ -36,7 +36,7 @@ class OwnModules(MetaPathFinder):
         self.loaded: list[types.ModuleType] = []
 
     def install(self) -> None:
-        """Go before Python's own finder of files, and read files that `%run` executes."""
+        """Insert the finder before Python's own, and load files that `%run` executes."""
         place = next((i for i, f in enumerate(sys.meta_path) if f is PathFinder), 0)
         sys.meta_path.insert(place, self)
         # its `%run` compiles files with the builtin, looked up as a name of the module

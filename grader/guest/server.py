@@ -4,7 +4,7 @@ Our one file beside student code. It lives on `wire`, `recorder`, the standard l
 holds no expected value and decides nothing; the trusted side believes none of its answers.
 Here: one method per operation (`op_...`), and the loop that serves them over a socket.
 Not here: deadlines and verdicts (`student.py`), capturing definitions (`recorder.py`).
-Not covered: student code shares this process and can change whatever is here.
+Not covered: student code shares this process and can change everything here.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ _KIND_OF = {torch.cuda: "cuda", torch.mps: "mps", torch.xpu: "xpu"}
 
 
 def places() -> dict[tuple[Any, str], Callable[..., Any]]:
-    """Return what is changed, and what is called in its place."""
+    """Return the functions that are replaced, with their replacements."""
     silent = {
         (owner, name): functools.partial(_answered, _KIND_OF[owner], answer)
         for owner, answers in _ANSWERS.items()

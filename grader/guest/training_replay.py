@@ -8,7 +8,7 @@ whose labels never enter the sandbox.
 Here: replacing the model, recording, ending endless loops. Not here: which cells run again
 (`checks/training/cells.py`), what is right (`checks/training/claims.py`), shorter passes over data
 (`short_passes.py`).
-Not covered: student code shares this process and can change whatever is here.
+Not covered: student code shares this process and can change everything here.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Lacking:
-    """What a notebook used that is not here, as its own side says."""
+    """What a notebook used that this machine lacks, as the sandbox reports it."""
 
     by_cell: dict[int, tuple[str, ...]]
     """Names of packages, or of the network."""
@@ -177,7 +177,7 @@ def read_curves(rows: object) -> list[tuple[int, list[float]]]:
 
 
 def read_lacking(value: object) -> Lacking:
-    """Read what a guest says that its cells lacked, leaving out whatever is no such thing."""
+    """Parse the packages that cells lacked; drop entries of another form."""
     cells: list[Any] = []
     firsts: list[Any] = []
     match value:

@@ -75,7 +75,7 @@ class Student:
         self._answer = answer
         self._asked = asked
         self.first_run = {run.index: run for run in first_run}
-        """How each cell ended when the notebook ran, by number; empty where nobody knows."""
+        """How each cell ended when the notebook ran, by number; empty where unknown."""
         self._lent = lent or {}
         self._seed = seed
         self._next = 0
@@ -87,7 +87,7 @@ class Student:
         self.remembered: dict[str, Any] = {}
         """What the checks of one exercise work out once and use together."""
         self.missing: set[str] = set()
-        """Packages that are not here and that answers came by way of; whoever reads it empties it.
+        """Missing packages that answers depended on; reading it empties it.
         """
 
     def __getattr__(self, name: str) -> Any:
@@ -161,7 +161,7 @@ class Student:
         return observations.read_curves(self._ask("curves", "curves", (), {}).value)
 
     def lacking(self) -> Lacking:
-        """Return what the cells used that is not here."""
+        """Return what the cells used that this machine lacks."""
         return observations.read_lacking(self._ask("lacking", "lacking", (), {}).value)
 
     def replay(
@@ -230,7 +230,7 @@ class Student:
             self.lend()
 
     def lend(self) -> None:
-        """Let right definitions stand where the notebook has none, and its own everywhere else."""
+        """Supply right definitions for names that the notebook lacks; keep all its own."""
         self._ask("stand_in", "stand_in", (), self._lent)
 
     # ---------------------------------------------------------------- below: for this module only

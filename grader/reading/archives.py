@@ -1,6 +1,6 @@
 """Zip files as a learning management system or a student hands them out: members, and whose.
 
-An archive is a stranger's data: never unpacked to disk, every member read under a bound, the
+An archive is untrusted data: never unpacked to disk, every member read under a bound, the
 number and the sum bounded too. Names are repaired (`zip_names.py`, backslashes, NFC).
 
 Here: the members of one zip and their bytes. Not here: archives inside archives and when a member

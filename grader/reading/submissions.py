@@ -135,7 +135,7 @@ def _read(name: str, file: File, sources: Sources) -> _Read:
 
 
 def _notes(read: Sequence[_Read], kept: Sequence[_Read]) -> tuple[str, ...]:
-    """Tell a reader which files make the submission, and what was repaired in each."""
+    """Return notes: which files make the submission, and what was repaired in each."""
     if len(read) == 1:
         return read[0].notes
     notes = []
@@ -201,7 +201,7 @@ def _too_many(count: int) -> str:
 
 
 def _nothing_to_grade(files: Sequence[tuple[str, File]]) -> str:
-    """Say what was handed in by a student who has no notebook."""
+    """Return why a student without a notebook cannot be graded."""
     if not files:
         return f"nothing to grade: the folder is empty; {_REMEDY}"
     if problem := next((file.problem for _, file in files if file.problem), ""):

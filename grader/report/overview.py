@@ -48,7 +48,7 @@ class Worry:
 
     @property
     def urgent(self) -> bool:
-        """No grade can be given without a person; otherwise a look is enough."""
+        """Whether grading needs the instructor; otherwise a look is enough."""
         return self.status.urgency > 1
 
 

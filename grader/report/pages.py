@@ -156,7 +156,7 @@ def _tone(result: ExerciseResult) -> tuple[Tone, str]:
     """
     verdicts = [check.verdict for check in result.checks]
     if any(verdict.is_ours for verdict in verdicts):
-        return "open", "our fault, open"
+        return "open", "internal error, open"
     if result.by_hand:
         return "none", "to grade by hand"
     if not verdicts:

@@ -81,7 +81,7 @@ def grade_and_store(
         jobs: how many workers.
         fresh: grade again what is stored.
         passed_over: what was found and is in no submission, for the reports.
-        show: is told of every event.
+        show: called with every event.
     """
     keys = [plan.key(submission) for submission in submissions]
     origins = Origins()

@@ -218,7 +218,7 @@ class _Team:
             submission=submission.path,
             assignment=self._plan.assignment.name,
             status=Status.BROKEN,
-            problem=f"Our side failed, no points are lost: the worker that graded it {told}.",
+            problem=f"Internal error, no points are lost: the worker that graded it {told}.",
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
             facts=self._plan.facts(),
             traceback="\n".join(self._ends[worker.position]),
@@ -228,7 +228,7 @@ class _Team:
 def _end_of(process: BaseProcess, why: object) -> str:
     """End a worker that is lost, and describe its end: its exit code, and its error if it sent one.
 
-    One that hangs is killed. One whose pipe is closed ends by itself, in a moment.
+    One that hangs is killed. One whose pipe is closed exits soon.
     """
     process.join(0 if why == _LATE else _MOST_END_S)
     killed = process.exitcode is None
@@ -270,7 +270,7 @@ def _work(plan: Plan, pipe: Connection) -> None:
         lost = KernelLost(f"{error.strerror} ({error.filename or 'no file'})")
         with suppress(OSError):
             pipe.send(_noted(lost, error))
-    except Exception as error:  # a fault of ours: its traceback is stored with the submission
+    except Exception as error:  # an internal error: its traceback is stored with the submission
         with suppress(OSError):
             pipe.send(_noted(KernelLost(f"{type(error).__name__}: {error}"), error))
 

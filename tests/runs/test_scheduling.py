@@ -132,7 +132,7 @@ def test_one_that_ended_two_workers_is_broken_and_the_others_are_fine(
     assert results["ann"].status is results["cleo"].status is Status.GRADED
     bob = results["bob"]
     assert bob.status is Status.BROKEN
-    assert bob.problem.startswith("Our side failed, no points are lost")
+    assert bob.problem.startswith("Internal error, no points are lost")
     assert bob.traceback.count("ended with exit code -9 (SIGKILL)") == 2
     assert (bob.key, bool(bob.finished_at)) == (plan.key(submissions[1]), True)
     assert multiprocessing.active_children() == []

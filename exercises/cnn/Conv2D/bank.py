@@ -247,7 +247,7 @@ class ComputesWithoutGradients(nn.Module):
 
 
 @mistake(
-    "the kernel is square whatever kernel_size says",
+    "the kernel is always square, for any kernel_size",
     hint="kernel_size is a pair: height and width.",
     caught_by=FORWARD,
 )

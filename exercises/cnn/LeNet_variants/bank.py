@@ -1,4 +1,4 @@
-"""Known answers to a LeNet of one's own: right ones of many kinds, and mistakes with a name."""
+"""Known answers to a modernised LeNet: right ones of many kinds, and mistakes with a name."""
 
 import torch
 from torch import nn

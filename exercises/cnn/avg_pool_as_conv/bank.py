@@ -75,7 +75,7 @@ def knows_only_2x2_windows(X, pool_size):
 
 
 @mistake(
-    "the kernel holds 1/4 whatever its size",
+    "the kernel holds 1/4 for every size",
     hint="A window of 2 x 3 has 6 numbers.",
     caught_by=(SQUARE, ANY),
 )

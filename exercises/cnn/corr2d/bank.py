@@ -268,7 +268,7 @@ def knows_only_the_sizes_of_the_example(X, K):
 
 
 @mistake(
-    "the book's result comes back whatever the input is",
+    "the book's result comes back for every input",
     hint="Compute the result from X and K.",
     caught_by=(SQUARE, ANY, FRACTIONS, ARGUMENTS, TWICE),
 )

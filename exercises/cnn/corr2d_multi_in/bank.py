@@ -231,7 +231,7 @@ def adds_up_over_calls(X, K):
 
 
 @mistake(
-    "the book's result comes back whatever the input is",
+    "the book's result comes back for every input",
     hint="Compute the result from X and K.",
     caught_by=(CHANNELS, ANY, SINGLE, ARGUMENTS, TWICE),
 )

@@ -195,7 +195,7 @@ def leaves_the_batch_out(self, X_shape):
 
 
 @mistake(
-    "a batch of one image whatever X_shape says",
+    "a batch of one image for every X_shape",
     hint="X_shape holds all four sizes: torch.randn(*X_shape).",
     caught_by=ANY,
 )
@@ -207,7 +207,7 @@ def takes_one_image(self, X_shape):
 
 
 @mistake(
-    "an image with a single channel whatever X_shape says",
+    "an image with a single channel for every X_shape",
     hint="X_shape holds all four sizes: torch.randn(*X_shape).",
     caught_by=ANY,
 )

@@ -173,7 +173,7 @@ def divides_by_the_square_of_the_height(X, pool_size, mode="max"):
 
 
 @mistake(
-    "the mean divides by 4 whatever the window",
+    "the mean divides by 4 for every window",
     hint="A window of 2 x 3 has 6 elements.",
     caught_by=(AVG, ANY),
 )
@@ -201,7 +201,7 @@ def takes_the_minimum(X, pool_size, mode="max"):
 
 
 @mistake(
-    "the number that is largest in size, whatever its sign",
+    "the number of largest absolute value, not the largest number",
     hint="-7 is smaller than -1.",
     caught_by=NEGATIVE,
 )

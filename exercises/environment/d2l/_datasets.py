@@ -131,7 +131,7 @@ class _Clothes(VisionDataset):  # type: ignore[misc]
         return np.asarray(self._one("data", self._arrays[0], index))
 
     def _one(self, name: str, drawn: NDArray[Any], index: int) -> Any:
-        """Take one from what the notebook may have changed; what nobody looked at is not made."""
+        """Return one image, with changes by the notebook; images are made on first use."""
         if name in vars(self):
             return getattr(self, name)[index]
         return drawn[index % self._length % len(drawn)]

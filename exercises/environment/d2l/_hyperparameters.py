@@ -31,7 +31,7 @@ class HyperParameters:
         """Save the caller's local names as attributes, and all of them as `self.hparams`.
 
         Left out are names in `ignore`, names with a leading underscore, and the object itself
-        whatever the constructor calls it: a module registered inside itself has no end.
+        under any name: a module registered inside itself would recurse without end.
         """
         here = inspect.currentframe()
         if here is None or here.f_back is None:

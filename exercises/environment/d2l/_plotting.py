@@ -19,7 +19,7 @@ Limits = tuple[float, float] | Sequence[float] | None
 
 
 def use_svg_display() -> None:
-    """Do nothing: an SVG costs several times the bytes of a PNG, and nobody zooms in here."""
+    """Do nothing: an SVG takes several times the bytes of a PNG."""
 
 
 def set_figsize(figsize: tuple[float, float] = (3.5, 2.5)) -> None:
