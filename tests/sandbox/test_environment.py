@@ -66,7 +66,8 @@ def test_a_second_course_brings_its_library_its_preparation_and_its_files(
             """,
             "open('img/stop.txt', 'w').write('mine'); own = open('img/stop.txt').read()",
             f"open({str(secret)!r})",
-            "import d2l",
+            # an import would bind a placeholder, as for any package that is not there
+            "import importlib; assert importlib.util.find_spec('d2l') is not None",
         ),
         parent, small_limits, seed=1,
     )  # fmt: skip
