@@ -113,6 +113,9 @@ class Exercise:
     names out again. None for `answers`."""
     optional: bool
     folder: Path
+    layers: str = ""
+    """Pattern of the layers of a model that may answer without such a name, `(3x3 )+linear`: its
+    convolutions by kernel and its linear layers, in module order. Empty: only names count."""
     total: Fraction | None = None
     """Points in all, where the assignment overrides the sum over the checks."""
 
@@ -187,6 +190,7 @@ class _ExerciseFile(msgspec.Struct, forbid_unknown_fields=True):
     kind: Kind
     names: list[str] = []
     optional: bool = False
+    layers: str = ""
 
 
 class _AssignmentFile(msgspec.Struct, forbid_unknown_fields=True):
@@ -252,12 +256,6 @@ def load_assignment(wanted: str | Path) -> Assignment:
     for name in settings.exercises:
         if name in ("", "..") or name != Path(name).name:
             raise CourseError(f"{path}: {one_line(repr(name))} is no name of an exercise's folder.")
-    for pattern in settings.excused_cells:
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            named = one_line(repr(pattern))
-            raise CourseError(f"{path}: excused_cells: {named} is no pattern: {error}.") from None
     if len(set(settings.exercises)) < len(settings.exercises):
         raise CourseError(f"{path}: an exercise is listed twice.")
     exercises = tuple(
@@ -273,7 +271,7 @@ def load_assignment(wanted: str | Path) -> Assignment:
         limits=_limits(path, settings.limits),
         forbid=tuple(settings.forbid),
         packages=tuple(settings.packages),
-        excused_cells=tuple(settings.excused_cells),
+        excused_cells=tuple(_pattern(path, "excused_cells", p) for p in settings.excused_cells),
         digest=_digest(folder, course),
     )
 
@@ -355,8 +353,19 @@ def _load_exercise(folder: Path, total: int | str | None) -> Exercise:
         names=tuple(settings.names),
         optional=settings.optional,
         folder=folder,
+        layers=_pattern(folder / "exercise.toml", "layers", settings.layers),
         total=points,
     )
+
+
+def _pattern(path: Path, setting: str, pattern: str) -> str:
+    """Return a regular expression; raise CourseError for one that does not compile."""
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        named = one_line(repr(pattern))
+        raise CourseError(f"{path}: {setting}: {named} is no pattern: {error}.") from None
+    return pattern
 
 
 def _points(total: int | str) -> Fraction:

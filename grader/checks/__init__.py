@@ -31,7 +31,7 @@ Contents, by use:
     failing in your words    fail, Mismatch; show, show_argument, describe, call_text for the values
     models                   make, outlined, expect_module, numbered, transplant, outline_of,
                              assert_outline, assert_attempted, assert_result_shape,
-                             assert_same_values, assert_same_results, assert_gradients
+                             assert_same_values, assert_same_results, assert_gradients, logits_in
     one fault, one charge    assert_close_unless, parts_charged_elsewhere, charged_once
     trainings                ModelKind, assert_trains, assert_follows_the_gradient, assert_learns
     what is trained          TrainingTask (the protocol), ImageClassification, Split
@@ -90,6 +90,7 @@ from grader.errors import (
     StudentError,
     StudentRaised,
 )
+from grader.guest.layers import logits_in
 from grader.kernel.describe import call_text, describe, show, show_argument
 from grader.kernel.handle import Handle
 from grader.kernel.observations import Call, Captured, Layer, Outline
@@ -138,6 +139,7 @@ __all__ = [
     "expect_tensor",
     "fail",
     "floats",
+    "logits_in",
     "make",
     "mistake",
     "numbered",

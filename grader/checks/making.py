@@ -22,6 +22,13 @@ Way = tuple[tuple[object, ...], dict[str, object]]
 _MOST_CALLS = 4
 
 
+class Unknown:
+    """An argument of a call that is not written as a plain value."""
+
+
+UNKNOWN = Unknown()
+
+
 def make(student: Student, name: str, *ways: Sequence[object], **options: object) -> Handle:
     """Call a class or factory in the first of several ways that its signature accepts.
 
@@ -32,7 +39,8 @@ def make(student: Student, name: str, *ways: Sequence[object], **options: object
         options: keyword arguments, for each of the ways; where their names differ, they follow
             the others by position.
 
-    A constructor that needs arguments is called as the notebook's own cells call it.
+    A constructor that needs more arguments gets those of the notebook's own calls. Where the name
+    answers with one model, a copy is made.
 
     Raises:
         StudentError: what the first way raised, where all raised a TypeError; or another error.
@@ -40,7 +48,7 @@ def make(student: Student, name: str, *ways: Sequence[object], **options: object
     """
 
     def called(*args: object, **named: object) -> Handle:
-        return expect_module(student.call(name, *args, **named).value, call=name)
+        return expect_module(student.make(name, *args, **named), call=name)
 
     return _in_some_way(called, _ways(student, name, ways, options))
 
@@ -61,16 +69,29 @@ def outlined(student: Student, name: str, shape: Shape, *way: object, **options:
 def _ways(
     student: Student, name: str, ways: Sequence[Sequence[object]], options: dict[str, object]
 ) -> Iterator[Way]:
-    """Yield arguments: the ways given, then the notebook's own calls, then options by position."""
+    """Yield arguments: the ways given, then with the notebook's own, then options by position."""
     given = ways or ((),)
-    # the notebook's own arguments do not show a requested architecture
-    own = [] if any(ways) else calls_of(name, student.sources().values())
     yield from ((tuple(way), options) for way in given)
-    yield from ((args, {**named, **options}) for args, named in own)
+    own = calls_of(student.own_name(name), student.sources().values())
+    filled = [call for way in given for call in _filled(own, way)]
+    yield from ((args, {**named, **options}) for args, named in filled)
     if options:
         yield from (((*way, *options.values()), {}) for way in given)
-        for args, named in own:
+        for args, named in filled:
             yield (*args[: len(args) - len(options)], *options.values()), named
+
+
+def _filled(calls: Sequence[Way], way: Sequence[object]) -> Iterator[Way]:
+    """Yield the notebook's calls with a way's values as their first arguments.
+
+    The notebook's own values do not show a requested architecture. A call with another argument
+    that is not known cannot be repeated.
+    """
+    for args, named in calls:
+        by_name = list(named.items())[max(0, len(way) - len(args)) :]
+        rest = (*way, *args[len(way) :])
+        if UNKNOWN not in (*rest, *(value for _, value in by_name)):
+            yield rest, dict(by_name)
 
 
 def _in_some_way(called: Callable[..., T], ways: Iterator[Way]) -> T:
@@ -88,8 +109,9 @@ def _in_some_way(called: Callable[..., T], ways: Iterator[Way]) -> T:
 
 
 def calls_of(name: str, sources: Iterable[str]) -> list[Way]:
-    """Return the arguments of calls whose arguments are all written as plain values."""
+    """Return the arguments of calls by name: plain values, names of them, or `UNKNOWN`."""
     found: list[Way] = []
+    values: dict[str, object] = {}
     for source in sources:
         try:
             tree = ast.parse(source)
@@ -97,13 +119,24 @@ def calls_of(name: str, sources: Iterable[str]) -> list[Way]:
             continue
         for node in ast.walk(tree):
             match node:
+                case ast.Assign(targets=[ast.Name(id=bound)], value=value):
+                    values[bound] = _plain(value, {})
                 case ast.Call(func=ast.Name(id=called), args=args, keywords=keywords) if (
                     called == name and len(found) < _MOST_CALLS
                 ):
-                    with suppress(ValueError):
-                        named = {k.arg: ast.literal_eval(k.value) for k in keywords if k.arg}
-                        found.append((tuple(map(ast.literal_eval, args)), named))
+                    named = {k.arg: _plain(k.value, values) for k in keywords if k.arg}
+                    if not any(isinstance(one, ast.Starred) for one in args):
+                        found.append((tuple(_plain(one, values) for one in args), named))
     return found
+
+
+def _plain(node: ast.expr, values: dict[str, object]) -> object:
+    """Return the value that is written, or that a name was given last; else `UNKNOWN`."""
+    if isinstance(node, ast.Name):
+        return values.get(node.id, UNKNOWN)
+    with suppress(ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        return ast.literal_eval(node)
+    return UNKNOWN
 
 
 def expect_module(got: object, *, call: str) -> Handle:

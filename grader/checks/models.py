@@ -1,5 +1,6 @@
 """Compares a student's model with a right one after loading the same numbers into both.
 
+A forward that returns several results is judged by the logits among them.
 Any start of the weights, any attribute names, any order of registration, nesting, and layers that
 are lazy or explicit are fair. Layers are matched in the order in which they are called, by the
 shapes of their parameters; then results are compared by value. A model is compared by its shapes
@@ -32,7 +33,7 @@ from grader.checks.weights import (
     transplant,
 )
 from grader.errors import BadAnswer, StudentError, StudentRaised
-from grader.guest.layers import NothingIsDrawn, run_layers
+from grader.guest.layers import NothingIsDrawn, logits_in, run_layers
 from grader.kernel.handle import Handle
 from grader.kernel.observations import Outline
 from grader.kernel.student import Student
@@ -180,7 +181,7 @@ def assert_same_results(
     reference.eval()
     answer = model.train(training).call("forward", x)
     said = f"{call}, {mode} and with the same weights as the book's, on an input {tuple(x.shape)}"
-    assert_close(answer.value, expected, call=said)
+    assert_close(logits_in(answer.value), expected, call=said)
     if kept:
         try:
             assert_equal(answer.arguments[0], x, call=call)
@@ -282,8 +283,8 @@ def _are_alike(model: Callable[[], Handle], peer: Callable[[], Handle], x: Tenso
         for handle in (other, one):
             put(handle, parts, x, "")
         for training in (True, False):
-            y = expect_tensor(other.train(training)(x), call="")
-            assert_close(one.train(training)(x), y, call="")
+            y = expect_tensor(logits_in(other.train(training)(x)), call="")
+            assert_close(logits_in(one.train(training)(x)), y, call="")
         return _outputs(one, x) == _outputs(other, x)
     except (AssertionError, StudentError):
         return False

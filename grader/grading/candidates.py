@@ -126,6 +126,11 @@ def without_magics(source: str) -> str:
     return "".join(kept)
 
 
+def sources_of(cells: Sequence[Cell]) -> dict[int, Source]:
+    """Return what the text of each code cell says, by number."""
+    return _read_cells(tuple(cells))
+
+
 @lru_cache(maxsize=2)  # called for every exercise where names are forbidden
 def _read_cells(cells: tuple[Cell, ...]) -> dict[int, Source]:
     return {cell.index: read_source(cell.source) for cell in cells if cell.kind == "code"}
@@ -145,7 +150,7 @@ def own_definitions(
     """
     own = modules or {}
     in_modules = frozenset().union(*own.values())
-    sources = _read_cells(tuple(cells))
+    sources = sources_of(cells)
 
     def is_own(entry: Captured) -> bool:
         source = sources.get(entry.cell)
@@ -217,7 +222,7 @@ def forbidden_names(cell: Cell, forbid: Sequence[str], cells: Sequence[Cell] = (
         return []
     judged = read_source(cell.source)
     aliases: dict[str, str] = {}
-    for source in (*_read_cells(tuple(cells)).values(), judged):
+    for source in (*sources_of(cells).values(), judged):
         aliases.update(source.imports)
     used = set()
     for name in judged.mentions:

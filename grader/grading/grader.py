@@ -238,12 +238,10 @@ class Grader:
     ) -> ExerciseResult:
         """Judge every candidate for an exercise, and keep the best."""
         found = notebook.candidates(exercise)
+        unnamed = [] if found else notebook.held_models(exercise, self.plan.assignment.exercises)
+        found = found or unnamed
         if not found and exercise.kind != "values":
-            runs = blame.noted(notebook.cells, submission.cells)
-            verdict, message = blame.not_defined(exercise, runs, submission.cells)
-            if notebook.silent:
-                message = f"The kernel stopped responding after the last cell: {notebook.silent}."
-            return self._result(exercise, self._session.not_asked(exercise, verdict, message))
+            return self._absent(submission, notebook, exercise, blame)
         judged: list[tuple[Captured | None, list[CheckResult]]] = []
         for candidate in found if exercise.kind != "values" else [None]:
             checks = self._session.run(exercise, notebook.student(exercise, candidate), blame)
@@ -252,6 +250,8 @@ class Grader:
                 break
         candidate, checks = max(judged, key=lambda pair: merit(pair[1]))
         log.debug("%s: %d definitions judged", exercise.name, len(judged))
+        if unnamed and not any(check.verdict is Verdict.PASSED for check in checks):
+            return self._absent(submission, notebook, exercise, blame)  # a model of another kind
         mistake = None
         if any(check.verdict in (Verdict.FAILED, Verdict.RAISED) for check in checks):
             mistake = self._mistake(exercise, notebook, candidate, checks)
@@ -266,6 +266,16 @@ class Grader:
             other_cells=others,
         )  # fmt: skip
         return self._without_forbidden(made, source, submission.cells)
+
+    def _absent(
+        self, submission: Submission, notebook: OpenNotebook, exercise: Exercise, blame: Blame
+    ) -> ExerciseResult:
+        """Return the result of an exercise that no definition answers."""
+        runs = blame.noted(notebook.cells, submission.cells)
+        verdict, message = blame.not_defined(exercise, runs, submission.cells)
+        if notebook.silent:
+            message = f"The kernel stopped responding after the last cell: {notebook.silent}."
+        return self._result(exercise, self._session.not_asked(exercise, verdict, message))
 
     def _mistake(
         self,

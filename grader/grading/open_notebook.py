@@ -20,6 +20,7 @@ from typing import Self
 from grader.course import Course, Exercise, load_course
 from grader.errors import CallTimedOut, KernelDied, OutOfMemory, StudentError
 from grader.grading.candidates import callables, candidates_for, own_definitions
+from grader.grading.held_models import models_for
 from grader.grading.own_files import files_of, names_in_modules
 from grader.kernel.deadlines import Deadline, Spent
 from grader.kernel.execution import RunNotebook, run_notebook
@@ -81,8 +82,8 @@ class OpenNotebook:
         self.catalog = self._catalog()
         self.lacking = self._lacking()
         """What the cells used that this machine lacks."""
-        modules = names_in_modules(self._files, submission.cells)
-        self.own = own_definitions(self.catalog, submission.cells, modules)
+        self._modules = names_in_modules(self._files, submission.cells)
+        self.own = own_definitions(self.catalog, submission.cells, self._modules)
         self.known = callables(self.own)
         """The functions and classes by name; of a judged exercise, the best candidate."""
 
@@ -118,6 +119,19 @@ class OpenNotebook:
     def candidates(self, exercise: Exercise) -> list[Captured]:
         """Return the definitions that may answer an exercise."""
         return candidates_for(exercise, self.own)
+
+    def held_models(self, exercise: Exercise, others: Sequence[Exercise]) -> list[Captured]:
+        """Return models without a name of their kind that may answer an exercise."""
+        if not exercise.layers:
+            return []
+        try:
+            held = Student(self._run.connection, {}).models_held()
+        except StudentError:  # the questions that follow say so
+            return []
+        return models_for(
+            exercise, self.own, held, self._submission.cells, others=others,
+            patterns=self._course.models.get(exercise.name, ()), modules=self._modules,
+        )  # fmt: skip
 
     def student(self, exercise: Exercise, candidate: Captured | None) -> Student:
         """Return the student for one candidate: its helpers stand as they did at its cell."""

@@ -7,6 +7,7 @@ Not covered: student code shares this process and can change everything here.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -47,6 +48,58 @@ def run_layers(
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def run_on_nothing(
+    make: Callable[[], Any], shape: Sequence[int]
+) -> tuple[Any, list[tuple[nn.Module, tuple[int, ...]]], Any]:
+    """Make a module, run it as `run_layers` does and return it too; almost nothing is computed.
+
+    The batch is empty and weights are not drawn, so that all shapes are there. (The meta device
+    does the same, but its first use imports for 1.6 s.) Code that cannot run on an empty batch gets
+    one image. What is no module is returned alone.
+    """
+    with torch.no_grad(), NothingIsDrawn():
+        try:
+            return _made_and_run(make, 0, shape)
+        except Exception:
+            return _made_and_run(make, 1, shape)
+
+
+def _made_and_run(
+    make: Callable[[], Any], batch: int, shape: Sequence[int]
+) -> tuple[Any, list[tuple[nn.Module, tuple[int, ...]]], Any]:
+    module = make()
+    if not isinstance(module, nn.Module):
+        return module, [], None
+    calls, output = run_layers(module.eval(), [torch.zeros(batch, *shape[1:])])
+    return module, calls, logits_in(output)
+
+
+def logits_in(output: Any) -> Any:
+    """Return the logits among the results of a forward that returns several.
+
+    Of the tensors (N, C) those with the fewest columns may be logits, for hidden layers are wider;
+    of these the first whose rows are no probabilities counts. Without any, the output itself.
+    """
+    if not isinstance(output, tuple | list | dict):
+        return output
+    parts = list(output.values()) if isinstance(output, dict) else list(output)
+    rows = [p for p in parts if isinstance(p, torch.Tensor) and p.ndim == 2]
+    rows = [p for p in rows if p.is_floating_point()]
+    least = min((p.shape[1] for p in rows), default=0)
+    narrow = [p for p in rows if p.shape[1] == least]
+    return next((p for p in narrow if not _is_shares(p)), narrow[0] if narrow else output)
+
+
+def _is_shares(y: torch.Tensor) -> bool:
+    """Return whether all rows are probabilities or their logarithms."""
+    with torch.no_grad():
+        ones = torch.ones(len(y), device=y.device, dtype=y.dtype)
+        return any(
+            bool((shares >= 0).all()) and torch.allclose(shares.sum(1), ones, atol=1e-3)
+            for shares in (y, y.exp())
+        )
 
 
 def layer_size(parameter: torch.Tensor) -> tuple[int, ...]:

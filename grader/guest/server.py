@@ -10,7 +10,6 @@ Not covered: student code shares this process and can change everything here.
 from __future__ import annotations
 
 import io
-import random
 import signal
 import socket
 import traceback
@@ -19,14 +18,21 @@ from collections.abc import Callable
 from contextlib import nullcontext, redirect_stdout, suppress
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
 from grader.guest import environment, losses, missing_modules
-from grader.guest.fresh_state import FreshState
-from grader.guest.layers import NothingIsDrawn, layer_size, repeats_to, run_layers
+from grader.guest.fresh_state import FreshState, set_seeds
+from grader.guest.held_models import copies_of, rows
+from grader.guest.layers import (
+    NothingIsDrawn,
+    layer_size,
+    logits_in,
+    repeats_to,
+    run_layers,
+    run_on_nothing,
+)
 from grader.guest.probe_network import ProbeShape
 from grader.guest.recorder import Recorder
 from grader.guest.short_training import fit, tail_of
@@ -87,7 +93,7 @@ class Guest:
                 decoder = Decoder(payload, self._object)
                 args = [decoder.value(node) for node in request.args]
                 kwargs = {key: decoder.value(node) for key, node in request.kwargs.items()}
-                _seed(request.seed)
+                set_seeds(request.seed)
                 value = operation(request, args, kwargs)
             reply.value = encoder.node(value)
             if request.back:
@@ -132,6 +138,14 @@ class Guest:
         if request.method:
             target = getattr(target, request.method)
         return target(*args, **kwargs)
+
+    def op_make(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Call a class or factory; of a model that the notebook holds, make a copy."""
+        return self._maker(request)(*args, **kwargs)
+
+    def op_models(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """List the models that names hold (`held_models.py`)."""
+        return rows(self.recorder.definitions)
 
     def op_build(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Make a layer of `torch.nn`, to be passed to the student's code."""
@@ -186,7 +200,7 @@ class Guest:
         module = self._module(request)
         module.zero_grad(set_to_none=True)
         upstream = kwargs["upstream"]
-        y = module(*args)
+        y = logits_in(module(*args))
         (y.sum() if upstream is None else (y * upstream).sum()).backward()
         return {name: parameter.grad for name, parameter in module.named_parameters()}
 
@@ -197,7 +211,7 @@ class Guest:
         """
         module = self._module(request)
         module.zero_grad(set_to_none=True)
-        y = module(*args)
+        y = logits_in(module(*args))
         (y.flatten() * torch.arange(1.0, y.numel() + 1)).sum().backward()
         grads = {name: parameter.grad for name, parameter in module.named_parameters()}
         return {name: grad is not None and bool(grad.any()) for name, grad in grads.items()}
@@ -216,26 +230,16 @@ class Guest:
     def op_outline(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Make a module and run it on an input of shape `args[0]`, almost without computing.
 
-        The batch is empty and weights are not drawn, so that all shapes are there and nothing is
-        computed. (The meta device does the same, but its first use imports for 1.6 s.) Code that
-        cannot run on an empty batch gets one image. Returns the innermost modules with parameters
-        in the order of calls (shapes of parameters, shape of output), the shapes of all
-        parameters, and the shape of the result.
+        Returns the innermost modules with parameters in the order of calls (shapes of parameters,
+        shape of output), the shapes of all parameters, and the shape of the result.
         """
-        for batch in (0, 1):
-            with torch.no_grad(), NothingIsDrawn():
-                try:
-                    module = self._target(request)(*args[1:], **kwargs)
-                    if not isinstance(module, nn.Module):
-                        return _describe(module)
-                    calls, y = run_layers(module.eval(), [torch.zeros(batch, *args[0][1:])])
-                    break
-                except Exception:
-                    if batch == 1:
-                        raise
-        rows = [([layer_size(p) for p in part.parameters()], shape) for part, shape in calls]
+        make = self._maker(request)
+        module, calls, y = run_on_nothing(lambda: make(*args[1:], **kwargs), args[0])
+        if not isinstance(module, nn.Module):
+            return _describe(module)
+        layers = [([layer_size(p) for p in part.parameters()], shape) for part, shape in calls]
         return (
-            [row for row in rows if row[0]],
+            [layer for layer in layers if layer[0]],
             [layer_size(p) for p in module.parameters()],
             tuple(y.shape) if isinstance(y, torch.Tensor) else _describe(y),
         )
@@ -293,6 +297,10 @@ class Guest:
         if request.definition >= _METHODS:
             return self.methods[request.definition - _METHODS]
         return self.recorder.definitions[request.definition].value
+
+    def _maker(self, request: Request) -> Any:
+        target = self._target(request)
+        return copies_of(target) if isinstance(target, nn.Module) else target
 
     def _find_methods(self) -> list[tuple[str, int]]:
         """Return the methods that cells added to classes; `@add_to_class` binds no name."""
@@ -359,15 +367,6 @@ def serve(guest: Guest, descriptor: int) -> None:
             for part in parts:
                 channel.sendall(part)
     channel.detach()
-
-
-def _seed(seed: int) -> None:
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    # torch.manual_seed formats the stack three times, for devices that are not there: 0.7 ms a call
-    torch.default_generator.manual_seed(seed)
-    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-        torch.cuda.manual_seed_all(seed)
 
 
 def _is_worth_keeping(value: object) -> bool:

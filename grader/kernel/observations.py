@@ -36,6 +36,19 @@ class Captured:
 
 
 @dataclass(frozen=True)
+class HeldModel:
+    """A model that a name of the notebook holds, as the sandbox describes it."""
+
+    number: int
+    """Of its definition in the catalog."""
+    type_name: str
+    origins: frozenset[str]
+    """Where the classes of its parts come from: `torch`, `__main__`, a library."""
+    layers: str
+    """Kernels of convolutions and linear layers, in module order: `5x5 linear`."""
+
+
+@dataclass(frozen=True)
 class Call:
     """The result of a call."""
 
@@ -134,6 +147,18 @@ def read_catalog(rows: object) -> list[Captured]:
         match row:
             case (int(number), str(name), int(cell), str(kind), bool(imported)):
                 found.append(Captured(number, name[:200], cell, kind[:20], imported))
+    return found
+
+
+def read_models(rows: object) -> list[HeldModel]:
+    """Parse the models that names hold; drop entries of another form."""
+    found = []
+    for row in rows if isinstance(rows, list) else []:
+        match row:
+            case (int(number), str(kind), [*origins], str(layers)):
+                found.append(
+                    HeldModel(number, kind[:200], frozenset(map(str, origins)), layers[:4_000])
+                )
     return found
 
 

@@ -22,7 +22,14 @@ from grader.guest.probe_network import ProbeShape
 from grader.kernel import observations
 from grader.kernel.describe import call_text, describe
 from grader.kernel.handle import Handle
-from grader.kernel.observations import Call, Captured, Lacking, Outline, ReplayFacts
+from grader.kernel.observations import (
+    Call,
+    Captured,
+    HeldModel,
+    Lacking,
+    Outline,
+    ReplayFacts,
+)
 from grader.records import DEFAULT_SEED, CellRun
 from grader.wire import messages
 
@@ -118,10 +125,32 @@ class Student:
             NameNotDefined: the notebook has no such name.
             StudentError: the call raised, hung or ended the process.
         """
-        found = self._definitions.get(name)
-        if found is None:
-            raise NameNotDefined(name)
+        found = self._found(name)
         return self._ask("call", found.name, args, kwargs, definition=found.number)
+
+    def make(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        """Call a class or factory that makes a model; a model that a name holds is copied.
+
+        Raises:
+            NameNotDefined: the notebook has no such name.
+            StudentError: the call raised, hung or ended the process; a copy takes no arguments.
+        """
+        found = self._found(name)
+        return self._ask("make", found.name, args, kwargs, definition=found.number).value
+
+    def is_one_model(self, name: str) -> bool:
+        """Return whether a name answers with one model, rather than with a class or factory."""
+        found = self._definitions.get(name)
+        return found is not None and found.kind == "module"
+
+    def own_name(self, name: str) -> str:
+        """Return the name in the notebook of what answers an exercise of this name."""
+        found = self._definitions.get(name)
+        return name if found is None else found.name
+
+    def models_held(self) -> list[HeldModel]:
+        """Return the models with layers that the notebook's names hold, in order of time."""
+        return observations.read_models(self._ask("models", "models", (), {}).value)
 
     def build(self, layer: str, *args: Any, **kwargs: Any) -> Handle:
         """Make a layer of `torch.nn` inside, to be passed to the student's code."""
@@ -139,9 +168,7 @@ class Student:
             NameNotDefined: the notebook has no such name.
             StudentError: making or running it raised, or it is no module.
         """
-        found = self._definitions.get(name)
-        if found is None:
-            raise NameNotDefined(name)
+        found = self._found(name)
         call = f"{call_text(name, args, kwargs)} on an input {shape}"
         number = found.number
         answer = self._ask("outline", name, (shape, *args), kwargs, definition=number, call=call)
@@ -234,6 +261,12 @@ class Student:
         self._ask("stand_in", "stand_in", (), self._lent)
 
     # ---------------------------------------------------------------- below: for this module only
+
+    def _found(self, name: str) -> Captured:
+        found = self._definitions.get(name)
+        if found is None:
+            raise NameNotDefined(name)
+        return found
 
     def _fetch(self, catalog: list[Captured], name: str | None) -> list[Captured]:
         wanted = [

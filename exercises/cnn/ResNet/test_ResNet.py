@@ -10,22 +10,24 @@ One fault, one charge: an error caused by the student's own `Residual` is charge
 
 from contextlib import contextmanager
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 
 import torch
 
-from exercises.cnn.rates import GIVEN, assert_has_one_to_train_with, assert_keeps, rate_of
+from exercises.cnn.model_forms import assert_number_of_classes, fixed_architecture
+from exercises.cnn.rates import assert_rate
 from grader.checks import (
     assert_attempted,
     assert_gradients,
     assert_outline,
-    assert_result_shape,
     assert_same_values,
     charged_once,
     check,
     make,
     numbered,
     outline_of,
+    outlined,
     parts_charged_elsewhere,
     transplant,
 )
@@ -46,8 +48,8 @@ def images(count):
 
 
 @cache
-def thin_reference():
-    return numbered(ResNet(THIN), SMALL)
+def reference(arch=THIN):
+    return numbered(ResNet(arch), SMALL)
 
 
 @cache
@@ -55,8 +57,26 @@ def outline_for(arch):
     return outline_of(ResNet(arch), SHAPE)
 
 
-def resnet(student, **options):
-    return make(student, "ResNet", (THIN,), **options)
+def way_of(student):
+    """Return the first arguments of a model: those of one that takes no arch, or of ResNet."""
+    own = fixed_architecture(student, "ResNet", SHAPE, THIN, stages_of)
+    return lambda arch: () if own else (arch,)
+
+
+def own_or(student, arch):
+    """Return the architecture of a model that takes none, or else the one given."""
+    return fixed_architecture(student, "ResNet", SHAPE, THIN, stages_of) or arch
+
+
+def stages_of(outline):
+    """Read the stages from pairs of 3x3 convolutions with equally many channels; None without."""
+    widths = [out[1] for (weight, *_), out in outline.layers if weight[2:] == (3, 3)]
+    stages = tuple((len(list(same)) // 2, width) for width, same in groupby(widths))
+    return stages if stages and all(count for count, _ in stages) else None
+
+
+def resnet(student):
+    return make(student, "ResNet", way_of(student)(THIN))
 
 
 def of_own_blocks(student):
@@ -77,19 +97,24 @@ def of_own_blocks(student):
 @contextmanager
 def blocks_charged_once(student):
     makers = (lambda: resnet(student), lambda: of_own_blocks(student))
-    with charged_once(student, *makers, thin_reference(), images(2), parts=["Residual"]):
+    if not way_of(student)(THIN):  # its own architecture has no peer
+        yield
+        return
+    with charged_once(student, *makers, reference(), images(2), parts=["Residual"]):
         yield
 
 
 def assert_attempt(student):
     """Require a model with layers of ResNet: another model earns no points here."""
-    found = student.outline("ResNet", SHAPE, THIN)
-    assert_attempted(found, outline_for(THIN), call=f"ResNet({THIN})")
+    arch = own_or(student, THIN)
+    found = outlined(student, "ResNet", SHAPE, *way_of(student)(THIN))
+    assert_attempted(found, outline_for(arch), call=f"ResNet({arch})")
 
 
 def assert_shapes(student, arch):
-    call = f"ResNet({arch})"
-    assert_outline(student.outline("ResNet", SHAPE, arch), outline_for(arch), call=call)
+    found = outlined(student, "ResNet", SHAPE, *way_of(student)(arch))
+    arch = own_or(student, arch)
+    assert_outline(found, outline_for(arch), call=f"ResNet({arch})")
 
 
 @check(points=3, feedback="Print layer_summary((1, 1, 96, 96)) and compare with the book.")
@@ -108,9 +133,12 @@ def test_stage_by_stage(student):
 @of_right_parts
 def test_other_architectures(student):
     """Any arch is built as given, with one stage or with many blocks in one."""
+    if student.is_one_model("ResNet"):
+        return
     with blocks_charged_once(student):
         for arch in (((1, 64),), THIN, ((3, 64), (4, 128), (6, 256), (3, 512))):
-            assert_shapes(student, arch)
+            found = outlined(student, "ResNet", SHAPE, arch)
+            assert_outline(found, outline_for(arch), call=f"ResNet({arch})")
 
 
 @check(
@@ -122,8 +150,9 @@ def test_other_architectures(student):
 def test_logits(student):
     """With the same weights and averages the logits are those of the book's network."""
     with blocks_charged_once(student):
-        call = f"ResNet({THIN})"
-        assert_same_values(resnet(student), thin_reference(), images(2), call=call)
+        arch = own_or(student, THIN)
+        model, call = resnet(student), f"ResNet({arch})"
+        assert_same_values(model, reference(arch), images(2), call=call)
 
 
 @check(
@@ -135,27 +164,28 @@ def test_logits(student):
 def test_training(student):
     """In training mode, with mean and variance of each batch, the logits are the book's too."""
     with blocks_charged_once(student):
-        call = f"ResNet({THIN})"
-        assert_same_values(resnet(student), thin_reference(), images(4), call=call, training=True)
+        arch = own_or(student, THIN)
+        model, call = resnet(student), f"ResNet({arch})"
+        assert_same_values(model, reference(arch), images(4), call=call, training=True)
 
 
 @check(points=1, feedback="num_classes is the number of outputs of the last layer.")
 @of_right_parts
 def test_number_of_classes(student):
-    """ResNet(arch, num_classes=7) gives 7 logits an image."""
+    """ResNet(arch, num_classes=7) gives 7 logits an image; a plain nn.Sequential gives 10."""
     assert_attempt(student)
-    outline = student.outline("ResNet", SHAPE, THIN, num_classes=7)
-    assert_result_shape(outline, (7,), call=f"ResNet({THIN}, num_classes=7)")
+    assert_number_of_classes(student, "ResNet", SHAPE, *way_of(student)(THIN))
 
 
 @check(points=1, feedback="Keep the learning rate: self.lr, or self.save_hyperparameters().")
 @of_right_parts
 def test_learning_rate(student):
-    """The model's `lr` is the number given; without one, it is a usable rate."""
+    """The model's `lr` is the number given; without one, it is a usable rate.
+
+    A model that neither takes nor keeps a rate is right: its optimiser is made elsewhere.
+    """
     assert_attempt(student)
-    given, plain = "ResNet(arch, lr=0.3)", "ResNet(arch)"
-    assert_keeps(rate_of(resnet(student, lr=GIVEN), given), given)
-    assert_has_one_to_train_with(rate_of(resnet(student), plain), plain)
+    assert_rate(student, "ResNet", *way_of(student)(THIN))
 
 
 @check(
@@ -166,7 +196,8 @@ def test_learning_rate(student):
 @of_right_parts
 def test_gradients_reach_every_parameter(student):
     """Backward from a result of the model gives every parameter a gradient."""
-    model, call = resnet(student), f"ResNet({THIN})"
+    arch = own_or(student, THIN)
+    model, call = resnet(student), f"ResNet({arch})"
     with blocks_charged_once(student):
-        transplant(model, thin_reference(), images(2), call=call)
+        transplant(model, reference(arch), images(2), call=call)
         assert_gradients(model, images(2), call=call)

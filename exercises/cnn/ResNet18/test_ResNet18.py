@@ -14,7 +14,14 @@ from pathlib import Path
 
 import torch
 
-from exercises.cnn.rates import GIVEN, assert_has_one_to_train_with, assert_keeps, rate_of
+from exercises.cnn.model_forms import assert_number_of_classes, is_plain
+from exercises.cnn.rates import (
+    GIVEN,
+    assert_has_one_to_train_with,
+    assert_keeps,
+    has_no_rate,
+    rate_of,
+)
 from grader.checks import (
     Mismatch,
     StudentError,
@@ -29,6 +36,7 @@ from grader.checks import (
     make,
     numbered,
     outline_of,
+    outlined,
     parts_charged_elsewhere,
 )
 from reference import RESNET18, ResNet18
@@ -85,7 +93,7 @@ def parts_charged_once(student):
 def test_stage_by_stage(student):
     """Every stage has the book's shape on a 96x96 image, with 11,178,378 parameters in all."""
     with parts_charged_once(student):
-        assert_outline(student.outline("ResNet18", SHAPE), outline(), call="ResNet18()")
+        assert_outline(outlined(student, "ResNet18", SHAPE), outline(), call="ResNet18()")
 
 
 @check(
@@ -106,10 +114,13 @@ def test_logits(student):
 @check(points=1, feedback="Pass num_classes on to ResNet.")
 @of_right_parts
 def test_number_of_classes(student):
-    """ResNet18(num_classes=7) gives 7 logits an image."""
+    """ResNet18(num_classes=7) gives 7 logits an image; a plain nn.Sequential gives 10."""
     assert_attempt(student)
+    if is_plain(student, "ResNet18"):
+        assert_number_of_classes(student, "ResNet18", SHAPE)
+        return
     try:
-        got = student.outline("ResNet18", SHAPE, num_classes=7)
+        got = outlined(student, "ResNet18", SHAPE, num_classes=7)
         assert_result_shape(got, (7,), call="ResNet18(num_classes=7)")
     except Mismatch:
         if got.output != output_of_own_resnet(student):
@@ -118,14 +129,14 @@ def test_number_of_classes(student):
 
 def assert_attempt(student):
     """Require a model with layers of ResNet-18: another model earns no points here."""
-    assert_attempted(student.outline("ResNet18", SHAPE), outline(), call="ResNet18()")
+    assert_attempted(outlined(student, "ResNet18", SHAPE), outline(), call="ResNet18()")
 
 
 def output_of_own_resnet(student):
     """Return the shape that the student's `ResNet` gives, which ResNet18 may only pass on."""
     try:
         with student.unrecorded():
-            return student.outline("ResNet", SHAPE, RESNET18, num_classes=7).output
+            return outlined(student, "ResNet", SHAPE, RESNET18, num_classes=7).output
     except StudentError:
         return None
 
@@ -133,8 +144,13 @@ def output_of_own_resnet(student):
 @check(points=1, feedback="Pass lr on to ResNet.")
 @of_right_parts
 def test_learning_rate(student):
-    """The model's `lr` is the number given; without one, it is a usable rate."""
+    """The model's `lr` is the number given; without one, it is a usable rate.
+
+    A model that neither takes nor keeps a rate is right: its optimiser is made elsewhere.
+    """
     assert_attempt(student)
+    if has_no_rate(student, "ResNet18"):
+        return
     for options, holds in (({"lr": GIVEN}, assert_keeps), ({}, assert_has_one_to_train_with)):
         call = f"ResNet18({'lr=0.3' if options else ''})"
         found = rate_of(make(student, "ResNet18", **options), call)
