@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,8 @@ from torch.nn import functional as F
 # a smaller head takes shorter steps: with 1 it runs away at a rate of 0.9, with 0.3 at 1.5
 _HEAD = 0.15
 TAILS = ("logits", "log_softmax", "softmax")
+"""What a forward ends with. One that returns several results has several, `logits,softmax`; where
+they have names, `scores=logits,shares=softmax`."""
 
 
 @dataclass(frozen=True)
@@ -52,16 +55,23 @@ class ProbeNetwork(nn.Module):
             nn.Flatten(), nn.Linear(16 * last * last, shape.classes),
         )  # fmt: skip
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         """Classify images of the network's own size, as `small` makes them."""
         return self.ends_with(self.layers(x))
 
-    def ends_with(self, y: Tensor) -> Tensor:
+    def ends_with(self, y: Tensor) -> Any:
         """Return the output for the last layer's numbers: logits, or as `tail` says."""
-        logits = y * _HEAD
-        if self.tail == "log_softmax":
-            return F.log_softmax(logits, dim=1)
-        return logits.softmax(dim=1) if self.tail == "softmax" else logits
+        results = [part.rpartition("=") for part in self.tail.split(",")]
+        ends = [_ended(y * _HEAD, end) for _, _, end in results]
+        if "=" in self.tail:
+            return {name: end for (name, _, _), end in zip(results, ends, strict=True)}
+        return tuple(ends) if len(ends) > 1 else ends[0]
+
+
+def _ended(logits: Tensor, end: str) -> Tensor:
+    if end == "log_softmax":
+        return F.log_softmax(logits, dim=1)
+    return logits.softmax(dim=1) if end == "softmax" else logits
 
 
 def small(x: Tensor, shape: ProbeShape) -> Tensor:

@@ -6,9 +6,13 @@ logits for other images. Not here: a student's own training (`training_replay.py
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from grader.guest.layers import logits_in
 
 _WINDOW = 20
 
@@ -37,7 +41,7 @@ def fit(
     losses: list[float] = []
     for _ in range(steps):
         chosen = torch.randint(len(x), (batch,))
-        loss = F.cross_entropy(module(x[chosen]), labels[chosen])
+        loss = F.cross_entropy(logits_in(module(x[chosen])), labels[chosen])
         module.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         with torch.no_grad():
@@ -51,9 +55,15 @@ def fit(
 
 
 def tail_of(module: nn.Module, x: Tensor) -> str:
-    """Return what a model's forward ends with, by its answer: one of `probe_network.TAILS`."""
+    """Return what a model's forward ends with, by its answer, as `probe_network.TAILS` says."""
     with torch.no_grad():
         y = module.eval()(x)
+    if isinstance(y, dict):
+        return ",".join(f"{name}={_tail(one)}" for name, one in y.items())
+    return ",".join(map(_tail, y)) if isinstance(y, tuple | list) else _tail(y)
+
+
+def _tail(y: Any) -> str:
     if not isinstance(y, Tensor) or y.ndim != 2 or not bool(y.isfinite().all()):
         return "logits"
     one = torch.ones(len(y))

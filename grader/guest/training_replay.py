@@ -134,11 +134,11 @@ class _Watched(ProbeNetwork):
             images = type(layer).forward(layer, images)
         return images
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         """Compute a forward pass for a question, without recording."""
         return self.ends_with(self.through(small(x, self.shape)))
 
-    def watched(self, x: Tensor) -> Tensor:
+    def watched(self, x: Tensor) -> Any:
         """Compute the notebook's forward pass, and record the step."""
         self._replay[0].check_end()
         images = small(x, self.shape)

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from grader.checks.training.protocol import Recognised, Split
 from grader.guest import probe_network
+from grader.guest.layers import logits_in
 from grader.guest.probe_network import ProbeShape
 
 # a normalised image has a correlation of 1 with itself, and one in eight bits of 0.999
@@ -91,6 +92,7 @@ class ImageClassification:
 
     def score(self, answers: object, labels: Tensor) -> float:
         """Return the share of images whose class has the largest of the answers (N, classes)."""
+        answers = logits_in(answers)
         if not isinstance(answers, Tensor):
             return 0.0
         if tuple(answers.shape) != (len(labels), self.classes):
