@@ -65,14 +65,34 @@ class StudentError(GraderError):
 
 
 class NameNotDefined(StudentError):
-    """The notebook defines no such name."""
+    """The notebook defines no such name.
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
+    `reason` says why, as a predicate: `is defined in cell 12, which raised NameError: ...`.
+    """
+
+    def __init__(self, name: str, reason: str = "") -> None:
+        super().__init__(name, reason)
         self.name = name
+        self.reason = reason
 
     def __str__(self) -> str:
-        return f"{self.name} is not defined in this notebook."
+        return f"{self.name} {self.reason or 'is not defined in this notebook'}."
+
+
+class NotAttempted(NameNotDefined):
+    """No cell holds a value that belongs to an exercise; names like it may belong to others.
+
+    `wanted` is that value in words; `reason`, if any, is of a failed cell with its name.
+    """
+
+    def __init__(self, name: str, wanted: str, reason: str = "") -> None:
+        super().__init__(name, reason)
+        self.args = (name, wanted, reason)  # so that pickling works
+        self.wanted = wanted
+
+    def __str__(self) -> str:
+        told = f" {self.name} {self.reason}." if self.reason else ""
+        return f"No cell was found that makes {self.wanted}.{told}"
 
 
 class NothingTrained(NameNotDefined):

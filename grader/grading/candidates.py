@@ -50,7 +50,7 @@ class Source:
 
 def read_source(source: str) -> Source:
     """Parse what a cell binds; a cell that does not parse, magics removed, binds nothing."""
-    tree = _parsed(source) or _parsed(without_magics(source))
+    tree = parsed(source)
     if tree is None:
         return Source()
     imports: dict[str, str] = {}
@@ -87,6 +87,11 @@ def _imported(node: ast.Import | ast.ImportFrom) -> dict[str, str]:
             first = name.name.split(".")[0]
             found[name.asname or first] = name.name if name.asname else first
     return found
+
+
+def parsed(source: str) -> ast.Module | None:
+    """Return the tree of a cell, magics removed; None where it does not parse."""
+    return _parsed(source) or _parsed(without_magics(source))
 
 
 def _parsed(source: str) -> ast.Module | None:

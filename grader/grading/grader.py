@@ -272,7 +272,7 @@ class Grader:
     ) -> ExerciseResult:
         """Return the result of an exercise that no definition answers."""
         runs = blame.noted(notebook.cells, submission.cells)
-        verdict, message = blame.not_defined(exercise, runs, submission.cells)
+        verdict, message = blame.not_defined(exercise, runs, submission.cells, notebook.catalog)
         if notebook.silent:
             message = f"The kernel stopped responding after the last cell: {notebook.silent}."
         return self._result(exercise, self._session.not_asked(exercise, verdict, message))

@@ -15,10 +15,12 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from grader.course import Exercise
-from grader.grading.candidates import is_named, read_source
+from grader.errors import NameNotDefined
+from grader.grading.absences import absence_of
+from grader.grading.candidates import is_named
 from grader.grading.known_packages import KNOWN, install_command
 from grader.guest.missing_modules import NETWORK, NO_NETWORK, PRETENDED
-from grader.kernel.observations import Lacking
+from grader.kernel.observations import Captured, Lacking
 from grader.records import Cell, CellRun, CheckResult, ExerciseResult
 from grader.verdict import Verdict
 
@@ -101,32 +103,26 @@ class Blame:
         return any(re.search(pattern, line) for pattern in self.excused)
 
     def not_defined(
-        self, exercise: Exercise, runs: Iterable[CellRun], cells: Sequence[Cell]
-    ) -> tuple[Verdict, str]:
+        self, exercise: Exercise, runs: Sequence[CellRun], cells: Sequence[Cell],
+        captured: Sequence[Captured] = (),
+    ) -> tuple[Verdict, str]:  # fmt: skip
         """Return verdict and message for an exercise that no cell has defined.
 
         A failed cell that would have defined it is named; if it failed because this machine lacks
         what a usual one has, the exercise is broken.
         """
-        name = exercise.names[0]
-        sources = {cell.index: read_source(cell.source) for cell in cells if cell.kind == "code"}
-        for run in runs:
-            source = sources.get(run.index)
-            if run.status == "ok" or source is None:
-                continue
-            if not any(is_named(bound, exercise.names) for bound in source.binds):
-                continue
-            place = f"cell {run.index}" + (f", line {run.line}" if run.line else "")
-            what = run.error or run.status.replace("_", " ")
-            message = f"{name} is not defined: {place}, which defines it, ended with {what}."
+        found = absence_of(lambda name: is_named(name, exercise.names), runs, cells, captured)
+        if found is None:
+            return Verdict.MISSING, str(NameNotDefined(exercise.names[0]))
+        run = found.run
+        if run is not None and run.excused:
             ours = sorted(filter(self.is_ours, self.lacking.by_cell.get(run.index, ())))
             if _REFUSED.search(run.error) and NETWORK not in ours:
                 ours.append(NETWORK)
-            if run.excused and ours:
+            if ours:
                 self.broken[exercise.name, ""] = frozenset(ours)
-                return Verdict.BROKEN, f"{_reason(ours)} {message}"
-            return Verdict.MISSING, message
-        return Verdict.MISSING, f"{name} is not defined in this notebook."
+                return Verdict.BROKEN, f"{_reason(ours)} {found}"
+        return Verdict.MISSING, str(found)
 
     def points_by_package(self, exercises: Iterable[ExerciseResult]) -> dict[str, Fraction]:
         """Return the packages that a notebook lacks, and the points that are open for each."""

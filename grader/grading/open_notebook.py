@@ -19,6 +19,7 @@ from typing import Self
 
 from grader.course import Course, Exercise, load_course
 from grader.errors import CallTimedOut, KernelDied, OutOfMemory, StudentError
+from grader.grading.absences import absence_of
 from grader.grading.candidates import callables, candidates_for, own_definitions
 from grader.grading.held_models import models_for
 from grader.grading.own_files import files_of, names_in_modules
@@ -157,7 +158,13 @@ class OpenNotebook:
         return Student(
             self, definitions, answer=exercise.name, seed=self._seed, asked=self._asked,
             models=self._course.models, first_run=self.cells, lent=self._lent,
+            explain=self._explain,
         )  # fmt: skip
+
+    def _explain(self, name: str) -> str:
+        """Return why a name is not there, as a predicate; empty where no cell mentions it."""
+        found = absence_of(name.__eq__, self.cells, self._submission.cells)
+        return found.reason if found else ""
 
     def ask(
         self, request: messages.Request, args: Sequence[object], kwargs: dict[str, object],

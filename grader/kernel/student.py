@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import astuple, replace
 from typing import Any, Protocol
 
-from grader.errors import BadAnswer, NameNotDefined, StudentError, StudentRaised
+from grader.errors import BadAnswer, NameNotDefined, NotAttempted, StudentError, StudentRaised
 from grader.guest.probe_network import ProbeShape
 from grader.kernel import observations
 from grader.kernel.describe import call_text, describe
@@ -76,6 +76,7 @@ class Student:
         models: Mapping[str, tuple[str, ...]] | None = None,
         first_run: Sequence[CellRun] = (),
         lent: dict[str, str] | None = None,
+        explain: Callable[[str], str] = lambda name: "",
     ) -> None:
         self._connection = connection
         self._definitions = definitions
@@ -84,6 +85,7 @@ class Student:
         self.first_run = {run.index: run for run in first_run}
         """How each cell ended when the notebook ran, by number; empty where unknown."""
         self._lent = lent or {}
+        self._explain = explain
         self._seed = seed
         self._next = 0
         self._transcript: list[tuple[str, Any]] | None = None
@@ -110,6 +112,16 @@ class Student:
     def has(self, name: str) -> bool:
         """Return whether the notebook defines a name."""
         return name in self._definitions
+
+    def not_attempted(self, name: str, wanted: str) -> NotAttempted:
+        """Return the error for a value of an exercise that no cell makes.
+
+        Args:
+            name: the book's, of which other sections may hold other values.
+            wanted: the value in words: `an image X of 6 rows and 8 columns`.
+        """
+        others = any(e.name == name and e.kind in _VALUES for e in self.catalog())
+        return NotAttempted(name, wanted, "" if others else self._explain(name))
 
     def charged_for(self, name: str) -> bool:
         """Return whether another exercise of the run charges for errors of this name.
@@ -265,7 +277,7 @@ class Student:
     def _found(self, name: str) -> Captured:
         found = self._definitions.get(name)
         if found is None:
-            raise NameNotDefined(name)
+            raise NameNotDefined(name, self._explain(name))
         return found
 
     def _fetch(self, catalog: list[Captured], name: str | None) -> list[Captured]:

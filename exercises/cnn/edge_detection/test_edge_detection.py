@@ -7,7 +7,7 @@ One fault, one charge: a `Y` that is wrong because of the student's own `corr2d`
 
 import torch
 
-from grader.checks import NameNotDefined, StudentError, assert_close, check
+from grader.checks import StudentError, assert_close, check
 from reference import edge_image, edge_kernel, edges
 
 
@@ -17,7 +17,7 @@ def assert_left(student, name, expected, *others):
     `others` are right too, but messages show `expected`.
 
     Raises:
-        NameNotDefined: no cell binds a tensor to `name`, and none is right under another name.
+        NotAttempted: no cell binds such a tensor to `name`, and none is right under another name.
         Mismatch: with the value of `name` that comes nearest.
     """
     named = [value for value in tensors(student, name) if is_an_attempt(value, expected)]
@@ -26,7 +26,8 @@ def assert_left(student, name, expected, *others):
         if any(is_right(value, right) for value in found for right in (expected, *others)):
             return
     if not named:
-        raise NameNotDefined(name)
+        rows, columns = expected.shape
+        raise student.not_attempted(name, f"{name} for this exercise, {rows} x {columns} numbers")
     # of all values of the name, the last one of the right shape is shown
     shapes = shapes_of(expected)
     alike = [v.reshape(expected.shape) for v in named if tuple(v.shape) in shapes] or named

@@ -11,7 +11,7 @@ from math import prod
 import torch
 from torch.nn import functional as F
 
-from grader.checks import Handle, NameNotDefined, check, fail, show
+from grader.checks import Handle, check, fail, show
 from reference import blur_kernel, sharpen_kernel
 
 _MOST_IMAGES = 200
@@ -49,7 +49,8 @@ def assert_kernel(student, word, kernel):
     named = [(name, value) for name, value in tensors if word in name.lower()]
     small = [(name, value) for name, value in named if value.shape[-2:] == (3, 3)]
     if not small:
-        raise NameNotDefined(f"{word}_kernel")
+        name = f"{word}_kernel"
+        raise student.not_attempted(name, f"a kernel of 3 x 3 numbers with {word} in its name")
     name, value = small[-1]
     fail(
         f"{name} is no kernel that does this: got {show(value.reshape(-1, 3, 3)[0])}, "
@@ -76,7 +77,7 @@ def assert_some_image(student, words, becomes, what):
                 return
     named = [name for name, _ in tensors if any(word in name.lower() for word in words)]
     if not named:
-        raise NameNotDefined(words[0])
+        raise student.not_attempted(words[0], f"an image {what}")
     fail(f"{named[-1]} is no image {what}", call=named[-1], expected=f"an image {what}")
 
 
