@@ -148,6 +148,8 @@ class CellRun:
     """What it used that this machine lacks, or why its error is not the student's."""
     excused: bool = False
     """Whether its error is not the student's, and so does not make the submission partial."""
+    cause: int | None = None
+    """The failed cell before it that would have bound a name which this one lacked."""
 
 
 @dataclass(frozen=True)

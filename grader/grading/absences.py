@@ -1,4 +1,4 @@
-"""Explains why a name that was asked for is not there: its cell failed, or it is only imported.
+"""Explains why a name is not there: its cell failed, or it is only imported.
 
 Here: what the text of cells says about a name at the top level, and how those cells ended. Not
 here: who pays for it (`missing_packages.py`), names that are there (`candidates.py`).
@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from grader.grading.candidates import parsed, sources_of
@@ -22,6 +22,7 @@ _LINE = re.compile(
     r"^[ \t]*(?:(?:async[ \t]+)?def|class)[ \t]+(\w+)|^[ \t]*(\w+)[ \t]*(?::[^=\n]*)?=(?!=)",
     re.MULTILINE,
 )
+_LACKS = re.compile(r"NameError: name '(\w+)' is not defined")
 _MOST_ERROR = 300
 _ENDED = {
     "timed_out": "took too long",
@@ -71,6 +72,8 @@ def absence_of(
         if cell.kind != "code" or run is None:
             continue
         name = next(filter(fits, defined_names(cell.source)), None)
+        if run.status != "ok" and name is None and (name := _import_in(fits, cell, cells)):
+            return Absence(name, f"is imported in cell {run.index}, which {_end_of(run)}", run)
         if name is None:
             continue
         if run.status != "ok":
@@ -81,6 +84,28 @@ def absence_of(
             reason = f"is {kind} in cell {run.index}, and no answer to what is asked for"
         without = without or Absence(name, reason)
     return without or _imported(fits, cells)
+
+
+def missing_name(error: str) -> str:
+    """Return the name that a NameError lacks; empty for another error."""
+    match = _LACKS.match(error)
+    return match[1] if match else ""
+
+
+def with_causes(runs: Sequence[CellRun], cells: Sequence[Cell]) -> tuple[CellRun, ...]:
+    """Add to failed cells the failed cell before that would have bound the name they lack."""
+    found: list[CellRun] = []
+    for run in runs:
+        name = missing_name(run.error)
+        failed = [earlier for earlier in found if earlier.status != "ok"]
+        absence = absence_of(name.__eq__, failed, cells) if name and failed else None
+        cause = absence.run.index if absence and absence.run else None
+        found.append(replace(run, cause=cause))
+    return tuple(found)
+
+
+def _import_in(fits: Callable[[str], bool], cell: Cell, cells: Sequence[Cell]) -> str | None:
+    return next(filter(fits, sources_of(cells)[cell.index].imports), None)
 
 
 def _imported(fits: Callable[[str], bool], cells: Sequence[Cell]) -> Absence | None:

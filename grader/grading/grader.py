@@ -22,6 +22,7 @@ import torch
 
 from grader.course import Assignment, Exercise
 from grader.errors import KernelLost, SandboxError, traceback_of
+from grader.grading.absences import with_causes
 from grader.grading.candidates import forbidden_names, read_source
 from grader.grading.check_session import CheckSession
 from grader.grading.diagnosis import Diagnosis
@@ -205,7 +206,8 @@ class Grader:
                 for exercise in assignment.exercises
                 if exercise.kind != "answers" and exercise.name not in done
             }
-            cells = blame.noted(notebook.cells, submission.cells)
+            noted = blame.noted(notebook.cells, submission.cells)
+            cells = with_causes(noted, submission.cells)
             # it takes its kernels with it, and what that looked like is not the student's doing
             if self._warm is not None and not self._warm.is_alive():
                 raise KernelLost("the warm process ended while a notebook ran")

@@ -162,9 +162,9 @@ class OpenNotebook:
         )  # fmt: skip
 
     def _explain(self, name: str) -> str:
-        """Return why a name is not there, as a predicate; empty where no cell mentions it."""
+        """Return which failed cell would have bound a name, as a predicate; empty without one."""
         found = absence_of(name.__eq__, self.cells, self._submission.cells)
-        return found.reason if found else ""
+        return found.reason if found and found.run else ""
 
     def ask(
         self, request: messages.Request, args: Sequence[object], kwargs: dict[str, object],

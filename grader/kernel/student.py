@@ -12,6 +12,7 @@ Here: names and captured values. Not here: what an object that stays inside can 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, replace
@@ -33,6 +34,7 @@ from grader.kernel.observations import (
 from grader.records import DEFAULT_SEED, CellRun
 from grader.wire import messages
 
+_LACKS = re.compile(r"name '(\w+)' is not defined")
 _VALUES = ("tensor", "module", "plain")
 
 
@@ -328,10 +330,17 @@ class Student:
             self.missing.update(error.missing)
             if isinstance(error, StudentRaised):
                 self._note(op, error.kind)
+                error.message = self._explained(error.kind, error.message)
             raise
         self.missing.update(answer.missing)
         self._note(op, answer.value)
         return Call(answer.value, tuple(answer.arguments), answer.printed)
+
+    def _explained(self, kind: str, message: str) -> str:
+        """Add to the message of a NameError why the notebook has no such name."""
+        match = _LACKS.fullmatch(message) if kind == "NameError" else None
+        reason = self._explain(match[1]) if match else ""
+        return f"{message}: it {reason}" if reason else message
 
     def _note(self, op: str, answer: Any) -> None:
         if self._transcript is not None:

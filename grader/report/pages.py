@@ -21,7 +21,7 @@ from markupsafe import Markup
 
 from grader.points import Standing, standing, standing_of
 from grader.records import CheckResult, ExerciseResult, PassedOver, SubmissionResult
-from grader.report import curves, fact_labels
+from grader.report import curves, fact_labels, failed_cells
 from grader.report.overview import overview
 from grader.report.rounding import exercise_names, percent, points_of, shown, total_of
 from grader.text import clean, clip
@@ -30,6 +30,11 @@ from grader.verdict import Status, Tone, Verdict
 _MOST_LINES = 200
 _LONGEST_LINE = 500
 _LONGEST_TEXT = 20_200
+_USUAL = frozenset(
+    (*("is", "has", "wrong", "the", "shape", "at", "got", "expected", "raised", "returned"),
+     *("no", "answer", "in", "took", "longer", "than", "of", "numbers", "are"))
+)  # fmt: skip
+"""Words of messages beside what their examples hold."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,11 @@ class _Exercise:
     def missing(self) -> bool:
         """Whether the notebook has nothing of that name."""
         return bool(self.wrong) and all(c.verdict is Verdict.MISSING for c in self.wrong)
+
+    @property
+    def absence(self) -> tuple[str, ...]:
+        """Why it is missing, each sentence once."""
+        return tuple(dict.fromkeys(check.message for check in self.wrong if check.message))
 
 
 @dataclass(frozen=True)
@@ -89,6 +99,10 @@ def feedback_page(result: SubmissionResult, *, assignment: str = "") -> str:
         broken=any(one.broken for one in exercises),
         written=sum(answer.state == "written" for answer in result.answers),
         failed_cells=[run for run in result.cells if run.status != "ok"],
+        first=failed_cells.first_cause(result.cells),
+        ended=failed_cells.in_words,
+        to_see_the_same=failed_cells.to_see_the_same(result.cells),
+        says_more=_says_more,
     )
 
 
@@ -173,6 +187,19 @@ def _tone(result: ExerciseResult) -> tuple[Tone, str]:
     if not share:
         return "bad", Verdict.FAILED.words
     return ("part" if share >= Fraction(1, 2) else "low"), "partly right"
+
+
+def _says_more(check: CheckResult) -> bool:
+    """Return whether a message says what its example does not: a layer, a place, a cause."""
+    if check.counterexample is None:
+        return True
+    example = check.counterexample
+    fields = (example.call, example.got, example.expected, example.where)
+    return bool(_words(check.message) - _words(" ".join(fields)) - _USUAL)
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"[^\W\d]\w*", text.lower()))
 
 
 def _grid_row(result: SubmissionResult, names: Sequence[str], max_points: Fraction) -> _GridRow:

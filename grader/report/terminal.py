@@ -111,6 +111,9 @@ def _exercise(exercise: ExerciseResult, hints: int) -> Iterator[RenderableType]:
     yield head
     if _is_missing(exercise):
         yield _indented("not found in the notebook", 2, "red")
+        wrong = (check.message for check in exercise.checks if check.verdict.is_wrong)
+        for message in dict.fromkeys(filter(None, wrong)):
+            yield _indented(one_line(message, limit=600), 4)
         return
     if exercise.other_cells:
         others = ", ".join(map(str, exercise.other_cells))

@@ -3,7 +3,7 @@
 import pytest
 
 from grader.errors import NameNotDefined, NotAttempted
-from grader.grading.absences import absence_of, defined_names
+from grader.grading.absences import absence_of, defined_names, with_causes
 from grader.kernel.observations import Captured
 from grader.records import Cell, CellRun
 
@@ -130,3 +130,21 @@ def test_a_graded_notebook_tells_the_failed_cell(grade, cell):
 )
 def test_a_definition_before_the_error_of_its_cell_counts(grade, cell):
     assert grade(cell).exercises[0].points == 7
+
+
+def test_a_cell_that_lacks_a_name_of_a_failed_one_follows_from_it():
+    sources = ("import torch\n1 / 0\nimport mine as m", "x = m.f()", "y = x", "z = w")
+    cells = [Cell(i, "code", source) for i, source in enumerate(sources)]
+    lacks = ("m", "x", "w")
+    runs = [CellRun(0, "raised", error="ZeroDivisionError: division by zero")]
+    runs += [
+        CellRun(i, "raised", error=f"NameError: name '{name}' is not defined")
+        for i, name in enumerate(lacks, 1)
+    ]
+    assert [run.cause for run in with_causes(runs, cells)] == [None, 0, 1, None]
+
+
+def test_a_function_that_lacks_a_name_of_a_failed_cell_says_so(grade):
+    result = grade("1 / 0\nfactor = 2", "def double(x): return factor * x")
+    message = result.exercises[0].checks[0].message
+    assert "name 'factor' is not defined: it is defined in cell 0, which raised" in message
