@@ -43,6 +43,7 @@ from grader.kernel.gpus import Gpu, leased
 from grader.kernel.observations import Captured
 from grader.kernel.processes import WarmParent
 from grader.kernel.student import Student
+from grader.reading.own_text import read_fingerprints
 from grader.reading.submissions import find_submissions
 from grader.reading.written_answers import collect_answers, in_short
 from grader.records import (
@@ -89,6 +90,7 @@ class Grader:
             self._parts = right_parts(assignment)
             self._handed_out = handed_out(assignment)
             self._asked = collect_answers(self._handed_out)
+            self._given = read_fingerprints(assignment.folder / "given_sentences.txt")
             if self._warm is not None:
                 self._warm.wait()
             with self._leased() as gpu:
@@ -196,7 +198,7 @@ class Grader:
     ) -> Part:
         """Judge one notebook; exercises that another one solved are not asked again."""
         assignment = self.plan.assignment
-        answers = collect_answers(submission.cells, handed_out=self._handed_out)
+        answers = collect_answers(submission.cells, handed_out=self._handed_out, given=self._given)
         with self.open(submission, gpu, limits) as notebook:
             curves = notebook.curves()  # of the cells' own training, before anything is asked
             listed = (*assignment.course.packages, *assignment.packages)
