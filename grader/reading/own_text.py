@@ -19,13 +19,20 @@ _FINGERPRINT_BYTES = 6
 _ITEM = re.compile(r"\n[ \t]*\n|\n[ \t>]*(?=(?:\d{1,2}[.)]|[-*+•]|Q\d{0,2}\s*[.:)])\s)")
 _SENTENCE = re.compile(r"(?<=[.?!…])[*_\"')\]]*\s+|(?<=[。？！])")
 _LINK_ALONE = re.compile(
-    r"^[ \t>]*(?:\d{1,2}[.)]|[-*+])?[ \t]*(?:!?\[[^\[\]\n]{0,200}\]\([^()\n]{0,400}\)"
+    r"^[ \t>]{0,20}(?:\d{1,2}[.)]|[-*+])?[ \t]{0,20}(?:!?\[[^\[\]\n]{0,200}\]\([^()\n]{0,400}\)"
     r"|<?https?://\S{1,400})[ \t.]*$",
     re.MULTILINE,
 )
 _LINK = re.compile(r"\[([^\[\]\n]{1,160})\]\([^()\s]{0,400}\)")
 _ROLES = re.compile(r":(?:numref|eqref|cite[tp]?|label|fig|ref|eqlabel|width|begin_tab|end_tab):"
                     r"(?:`[^`\n]{0,80}`)?")  # fmt: skip
+# references and formulas are written in several ways: (Name et al., 2015), Section 7.2, \\times
+_VARIES = re.compile(
+    r"[(\[][^()\[\]\n]{0,60}\b(?:19|20)\d\d[a-z]?[)\]]|\b\w+(?:\.\w+){1,4}\.(?:19|20)\d\d\b"
+    r"|\b(?:sections?|figure|fig\.|sec_[\w-]+)\s\d+(?:\.\d+)*|\bsec_[\w-]+|\\[a-zA-Z]+",
+    re.IGNORECASE,
+)
+_BROKEN_LINE = re.compile(r"(?<=[A-Za-z,])[ \t]*\n(?:[ \t]*\n)+[ \t]*(?=[a-z])")
 _MARKER = re.compile(
     r"[ \t>]*(?:\d{1,2}[.)]|[-*+•]|(?:question|q|aufgabe|문제|题)\s?\d{0,2}\s*[.:)])\s*",
     re.IGNORECASE,
@@ -95,7 +102,7 @@ class GivenText:
 
 def _items(text: str) -> list[_Item]:
     """Split text into paragraphs and items of lists, and these into sentences with letters."""
-    plain = _ROLES.sub(" ", _LINK_ALONE.sub("", text.replace("\r", "")))
+    plain = _BROKEN_LINE.sub(" ", _ROLES.sub(" ", _LINK_ALONE.sub("", text.replace("\r", ""))))
     found = []
     for part in _ITEM.split("\n" + _LINK.sub(r"\1", plain)):
         marker = _MARKER.match(part)
@@ -114,7 +121,7 @@ def letters(text: str) -> str:
 
 def fingerprint(sentence: str) -> str:
     """Return the fingerprint of a sentence, the same for any markup and line breaks."""
-    data = letters(sentence).encode("utf-8", "replace")
+    data = letters(_VARIES.sub("", sentence)).encode("utf-8", "replace")
     return hashlib.blake2b(data, digest_size=_FINGERPRINT_BYTES).hexdigest()
 
 

@@ -1,8 +1,11 @@
 """Own sentences are answers wherever they stand; links, questions and given sentences are none."""
 
+import re
+
 import pytest
 
-from grader.reading.own_text import GivenText, fingerprint
+from grader.course import load_assignment
+from grader.reading.own_text import GivenText, fingerprint, read_fingerprints
 from grader.reading.written_answers import collect_answers
 from grader.records import Cell
 
@@ -149,3 +152,31 @@ def test_sentences_of_the_handed_out_notebook_are_given_wherever_they_stand():
 def test_fingerprints_ignore_markup_and_case_alone():
     assert fingerprint("The *kernel* `K`.") == fingerprint("the kernel k")
     assert fingerprint("the kernel k") != fingerprint("the kernels k")
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "A sum of 2×2 windows, see Section 7.2, is small (Kim et al., 2015).",
+        "A sum of $2 \\times 2$ windows, see :numref:`sec_a`, is small :cite:`Kim.Lee.ea.2015`.",
+        "A sum of $2\\times2$ windows, see Section 8.1, is small [Kim et al., 2015].",
+        "A sum of 2×2 windows, see sec_a, is small.",
+    ],
+)
+def test_references_and_formulas_of_a_given_sentence_may_be_written_in_any_way(kept):
+    given = GivenText.of(["A sum of $2 \\times 2$ windows, see :numref:`sec_b`, is small."])
+    assert given.own_sentences(kept) == []
+
+
+def test_a_sentence_that_a_converter_broke_into_two_paragraphs_is_one():
+    given = GivenText.of(["The kernel moves over the image."])
+    assert given.own_sentences("The kernel moves\n\nover the image.") == []
+
+
+def test_the_fingerprints_of_the_course_can_be_read():
+    folder = load_assignment("cnn").folder
+    found = read_fingerprints(folder / "given_sentences.txt")
+    assert len(found) > 100
+    assert all(re.fullmatch("[0-9a-f]{12}", one) for one in found)
+    assert fingerprint("Adjust the convolution window size.") in found
+    assert read_fingerprints(folder / "no_such_file.txt") == frozenset()
