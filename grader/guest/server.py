@@ -233,7 +233,7 @@ class Guest:
         Returns the innermost modules with parameters in the order of calls (shapes of parameters,
         shape of output), the shapes of all parameters, and the shape of the result.
         """
-        make = self._maker(request)
+        make = self._maker(request, shared=True)
         module, calls, y = run_on_nothing(lambda: make(*args[1:], **kwargs), args[0])
         if not isinstance(module, nn.Module):
             return _describe(module)
@@ -298,9 +298,9 @@ class Guest:
             return self.methods[request.definition - _METHODS]
         return self.recorder.definitions[request.definition].value
 
-    def _maker(self, request: Request) -> Any:
+    def _maker(self, request: Request, *, shared: bool = False) -> Any:
         target = self._target(request)
-        return copies_of(target) if isinstance(target, nn.Module) else target
+        return copies_of(target, shared=shared) if isinstance(target, nn.Module) else target
 
     def _find_methods(self) -> list[tuple[str, int]]:
         """Return the methods that cells added to classes; `@add_to_class` binds no name."""

@@ -169,3 +169,14 @@ def test_one_model_is_copied_for_each_question(session_of):
     again = student.make("LeNet")
     assert any(bool(p.any()) for p in again.parameters().values())
     assert student.is_one_model("LeNet")
+
+
+def test_a_question_about_shapes_leaves_the_notebooks_model_as_it_is(session_of):
+    _, exercise = session_of("LeNet")
+    net = nn.Sequential(nn.LazyConv2d(6, 5), nn.BatchNorm2d(6)).train()
+    student = student_of(exercise, net)
+    found = student.outline("LeNet", (1, 1, 28, 28))
+    assert found.output == (0, 6, 24, 24)
+    assert net.training
+    assert net[0].has_uninitialized_params()
+    assert bool((net[1].running_mean == 0).all())
