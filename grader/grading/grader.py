@@ -89,7 +89,7 @@ class Grader:
             self._diagnosis = Diagnosis(self._session)
             self._parts = right_parts(assignment)
             self._handed_out = handed_out(assignment)
-            self._asked = collect_answers(self._handed_out)
+            self._asked = collect_answers(self._handed_out, handed_out=self._handed_out)
             self._given = read_fingerprints(assignment.folder / "given_sentences.txt")
             if self._warm is not None:
                 self._warm.wait()

@@ -67,6 +67,29 @@ def test_the_prose_of_a_book_between_its_code_is_no_answer():
     assert states("## 7.3 Padding and Stride", *cells) == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "패딩은 가장자리 픽셀을 잃지 않게 한다.", "填充让边缘的像素也被使用。",
+        "パディングは端の画素を守る。",
+        "Ohne Padding wird das Bild kleiner.", "**Padding keeps the size of images.**",
+        "- Padding keeps the size.\n- A stride of 2 halves it.",
+        "*My answer: zeros are written around it.*",
+    ],
+)  # fmt: skip
+def test_own_text_under_a_section_counts_in_any_language_and_form(text):
+    assert states("## 7.3 Padding and Stride", ">>> x", text) == [("7.3", "written")]
+
+
+def test_the_handed_out_notebook_asks_for_text_under_its_headings_alone():
+    given_out = [
+        Cell(0, "markdown", "## 7.2 Padding"), Cell(1, "markdown", OWN),
+        Cell(2, "markdown", "## 7.4 Discussion\n\nWrite what you saw in the plots."),
+    ]  # fmt: skip
+    asked = collect_answers(given_out, handed_out=given_out)
+    assert [(a.section, a.state) for a in asked] == [("7.4", "template")]
+
+
 def test_a_student_may_say_we():
     text = "We see that the border counts less."
     assert states("## 7.3 Padding", ">>> x", text) == [("7.3", "written")]
