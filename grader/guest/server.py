@@ -10,7 +10,6 @@ Not covered: student code shares this process and can change everything here.
 from __future__ import annotations
 
 import io
-import random
 import signal
 import socket
 import traceback
@@ -19,13 +18,12 @@ from collections.abc import Callable
 from contextlib import nullcontext, redirect_stdout, suppress
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
 from grader.guest import environment, losses, missing_modules
-from grader.guest.fresh_state import FreshState
+from grader.guest.fresh_state import FreshState, set_seeds
 from grader.guest.layers import NothingIsDrawn, layer_size, repeats_to, run_layers
 from grader.guest.probe_network import ProbeShape
 from grader.guest.recorder import Recorder
@@ -87,7 +85,7 @@ class Guest:
                 decoder = Decoder(payload, self._object)
                 args = [decoder.value(node) for node in request.args]
                 kwargs = {key: decoder.value(node) for key, node in request.kwargs.items()}
-                _seed(request.seed)
+                set_seeds(request.seed)
                 value = operation(request, args, kwargs)
             reply.value = encoder.node(value)
             if request.back:
@@ -125,6 +123,11 @@ class Guest:
     def op_value(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Return what a definition was bound to."""
         return self._target(request)
+
+    def op_shapes(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Return the shapes of the tensors among definitions `args[0]`, None for other values."""
+        values = [self.recorder.definitions[number].value for number in args[0]]
+        return [tuple(v.shape) if isinstance(v, torch.Tensor) else None for v in values]
 
     def op_call(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Call a definition, a kept object, or a method of one."""
@@ -359,15 +362,6 @@ def serve(guest: Guest, descriptor: int) -> None:
             for part in parts:
                 channel.sendall(part)
     channel.detach()
-
-
-def _seed(seed: int) -> None:
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    # torch.manual_seed formats the stack three times, for devices that are not there: 0.7 ms a call
-    torch.default_generator.manual_seed(seed)
-    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-        torch.cuda.manual_seed_all(seed)
 
 
 def _is_worth_keeping(value: object) -> bool:

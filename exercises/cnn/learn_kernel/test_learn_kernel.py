@@ -7,6 +7,7 @@ student's own `corr2d` gives wrong edges, the kernel that fits those is right.
 
 import ast
 from dataclasses import dataclass
+from math import prod
 
 import torch
 
@@ -47,6 +48,10 @@ def kernels(captured):
     return found
 
 
+def may_be_kernel(shape):
+    return prod(shape) == TARGET.numel()
+
+
 def numbers_of(value):
     """Return the two numbers of a convolution's kernel, None where the value is something else."""
     if isinstance(value, torch.Tensor):
@@ -69,7 +74,7 @@ def near_kernel(student):
     targets = [TARGET, *targets_of_a_wrong_corr2d(student)]
     last = None
     for name in ("conv2d", None):  # the book's name first: asking for all values is expensive
-        found = kernels(student.values(name))
+        found = kernels(student.values(name, fits=may_be_kernel))
         for kernel in found:
             if any(kernel.is_near(target) for target in targets):
                 return kernel, kernel
@@ -115,7 +120,8 @@ def test_learns_it_from_the_data(student):
     if not near.is_near(TARGET):  # it learned from edges of a wrong corr2d
         return
     y = edges()
-    last = {c.name: c.value for c in student.values() if c.cell <= near.cell}
+    alike = student.values(kinds=("tensor",), fits=lambda shape: prod(shape) == y.numel())
+    last = {c.name: c.value for c in alike if c.cell <= near.cell}
     data = {
         name: value
         for name, value in last.items()
@@ -124,7 +130,8 @@ def test_learns_it_from_the_data(student):
         and torch.equal(value.detach().float().reshape(y.shape), y)
     }
     try:
-        again = student.rerun(near.cell, {name: 2 * value for name, value in data.items()})
+        twice = {name: 2 * value for name, value in data.items()}
+        again = student.rerun(near.cell, twice, fits=may_be_kernel)
     except StudentError:  # the cell does not run alone: no evidence
         return
     after = [kernel for kernel in kernels(again) if kernel.name == near.name]
@@ -159,7 +166,7 @@ def may_train(student, cell):
 def reads(student, cell, names):
     """Return whether a cell reads these names: it then fails when they hold nonsense."""
     try:
-        student.rerun(cell, dict.fromkeys(names, "no tensor"))
+        student.rerun(cell, dict.fromkeys(names, "no tensor"), fits=lambda shape: False)
     except StudentError:
         return bool(names)
     return False
