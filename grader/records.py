@@ -125,6 +125,10 @@ class Limits:
     processes: int = 64
     open_files: int = 512
     output_bytes: int = 5 << 20
+    exercise_answer_bytes: int = 256 << 20
+    """What a kernel may answer in all to the questions of one exercise, and of a submission: a
+    whole homework answers 40 MiB, and the grader holds what an exercise has answered."""
+    submission_answer_bytes: int = 1 << 30
     kernel_restarts: int = 2
     """Fresh kernels after a cell ended one, and after the calls of one exercise did."""
     reviving_s: float = 300.0

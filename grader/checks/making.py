@@ -16,6 +16,7 @@ from grader.kernel.describe import describe
 from grader.kernel.handle import Handle
 from grader.kernel.observations import Outline
 from grader.kernel.student import Student
+from grader.text import parse_python
 
 T = TypeVar("T")
 Way = tuple[tuple[object, ...], dict[str, object]]
@@ -91,16 +92,13 @@ def calls_of(name: str, sources: Iterable[str]) -> list[Way]:
     """Return the arguments of calls whose arguments are all written as plain values."""
     found: list[Way] = []
     for source in sources:
-        try:
-            tree = ast.parse(source)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
-        for node in ast.walk(tree):
+        tree = parse_python(source)
+        for node in ast.walk(tree) if tree is not None else ():
             match node:
                 case ast.Call(func=ast.Name(id=called), args=args, keywords=keywords) if (
                     called == name and len(found) < _MOST_CALLS
                 ):
-                    with suppress(ValueError):
+                    with suppress(ValueError, TypeError, RecursionError, MemoryError):
                         named = {k.arg: ast.literal_eval(k.value) for k in keywords if k.arg}
                         found.append((tuple(map(ast.literal_eval, args)), named))
     return found

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -22,8 +21,10 @@ from IPython.core.inputtransformer2 import TransformerManager
 from grader.course import Exercise
 from grader.kernel.observations import Captured
 from grader.records import Cell
+from grader.text import parse_python
 
 MOST_CANDIDATES = 6
+_MOST_PARTS = 10  # of a dotted name; a chain of a million would take quadratic time
 # leading blank lines, indents and prompts; each takes one pass
 _PROMPTS: list[Callable[[list[str]], list[str]]] = TransformerManager().cleanup_transforms  # type: ignore[no-untyped-call, assignment]
 _HELP = re.compile(r"[\w.*%]+\?{1,2}")
@@ -50,7 +51,7 @@ class Source:
 
 def read_source(source: str) -> Source:
     """Parse what a cell binds; a cell that does not parse, magics removed, binds nothing."""
-    tree = _parsed(source) or _parsed(without_magics(source))
+    tree = parse_python(source) or parse_python(without_magics(source))
     if tree is None:
         return Source()
     imports: dict[str, str] = {}
@@ -66,7 +67,9 @@ def read_source(source: str) -> Source:
                 binds.add(bound)
             case ast.Name(id=bound, ctx=ast.Store()):
                 binds.add(bound)
-            case ast.Name() | ast.Attribute():
+            case ast.Name(id=used):
+                mentions.add(used)
+            case ast.Attribute():
                 mentions.add(_dotted(node))
     return Source(imports, frozenset(binds), frozenset(stars), frozenset(mentions))
 
@@ -87,15 +90,6 @@ def _imported(node: ast.Import | ast.ImportFrom) -> dict[str, str]:
             first = name.name.split(".")[0]
             found[name.asname or first] = name.name if name.asname else first
     return found
-
-
-def _parsed(source: str) -> ast.Module | None:
-    try:
-        with warnings.catch_warnings():  # "\d" in a student's string is not reported
-            warnings.simplefilter("ignore")
-            return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
 
 
 def without_magics(source: str) -> str:
@@ -227,9 +221,9 @@ def forbidden_names(cell: Cell, forbid: Sequence[str], cells: Sequence[Cell] = (
 
 
 def _dotted(node: ast.expr) -> str:
+    """Return `F.conv2d` as it is written; empty for what is no name, or has more parts than any."""
     parts: list[str] = []
-    while isinstance(node, ast.Attribute):
+    while isinstance(node, ast.Attribute) and len(parts) < _MOST_PARTS:
         parts.append(node.attr)
         node = node.value
-    parts.append(node.id if isinstance(node, ast.Name) else "")
-    return ".".join(reversed(parts))
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""

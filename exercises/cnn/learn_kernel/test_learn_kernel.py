@@ -11,7 +11,7 @@ from math import prod
 
 import torch
 
-from grader.checks import NameNotDefined, StudentError, assert_close, check
+from grader.checks import NameNotDefined, StudentError, assert_close, check, parse_python
 from reference import edge_image, edge_kernel, edges
 
 TARGET = edge_kernel()
@@ -149,11 +149,8 @@ def test_learns_it_from_the_data(student):
 def may_train(student, cell):
     """Return whether a cell has a loop or a call that may hold one; else numbers are typed in."""
     own = {e.name for e in student.catalog() if e.kind not in ("tensor", "plain")}
-    try:
-        tree = ast.parse(student.sources().get(cell, ""))
-    except SyntaxError:
-        return True
-    if not tree.body:  # values without a source: no evidence
+    tree = parse_python(student.sources().get(cell, ""))
+    if tree is None or not tree.body:  # values without a source: no evidence
         return True
     loops = (ast.For, ast.While, ast.comprehension)
     called = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]

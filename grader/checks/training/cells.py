@@ -9,13 +9,14 @@ variables, back to the model's. Not here: running them (`Student.replay`), judgi
 from __future__ import annotations
 
 import ast
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
 
 from grader.guest.model_names import is_model_name, is_own_name
+from grader.text import parse_python
 
 _PREPARES = frozenset({"Trainer", "SGD", "Adam", "optim", "CrossEntropyLoss", "train_dataloader"})
 _TRAINS = ("fit", "backward", "train_*", "train")
@@ -174,13 +175,10 @@ class NotebookText:
         return found or ([] if forgotten else variants)
 
     def _read(self, cell: int, source: str) -> None:
-        try:
-            with warnings.catch_warnings():  # "\d" in a student's string is not reported
-                warnings.simplefilter("ignore")
-                tree = ast.parse(source)
-            self._runs[cell] = self._read_statements(tree)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return
+        tree = parse_python(source)
+        if tree is not None:
+            with suppress(RecursionError):
+                self._runs[cell] = self._read_statements(tree)
 
     def _read_statements(self, tree: ast.Module) -> _Text:
         runs = _Text()
