@@ -20,6 +20,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from grader.course import Exercise
 from grader.kernel.observations import Captured
+from grader.reading.notebook_file import MOST_CELLS
 from grader.records import Cell
 from grader.text import parse_python
 
@@ -49,6 +50,7 @@ class Source:
     """Names that are used, as they are written: `F.conv2d`."""
 
 
+@lru_cache(maxsize=MOST_CELLS)  # every exercise asks again; emptied after each submission
 def read_source(source: str) -> Source:
     """Parse what a cell binds; a cell that does not parse, magics removed, binds nothing."""
     tree = parse_python(source) or parse_python(without_magics(source))
@@ -120,8 +122,7 @@ def without_magics(source: str) -> str:
     return "".join(kept)
 
 
-@lru_cache(maxsize=2)  # called for every exercise where names are forbidden
-def _read_cells(cells: tuple[Cell, ...]) -> dict[int, Source]:
+def _read_cells(cells: Sequence[Cell]) -> dict[int, Source]:
     return {cell.index: read_source(cell.source) for cell in cells if cell.kind == "code"}
 
 
@@ -139,7 +140,7 @@ def own_definitions(
     """
     own = modules or {}
     in_modules = frozenset().union(*own.values())
-    sources = _read_cells(tuple(cells))
+    sources = _read_cells(cells)
 
     def is_own(entry: Captured) -> bool:
         source = sources.get(entry.cell)
@@ -211,7 +212,7 @@ def forbidden_names(cell: Cell, forbid: Sequence[str], cells: Sequence[Cell] = (
         return []
     judged = read_source(cell.source)
     aliases: dict[str, str] = {}
-    for source in (*_read_cells(tuple(cells)).values(), judged):
+    for source in (*_read_cells(cells).values(), judged):
         aliases.update(source.imports)
     used = set()
     for name in judged.mentions:

@@ -37,6 +37,7 @@ from grader.grading.pooling import (
     solved,
     within,
 )
+from grader.grading.write_offs import WriteOff, write_off
 from grader.kernel.gpu_trial import try_out
 from grader.kernel.gpus import Gpu, leased
 from grader.kernel.observations import Captured
@@ -64,10 +65,11 @@ class Grader:
 
     Args:
         plan: what is graded and how.
-        tell: called with "waiting" before a wait for a GPU, and with "holding" at its end.
+        tell: called with "waiting" before a wait for a GPU, with "holding" at its end, and with the
+            result of each exercise as soon as it is judged.
     """
 
-    def __init__(self, plan: Plan, tell: Callable[[str], None] = lambda said: None) -> None:
+    def __init__(self, plan: Plan, tell: Callable[[object], None] = lambda said: None) -> None:
         self.plan = plan
         self._tell = tell
         self._stack = ExitStack()
@@ -109,7 +111,21 @@ class Grader:
     def grade(self, submission: Submission) -> SubmissionResult:
         """Grade one submission; every error becomes a result."""
         started = time.perf_counter()
-        result = SubmissionResult(
+        result = self._begun(submission)
+        if not submission.problem:
+            result = self._grade_readable(submission, result)
+        read_source.cache_clear()  # the text of one student does not outlive its grading
+        result = replace(result, seconds=time.perf_counter() - started, finished_at=_now())
+        log.info("%s: %s in %.1f s", submission.path, result.status, result.seconds)
+        return result
+
+    def write_off(self, order: WriteOff) -> SubmissionResult:
+        """Return the result of a submission that another worker was ended for."""
+        begun = replace(self._begun(order.submission), seconds=order.seconds, finished_at=_now())
+        return write_off(order, begun, self.plan.assignment.exercises, self._session)
+
+    def _begun(self, submission: Submission) -> SubmissionResult:
+        return SubmissionResult(
             key=self.plan.key(submission),
             student=submission.student,
             submission=submission.path,
@@ -119,12 +135,6 @@ class Grader:
             problem=submission.problem,
             facts={**self.plan.facts(), **self._walls()},
         )
-        if not submission.problem:
-            result = self._grade_readable(submission, result)
-        seconds = time.perf_counter() - started
-        finished = datetime.now(UTC).isoformat(timespec="seconds")
-        log.info("%s: %s in %.1f s", submission.path, result.status, seconds)
-        return replace(result, seconds=seconds, finished_at=finished)
 
     def open(
         self, submission: Submission, gpu: Gpu | None = None, limits: Limits | None = None
@@ -153,11 +163,11 @@ class Grader:
             reason = _in_words(error)
             log.exception("%s is broken", submission.path)
             trace = traceback_of(error)
-        exercises = tuple(self._broken(e, reason) for e in self.plan.assignment.exercises)
-        problem = f"Internal error, no points are lost: {reason}"
         return replace(
-            result, status=Status.BROKEN, exercises=exercises, problem=problem, traceback=trace
-        )
+            result, status=Status.BROKEN, traceback=trace,
+            exercises=tuple(self._broken(e, reason) for e in self.plan.assignment.exercises),
+            problem=f"Internal error, no points are lost: {reason}",
+        )  # fmt: skip
 
     def _judged(self, submission: Submission, result: SubmissionResult) -> SubmissionResult:
         """Judge every notebook in a kernel of its own; the best answer to each exercise counts."""
@@ -200,11 +210,11 @@ class Grader:
             curves = notebook.curves()  # of the cells' own training, before anything is asked
             listed = (*assignment.course.packages, *assignment.packages)
             blame = Blame(notebook.lacking, listed, assignment.excused_cells)
-            exercises = {
-                exercise.name: self._exercise(submission, notebook, exercise, blame)
-                for exercise in assignment.exercises
-                if exercise.kind != "answers" and exercise.name not in done
-            }
+            exercises: dict[str, ExerciseResult] = {}
+            for one in assignment.exercises:
+                if one.kind != "answers" and one.name not in done:
+                    exercises[one.name] = self._exercise(submission, notebook, one, blame)
+                    self._tell(exercises[one.name])
             cells = blame.noted(notebook.cells, submission.cells)
             # it takes its kernels with it, and what that looked like is not the student's doing
             if self._warm is not None and not self._warm.is_alive():
@@ -359,6 +369,10 @@ def rubric_points(assignment: Assignment) -> list[tuple[Exercise, Fraction]]:
             (exercise, sum((points for *_, points in session.rubric(exercise)), Fraction(0)))
             for exercise in assignment.exercises
         ]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _in_words(error: Exception) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from dataclasses import replace
 from fractions import Fraction
 from html.parser import HTMLParser
 
@@ -219,6 +220,12 @@ def test_the_report_names_mistakes_worries_and_facts(class_of_five, order):
     for words in ("KernelLost", "handed in as a PDF", "a true convolution", "drawn stand-in",
                   "15 October 2024", "sandbox", "disk space"):  # fmt: skip
         assert words in page
+
+
+def test_the_report_names_the_submission_that_took_longest(make, exercise, order):
+    quick, slow = make("kim", exercise()), replace(make("lee", exercise()), seconds=754.0)
+    page = report_page([quick, slow], exercises=order, max_points=Fraction(4), files=["a", "b"])
+    assert "lee, 754 s" in page
 
 
 def test_long_texts_are_cut_on_the_page(hostile):
