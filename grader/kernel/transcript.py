@@ -30,7 +30,7 @@ class Inside:
 def as_noted(op: str, answer: Any) -> Any:
     """Return an answer as a record keeps it: nothing that is never compared, and no handles.
 
-    A handle would keep a network of this process alive, 500 MB for a known mistake in a VGG.
+    A handle would keep a network of this process alive, 500 MB for a known mistake in a large one.
     """
     return None if op in NOT_COMPARED else _without_handles(answer)
 
