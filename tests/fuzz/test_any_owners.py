@@ -8,7 +8,7 @@ import zipfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from grader.reading.submissions import find
+from grader.reading.submissions import find, load
 
 SOME = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 LETTERS = "abcdeklmnorsuyzéü김이박민수영희山田"
@@ -89,7 +89,7 @@ def test_every_student_of_a_download_has_one_row(
     found = find([path], assignment="cnn")
     assert sorted(one.student for one in found.submissions) == sorted(names)
     assert len(found.passed_over) == len(strays)
-    handed_in = [one.cells[0].source for s in found.submissions for one in s.notebooks]
+    handed_in = [one.cells[0].source for s in map(load, found.submissions) for one in s.notebooks]
     assert len(set(handed_in)) == len(handed_in) == len(members)
 
 
@@ -110,7 +110,8 @@ def test_every_notebook_of_any_tree_is_in_one_submission(tmp_path_factory, paths
         archive.writestr("kim.ipynb", notebook("kim"))
         count = len(set(archive.namelist()))
     found = find([path], assignment="cnn")
-    sources = [one.cells[0].source for s in found.submissions for one in s.notebooks if one.cells]
+    loaded = [load(one) for one in found.submissions]
+    sources = [one.cells[0].source for s in loaded for one in s.notebooks if one.cells]
     assert len(sources) == len(set(sources))
     assert len({one.student for one in found.submissions}) == len(found.submissions)
     assert len(sources) == count or found.passed_over
