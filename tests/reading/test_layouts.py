@@ -9,7 +9,6 @@ import zipfile
 
 import pytest
 
-from grader.errors import UsageError
 from grader.reading.submissions import find, read_attachment
 
 CELL = {"cell_type": "code", "id": "a", "metadata": {}, "outputs": [], "source": "x = 1"}
@@ -209,6 +208,34 @@ def test_names_inside_a_students_own_zip_never_change_whose_it_is(tmp_path, name
         assert students(path) == ["kim", "mallory"]
 
 
+@pytest.mark.parametrize(
+    "inside",
+    ["lee_1002_50002_hw2.ipynb", "Lee_102_assignsubmission_file_hw2.ipynb", "lee.ipynb",
+     f"HW_lee{AT}_hw2.ipynb", "Lee, Bora(lee)/Submission attachment(s)/hw2.ipynb",
+     "cnn/lee/hw2.ipynb", "lee/hw2.ipynb", "Lee_Bora_lee_302/hw2.ipynb", "LEE.ipynb"],
+)  # fmt: skip
+@pytest.mark.parametrize("own", ["mallory", "m", "20261003"])
+def test_no_zip_beside_others_takes_another_students_row(tmp_path, own, inside):
+    pack(tmp_path / "class" / f"{own}.zip", [inside])
+    pack(tmp_path / "class" / "lee.zip", ["hw2.ipynb"])
+    found = find([tmp_path / "class"], assignment="cnn").submissions
+    assert {one.student: one.path.split("!")[0][-len(own) - 4 :] for one in found}[own] == (
+        f"{own}.zip"
+    )
+    assert sorted(one.student for one in found) == sorted([own, "lee"])
+
+
+def test_a_zip_named_with_one_letter_is_named_by_the_only_notebook_inside(tmp_path):
+    pack(tmp_path / "a" / "k.zip", ["홍길동 과제2(최종).ipynb"])
+    pack(tmp_path / "a" / "s.zip", ["Müller_1234.ipynb"])
+    assert students(tmp_path / "a") == ["Müller_1234", "홍길동 과제2(최종)"]
+    pack(tmp_path / "b" / "k.zip", ["kim.ipynb"])
+    pack(tmp_path / "b" / "l.zip", ["kim.ipynb"])
+    pack(tmp_path / "b" / "m.zip", ["hw2.ipynb"])
+    pack(tmp_path / "b" / "n.zip", ["park.ipynb", "lee.ipynb"])
+    assert students(tmp_path / "b") == ["k", "l", "m", "n"]
+
+
 @pytest.mark.parametrize("name", ["x.zip", "x.ipynb"])
 def test_a_pipe_is_refused_at_once(tmp_path, name):
     os.mkfifo(tmp_path / name)
@@ -242,10 +269,28 @@ def test_namesakes_in_two_folders_have_a_row_each(tmp_path):
     assert students(tmp_path / "c") == ["kim (a)", "kim (b)", "lee", "park"]
 
 
-def test_owners_that_nothing_tells_apart_are_refused_with_both_paths(tmp_path):
-    put(tmp_path / "cnn", ["김/hw.ipynb", unicodedata.normalize("NFD", "김") + "/hw.ipynb"])
-    with pytest.raises(UsageError, match=r"share the name 김: .*/cnn/.* and .*/cnn/.*; rename"):
-        students(tmp_path)
+@pytest.mark.parametrize("name", ["김", "Müller", "é", "가 나"])
+@pytest.mark.parametrize("place", ["cnn/{}/hw.ipynb", "class/{}.ipynb", "class/{}.zip",
+                                   "x/{}/cnn.zip"])  # fmt: skip
+def test_two_spellings_of_one_name_are_one_student(tmp_path, name, place):
+    for form in ("NFC", "NFD"):
+        path = place.format(unicodedata.normalize(form, name))
+        if path.endswith(".zip"):
+            pack(tmp_path / path, [f"{form}.ipynb"])
+        else:
+            put(tmp_path, [path])
+            (tmp_path / path).write_bytes(notebook(form))
+    put(tmp_path, [place.format("park").replace(".zip", ".ipynb")])
+    (one, park) = find([tmp_path], assignment="cnn").submissions
+    assert {one.student, park.student} == {"park", name}
+    both = one if park.student == "park" else park
+    assert len(both.notebooks) == 2
+
+
+def test_folders_of_one_name_in_two_spellings_may_be_named_one_by_one(tmp_path):
+    names = [unicodedata.normalize(form, "김") for form in ("NFC", "NFD")]
+    put(tmp_path / "class", [f"{name}/hw2.ipynb" for name in (*names, "lee")])
+    assert students(*(tmp_path / "class" / name for name in (*names, "lee"))) == ["lee", "김"]
 
 
 # ---- what lies beside a notebook
