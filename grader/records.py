@@ -79,11 +79,14 @@ class Submission:
     """All notebooks; empty stands for the one with `cells`."""
     attachments: tuple[Attachment, ...] = ()
     """What lies beside the notebooks, the notebooks themselves included."""
+    due: tuple[Attachment, ...] = ()
+    """Notebooks that are not read yet (`reading/due.py`), each marked with its sha256."""
 
     @property
     def notebooks(self) -> tuple[NotebookFile, ...]:
         """Return every notebook, each of which runs in a kernel of its own."""
-        return self.files or (NotebookFile("", self.cells, self.digest),)
+        due = tuple(NotebookFile(one.name, (), one.mark) for one in self.due)
+        return self.files or due or (NotebookFile("", self.cells, self.digest),)
 
 
 @dataclass(frozen=True)

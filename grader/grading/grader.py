@@ -43,7 +43,7 @@ from grader.kernel.gpus import Gpu, leased
 from grader.kernel.observations import Captured
 from grader.kernel.processes import WarmParent
 from grader.kernel.student import Student
-from grader.reading.submissions import find_submissions
+from grader.reading.submissions import find_submissions, load
 from grader.reading.written_answers import collect_answers, in_short
 from grader.records import (
     Cell,
@@ -111,6 +111,7 @@ class Grader:
     def grade(self, submission: Submission) -> SubmissionResult:
         """Grade one submission; every error becomes a result."""
         started = time.perf_counter()
+        submission = load(submission)
         result = self._begun(submission)
         if not submission.problem:
             result = self._grade_readable(submission, result)
