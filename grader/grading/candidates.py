@@ -20,6 +20,7 @@ from functools import lru_cache
 from IPython.core.inputtransformer2 import TransformerManager
 
 from grader.course import Exercise
+from grader.guest import magics
 from grader.kernel.observations import Captured
 from grader.records import Cell
 
@@ -99,7 +100,7 @@ def _parsed(source: str) -> ast.Module | None:
 
 
 def without_magics(source: str) -> str:
-    """Return a cell with `pass` in place of magics, shell commands and questions.
+    """Return a cell with `pass` in place of shell commands, questions and magics without code.
 
     In one pass, where IPython tokenizes the whole cell once more for every magic of it: 400 lines
     of `!ls` take it ten seconds, and no deadline interrupts this process.
@@ -107,6 +108,7 @@ def without_magics(source: str) -> str:
     lines = source.splitlines(keepends=True)
     for strip in _PROMPTS:
         lines = strip(lines)
+    lines = magics.unwrapped(lines)
     kept = []
     goes_on = False
     for line in lines:

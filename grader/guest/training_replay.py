@@ -200,7 +200,7 @@ class TrainingReplay:
             namespace.update(stand_ins(self._recorder.sources, cells, world, self._fits))
             namespace[HOOK] = self._bound
             passes = short_passes(self._spent, steps=self._steps, seconds=_ENOUGH_CPU_S / 2)
-            with self._replaced(), passes:
+            with self._recorder.kept_classes(), self._replaced(), passes:
                 for cell in cells:
                     raised = self._run_cell(cell)
             return {"raised": raised, "models": self._found(namespace)}

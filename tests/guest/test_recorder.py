@@ -128,8 +128,9 @@ def test_a_layer_says_whether_the_notebook_wrote_its_class(notebook):
 
 def test_an_imported_module_is_found_as_it_stood_at_a_cell(notebook):
     made = notebook("import math as F", "x = 1", "F = 5", "import cmath as F", "def F(): pass")
-    found = [getattr(made.functions_at(cell)["F"], "__name__", "") for cell in range(5)]
-    assert found == ["math", "math", "math", "cmath", "F"]
+    found = [getattr(made.history.at(cell)["F"], "__name__", "") for cell in range(5)]
+    assert found == ["math", "math", "", "cmath", "F"]
+    assert made.history.at(2)["F"] == 5
     assert made.world_before(1)["F"].__name__ == "math"
 
 
@@ -154,8 +155,8 @@ def test_a_helper_defined_earlier_stands_as_it_did_at_the_cell():
     define(made, 0, helper=first)
     define(made, 1, answer=lambda: 0)
     define(made, 2, helper=second)
-    assert made.functions_at(1)["helper"] is first
-    assert made.functions_at(2)["helper"] is second
+    assert made.history.at(1)["helper"] is first
+    assert made.history.at(2)["helper"] is second
 
 
 def test_a_helper_defined_later_is_given_as_first_defined():
@@ -164,7 +165,7 @@ def test_a_helper_defined_later_is_given_as_first_defined():
     define(made, 0, answer=lambda: 0)
     define(made, 1, helper=first)
     define(made, 2, helper=second)
-    assert made.functions_at(0)["helper"] is first
+    assert made.history.at(0)["helper"] is first
 
 
 def test_the_world_before_a_cell_holds_copies():
@@ -211,5 +212,5 @@ def test_the_list_of_all_definitions_fits_one_answer():
 @pytest.mark.parametrize("name", ["sum", "max", "list", "range", "len"])
 def test_a_builtin_that_a_later_cell_covers_is_the_builtin_again(notebook, name):
     made = notebook("def f():\n    pass", f"{name} = 0")
-    assert made.functions_at(0)[name] is getattr(builtins, name)
-    assert name not in made.functions_at(1)
+    assert made.history.at(0)[name] is getattr(builtins, name)
+    assert made.history.at(1)[name] == 0

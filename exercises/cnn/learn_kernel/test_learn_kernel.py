@@ -124,7 +124,9 @@ def test_learns_it_from_the_data(student):
         and torch.equal(value.detach().float().reshape(y.shape), y)
     }
     try:
-        again = student.rerun(near.cell, {name: 2 * value for name, value in data.items()})
+        again = student.rerun(
+            near.cell, {name: 2 * value for name, value in data.items()}, near.name
+        )
     except StudentError:  # the cell does not run alone: no evidence
         return
     after = [kernel for kernel in kernels(again) if kernel.name == near.name]
@@ -134,7 +136,7 @@ def test_learns_it_from_the_data(student):
     # number is exactly 1, which 300 steps of training never reach; a cell that reads the data must
     # change.
     typed_in = after[-1].is_exactly(TARGET) or not may_train(student, near.cell)
-    if typed_in or reads(student, near.cell, data):
+    if typed_in or reads(student, near, data):
         call = f"the kernel in {near.name}, trained on 2 * Y"
         assert_close(after[-1].numbers, 2 * TARGET, call=call, tolerance=2 * TOLERANCE)
 
@@ -156,10 +158,10 @@ def may_train(student, cell):
     )
 
 
-def reads(student, cell, names):
-    """Return whether a cell reads these names: it then fails when they hold nonsense."""
+def reads(student, kernel, names):
+    """Return whether a kernel's training reads these names: it then fails on nonsense in them."""
     try:
-        student.rerun(cell, dict.fromkeys(names, "no tensor"))
+        student.rerun(kernel.cell, dict.fromkeys(names, "no tensor"), kernel.name)
     except StudentError:
         return bool(names)
     return False
