@@ -162,7 +162,9 @@ class Recorder:
         world = self.world_before(cell)
         tree = ast.parse(self.sources[cell])
         if name:
-            tree.body = slice_of(tree, name, lambda n: n in replaced or _may_change(world.get(n)))
+            tree.body = slice_of(
+                tree, name.__eq__, lambda n: n in replaced or may_change(world.get(n))
+            )
         world.update(replaced)
         again = Recorder(world)
         again.begin(cell, self.sources[cell])
@@ -337,7 +339,8 @@ def bound_names(statement: ast.stmt) -> Iterator[str]:
                 yield base.id
 
 
-def _may_change(value: object) -> bool:
+def may_change(value: object) -> bool:
+    """Return whether an object may change in place, as far as its type says."""
     return value is not None and not issubclass(type(value), _CONSTANT)
 
 

@@ -26,16 +26,22 @@ class _Step:
 
     statement: ast.stmt
     number: int
+    reads: set[str]
     reaches: set[int] = field(default_factory=set)
     changes: set[int] = field(default_factory=set)
 
 
-def slice_of(tree: ast.Module, name: str, is_variable: Callable[[str], bool]) -> list[ast.stmt]:
-    """Return the statements that `name` depends on, in order; all where that is unknown.
+def slice_of(
+    tree: ast.Module, wanted: Callable[[str], bool], is_variable: Callable[[str], bool]
+) -> list[ast.stmt]:
+    """Return the statements that names depend on, and those that use one, in order.
+
+    Statements of which the text does not say what they change, `torch.manual_seed(0)`, are among
+    them; all are where the cell has no such name.
 
     Args:
         tree: the cell.
-        name: bound by it.
+        wanted: whether a name is one of those.
         is_variable: whether a name of earlier cells holds an object that may change.
     """
     if any(_is_unknown(node) for node in ast.walk(tree)):
@@ -43,12 +49,16 @@ def slice_of(tree: ast.Module, name: str, is_variable: Callable[[str], bool]) ->
     flow = _Flow(is_variable)
     for statement in tree.body:
         flow.add(statement)
-    if name not in flow.bound:
+    names = [name for name in flow.holds if wanted(name)]
+    if not names:
         return tree.body
-    needed = set(flow.holds[name])
+    needed: set[int] = set().union(*(flow.holds[name] for name in names))
     kept = []
     for step in reversed(flow.steps):
-        if step.number in needed or step.changes & needed:
+        is_used = not isinstance(step.statement, _DEFINES) and (
+            not step.reaches or any(map(wanted, step.reads))
+        )
+        if is_used or step.number in needed or step.changes & needed:
             needed |= step.reaches | {step.number}
             kept.append(step.statement)
     return kept[::-1]
@@ -69,7 +79,6 @@ class _Flow:
     def __init__(self, is_variable: Callable[[str], bool]) -> None:
         self.steps: list[_Step] = []
         self.holds: dict[str, set[int]] = {}
-        self.bound: set[str] = set()
         self._is_variable = is_variable
         self._fixed: set[int] = set()
         """Objects that no statement changes by reading them: numbers, functions, classes."""
@@ -80,7 +89,7 @@ class _Flow:
         """Follow one statement."""
         reading = _Reading()
         reading.statements([statement])
-        step = _Step(statement, len(self.steps))
+        step = _Step(statement, len(self.steps), reading.free)
         self.steps.append(step)
         for name in self._all_read(reading.free):
             step.reaches |= self._held(name)
@@ -94,7 +103,6 @@ class _Flow:
             made = {step.number} if defines else {step.number} | (step.reaches - self._fixed)
             before = self.holds.get(name, set()) if isinstance(statement, _BRANCHES) else set()
             self.holds[name] = made | before
-            self.bound.add(name)
             self._bodies.pop(name, None)
             if defines:
                 self._bodies[name] = reading.inside
