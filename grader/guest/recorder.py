@@ -163,7 +163,7 @@ class Recorder:
         tree = ast.parse(self.sources[cell])
         if name:
             tree.body = slice_of(
-                tree, name.__eq__, lambda n: n in replaced or may_change(world.get(n))
+                tree, name.__eq__, lambda n: may_change(world.get(n)) or may_change(replaced.get(n))
             )
         world.update(replaced)
         again = Recorder(world)

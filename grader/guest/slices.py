@@ -27,6 +27,7 @@ class _Step:
     statement: ast.stmt
     number: int
     reads: set[str]
+    binds: set[str]
     reaches: set[int] = field(default_factory=set)
     changes: set[int] = field(default_factory=set)
 
@@ -56,7 +57,7 @@ def slice_of(
     kept = []
     for step in reversed(flow.steps):
         is_used = not isinstance(step.statement, _DEFINES) and (
-            not step.reaches or any(map(wanted, step.reads))
+            not (step.reaches or step.binds) or any(map(wanted, step.reads))
         )
         if is_used or step.number in needed or step.changes & needed:
             needed |= step.reaches | {step.number}
@@ -89,7 +90,7 @@ class _Flow:
         """Follow one statement."""
         reading = _Reading()
         reading.statements([statement])
-        step = _Step(statement, len(self.steps), reading.free)
+        step = _Step(statement, len(self.steps), reading.free, reading.bound)
         self.steps.append(step)
         for name in self._all_read(reading.free):
             step.reaches |= self._held(name)
