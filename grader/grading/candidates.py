@@ -19,6 +19,7 @@ from functools import lru_cache
 from IPython.core.inputtransformer2 import TransformerManager
 
 from grader.course import Exercise
+from grader.guest import magics
 from grader.kernel.observations import Captured
 from grader.reading.notebook_file import MOST_CELLS
 from grader.records import Cell
@@ -95,7 +96,7 @@ def _imported(node: ast.Import | ast.ImportFrom) -> dict[str, str]:
 
 
 def without_magics(source: str) -> str:
-    """Return a cell with `pass` in place of magics, shell commands and questions.
+    """Return a cell with `pass` in place of shell commands, questions and magics without code.
 
     In one pass, where IPython tokenizes the whole cell once more for every magic of it: 400 lines
     of `!ls` take it ten seconds, and no deadline interrupts this process.
@@ -103,6 +104,7 @@ def without_magics(source: str) -> str:
     lines = source.splitlines(keepends=True)
     for strip in _PROMPTS:
         lines = strip(lines)
+    lines = magics.unwrapped(lines)
     kept = []
     goes_on = False
     for line in lines:

@@ -35,7 +35,8 @@ from grader.wire.messages import Request, receive
 
 _MOST_PRINTED = 64_000
 _ITS_OWN = type.__dict__["__dict__"].__get__  # `vars` asks the class, which may override it
-_METHODS = 1_000_000  # numbers of methods begin here, above those of all other definitions
+# numbers of methods begin here, and those of what a cell bound that ran again
+_METHODS, _AGAIN = 1_000_000, 2_000_000
 
 
 class Refused(Exception):
@@ -106,15 +107,13 @@ class Guest:
     def op_catalog(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """List every captured definition, methods last: number, name, cell, kind, imported."""
         made = [(d.number, d.name, d.cell, d.kind, d.imported) for d in self.recorder.definitions]
-        return made + [
-            (_METHODS + number, name, cell, "method", False)
-            for number, (name, cell) in enumerate(self._find_methods())
-        ]
+        methods = enumerate(self._find_methods(), _METHODS)
+        return made + [(number, name, cell, "method", False) for number, (name, cell) in methods]
 
     def op_select(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> None:
-        """Restore all functions and helpers as they stood after cell `args[0]`."""
+        """Restore all names as they stood after cell `args[0]`."""
         self.kept.clear()
-        self.recorder.namespace.update(self.recorder.functions_at(int(args[0])))
+        self.recorder.namespace.update(self.recorder.history.at(int(args[0])))
 
     def op_stand_in(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> None:
         """Replace names of the notebook by what `kwargs` defines, name and Python source."""
@@ -244,13 +243,12 @@ class Guest:
         )
 
     def op_rerun(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """Run cell `args[0]` again in a copy of its namespace, with names replaced by `kwargs`.
+        """Run cell `args[0]` again for the name `args[1]`, with names replaced by `kwargs`.
 
-        Returns what it bound, as the catalog does; the values are asked for by their numbers,
-        which begin where the recorder's end.
+        Returns what it bound, as the catalog does; no catalog lists it.
         """
-        found = self.recorder.rerun(int(args[0]), kwargs)
-        return [(d.number, d.name, d.cell, d.kind, d.imported) for d in found]
+        found = enumerate(self.recorder.rerun(int(args[0]), kwargs, str(args[1])), _AGAIN)
+        return [(number, d.name, d.cell, d.kind, d.imported) for number, d in found]
 
     def op_sources(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Return the cells that ran, number and Python."""
@@ -293,6 +291,8 @@ class Guest:
     def _target(self, request: Request) -> Any:
         if request.handle >= 0:
             return self.kept[request.handle]
+        if request.definition >= _AGAIN:
+            return self.recorder.again[request.definition - _AGAIN].value
         if request.definition >= _METHODS:
             return self.methods[request.definition - _METHODS]
         return self.recorder.definitions[request.definition].value

@@ -29,8 +29,9 @@ from grader.guest.model_names import is_model_name
 from grader.guest.model_shell import dress, passes_on
 from grader.guest.placeholder_models import complete, stand_ins
 from grader.guest.probe_network import ProbeNetwork, ProbeShape, small
-from grader.guest.recorder import HOOK, Recorder, StatementReporter
+from grader.guest.recorder import HOOK, Recorder, StatementReporter, may_change
 from grader.guest.short_passes import short_passes
+from grader.guest.slices import slice_of
 
 # steps whose batch, parameters and gradients are noted; the last shows whether batches change
 _NOTED = (1, 2, 3, 4, 5, 6, 40)
@@ -200,9 +201,9 @@ class TrainingReplay:
             namespace.update(stand_ins(self._recorder.sources, cells, world, self._fits))
             namespace[HOOK] = self._bound
             passes = short_passes(self._spent, steps=self._steps, seconds=_ENOUGH_CPU_S / 2)
-            with self._replaced(), passes:
+            with self._recorder.kept_classes(), self._replaced(), passes:
                 for cell in cells:
-                    raised = self._run_cell(cell)
+                    raised = self._run_cell(cell, whole=cell != cells[-1])
             return {"raised": raised, "models": self._found(namespace)}
         finally:
             self._goes_on = False
@@ -217,8 +218,10 @@ class TrainingReplay:
         if over or time.process_time() > self._ends_at:
             raise _Enough
 
-    def _run_cell(self, cell: int) -> str:
-        tree = ast.parse(self._recorder.sources[cell])
+    def _run_cell(self, cell: int, *, whole: bool) -> str:
+        tree, names = ast.parse(self._recorder.sources[cell]), self._recorder.namespace
+        if not whole:  # the cell may train other networks too
+            tree.body = slice_of(tree, self._is_wanted, lambda name: may_change(names.get(name)))
         StatementReporter().visit(tree)
         try:
             exec(compile(tree, f"<cell {cell}>", "exec"), self._recorder.namespace)
@@ -227,6 +230,9 @@ class TrainingReplay:
         except Exception as error:
             return f"{type(error).__name__}: {str(error)[:300]}"
         return ""
+
+    def _is_wanted(self, name: str) -> bool:
+        return name in self._variables or self._fits(name)
 
     def _spent(self) -> bool:
         steps = sum(probe.log.steps for probe in self.probes)

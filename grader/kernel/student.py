@@ -203,9 +203,10 @@ class Student:
     ) -> list[Captured]:  # fmt: skip
         """Run one cell again in a copy of its namespace, with some names replaced.
 
-        Returns the values it bound, in order. The results of the first run stay as they are.
+        With a `name`, only the statements run that this depends on. Returns the values it bound, in
+        order. The results of the first run stay as they are.
         """
-        rows = self._ask("rerun", f"cell {cell}", (cell,), replaced).value
+        rows = self._ask("rerun", f"cell {cell}", (cell, name or ""), replaced).value
         return self._fetch(observations.read_catalog(rows), name, fits)
 
     def catalog(self, *, limit_s: float | None = None) -> list[Captured]:

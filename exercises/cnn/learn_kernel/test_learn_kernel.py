@@ -131,7 +131,7 @@ def test_learns_it_from_the_data(student):
     }
     try:
         twice = {name: 2 * value for name, value in data.items()}
-        again = student.rerun(near.cell, twice, fits=may_be_kernel)
+        again = student.rerun(near.cell, twice, near.name, fits=may_be_kernel)
     except StudentError:  # the cell does not run alone: no evidence
         return
     after = [kernel for kernel in kernels(again) if kernel.name == near.name]
@@ -141,7 +141,7 @@ def test_learns_it_from_the_data(student):
     # number is exactly 1, which 300 steps of training never reach; a cell that reads the data must
     # change.
     typed_in = after[-1].is_exactly(TARGET) or not may_train(student, near.cell)
-    if typed_in or reads(student, near.cell, data):
+    if typed_in or reads(student, near, data):
         call = f"the kernel in {near.name}, trained on 2 * Y"
         assert_close(after[-1].numbers, 2 * TARGET, call=call, tolerance=2 * TOLERANCE)
 
@@ -160,10 +160,11 @@ def may_train(student, cell):
     )
 
 
-def reads(student, cell, names):
-    """Return whether a cell reads these names: it then fails when they hold nonsense."""
+def reads(student, kernel, names):
+    """Return whether a kernel's training reads these names: it then fails on nonsense in them."""
     try:
-        student.rerun(cell, dict.fromkeys(names, "no tensor"), fits=lambda shape: False)
+        nonsense = dict.fromkeys(names, "no tensor")
+        student.rerun(kernel.cell, nonsense, kernel.name, fits=lambda shape: False)
     except StudentError:
         return bool(names)
     return False
