@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from exercises.cnn.training_checks import CLOTHES
 from exercises.cnn.training_notebooks import changed
 from grader.checks.training.claims import ModelKind, complaint_of, evidence_of
@@ -53,5 +55,22 @@ def test_a_loop_of_the_students_own_is_noted_and_judged(warm, small_limits, cell
         assert (
             complaint_of(evidence_of(student, ModelKind("LeNet", lambda _: False, CLOTHES))) == ""
         )
+    finally:
+        run.close()
+
+
+@pytest.mark.parametrize("kernel_restarts", [2, 0])
+def test_a_training_whose_cell_ended_its_kernel_is_judged_like_one_that_ran_through(
+    warm, small_limits, cells, kernel_restarts
+):
+    heavy = LENET.replace("        return", "        __import__('os')._exit(9)\n        return")
+    loop = changed(("data = DATA\n", "")).replace("MAKE", "LeNet()")
+    limits = replace(small_limits, kernel_restarts=kernel_restarts)
+    run = run_notebook(cells(IMPORTS, heavy, DATA, loop, "done = 1"), warm, limits, seed=1)
+    try:
+        assert run.cells[3].status == "died"
+        student = Student(run.connection, {}, first_run=run.cells, seed=1)
+        kind = ModelKind("LeNet", lambda _: False, CLOTHES)
+        assert complaint_of(evidence_of(student, kind)) == ""
     finally:
         run.close()
