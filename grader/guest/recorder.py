@@ -24,7 +24,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from grader.guest import import_rewriting, losses, missing_modules
+from grader.guest import cheap_batches, import_rewriting, losses, missing_modules
 from grader.guest.import_rewriting import ImportRewriter
 from grader.guest.missing_modules import MissingPackages
 from grader.guest.own_modules import OwnModules
@@ -275,6 +275,7 @@ def attach(shell: Any, recorder: Recorder) -> None:
 
     def after(result: Any) -> None:
         recorder.end()
+        cheap_batches.forget()
 
     recorder.to_python = shell.transform_cell
     setattr(builtins, HOOK, recorder.statement_done)
