@@ -89,6 +89,13 @@ def test_after_many_images_a_pass_repeats_its_last_batch(monkeypatch):
     assert len([*DataLoader(NUMBERS, 1)]) == 10, "numbers cost nothing"
 
 
+def test_no_batch_is_repeated_while_a_cell_runs_again_for_the_grader(monkeypatch):
+    monkeypatch.setattr(training_settings, "EPOCH_PIXELS", 10 * 28 * 28)
+    monkeypatch.setattr(training_settings.settings, "replaying", True)
+    assert [y.tolist() for _, y in DataLoader(images(40), 5)] == [[*range(5)], [*range(5, 10)]]
+    assert not cheap_batches.is_idle()
+
+
 def test_a_pass_ends_early_where_even_repeated_batches_take_long(monkeypatch):
     monkeypatch.setattr(losses, "spent", lambda: True)
     monkeypatch.setattr(losses, "late", lambda: True)

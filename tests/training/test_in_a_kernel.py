@@ -11,7 +11,7 @@ from exercises.cnn.training_notebooks import changed
 from grader.checks.training.claims import ModelKind, complaint_of, evidence_of
 from grader.kernel.execution import run_notebook
 from grader.kernel.student import Student
-from grader.records import DEFAULT_SEED
+from grader.records import DEFAULT_SEED, Limits
 
 IMPORTS = """
 import copy, torch, torchvision
@@ -72,5 +72,37 @@ def test_a_training_whose_cell_ended_its_kernel_is_judged_like_one_that_ran_thro
         student = Student(run.connection, {}, first_run=run.cells, seed=1)
         kind = ModelKind("LeNet", lambda _: False, CLOTHES)
         assert complaint_of(evidence_of(student, kind)) == ""
+    finally:
+        run.close()
+
+
+def test_lengths_after_a_training_that_used_up_its_time_are_those_of_the_data(warm, cells):
+    loop = """
+from matplotlib import pyplot as plt
+train, test = data.train_dataloader(), data.val_dataloader()
+model = nn.Sequential(nn.Conv2d(1, 8, 5), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 24 * 24, 10))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+losses = []
+for epoch in range(2):
+    batches = iter(train)
+    for i in range(938):
+        X, y = next(batches)
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(X.reshape(64, 1, 28, 28)
+                                     if i < 937 else X), y)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+plt.plot(range(938), losses[:938])
+plt.plot(range(2), torch.tensor(losses).reshape(2, len(train)).mean(1))
+images, labels = next(iter(test))
+first = [int(labels[i]) for i in range(16)]
+with torch.no_grad():
+    right = sum((model(X).argmax(1) == y).sum() for X, y in test)
+"""
+    limits = Limits(training_s=0.5)
+    run = run_notebook(cells(IMPORTS, DATA, loop), warm, limits, seed=1)
+    try:
+        assert [cell.error for cell in run.cells] == ["", "", ""]
     finally:
         run.close()
