@@ -15,7 +15,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from grader.guest import cheap_batches
 from grader.wire.torch_internals import print_options
+
+_FLAGS = [
+    (backend, flag)
+    for backend in (torch.backends.cudnn, torch.backends.mkldnn)
+    for flag in ("enabled", "deterministic", "benchmark", "allow_tf32")
+]
 
 
 class FreshState:
@@ -28,10 +35,12 @@ class FreshState:
         self._torch_printing = dict(print_options())
         self._dtype = torch.get_default_dtype()
         self._threads = torch.get_num_threads()
-        self._cudnn = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark
+        self._precision = torch.get_float32_matmul_precision()
+        self._flags = {(b, flag): getattr(b, flag) for b, flag in _FLAGS if hasattr(b, flag)}
 
     def put_back(self) -> None:
         """Restore the recorded settings; fast when nothing has changed."""
+        cheap_batches.forget()
         if list(warnings.filters) != self._warnings:
             warnings.resetwarnings()  # which makes Python forget what it has shown
             filters: Any = warnings.filters
@@ -50,7 +59,14 @@ class FreshState:
             torch.use_deterministic_algorithms(False)
         if torch.is_anomaly_enabled():
             torch.autograd.set_detect_anomaly(False)
-        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = self._cudnn
+        if torch.is_warn_always_enabled():
+            torch.set_warn_always(False)
+        if torch.get_float32_matmul_precision() != self._precision:
+            torch.set_float32_matmul_precision(self._precision)
+        torch.set_flush_denormal(False)  # which cannot be asked
+        for (backend, flag), value in self._flags.items():
+            if getattr(backend, flag) != value:
+                setattr(backend, flag, value)
         for device in ("cpu", "cuda"):
             if torch.is_autocast_enabled(device):
                 torch.set_autocast_enabled(device, False)

@@ -16,7 +16,7 @@ import ast
 import builtins
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +25,7 @@ import torch
 from torch import nn
 
 from grader.guest import (
+    cheap_batches,
     environment,
     import_rewriting,
     losses,
@@ -87,12 +88,19 @@ class Recorder:
         self._latest: dict[str, Definition] = {}
         self._copied = 0
         self._stood_in_for: dict[str, tuple[Any, Any]] = {}
+        self.to_python: Callable[[str], str] = str
+        """Translates the magics of a cell."""
 
     def begin(self, cell: int, source: str) -> None:
         """Note that a cell is about to run; `source` is Python, magics already translated."""
         self.cell = self.packages.cell = cell
         self.sources[cell] = source
         missing_modules.take_notes()
+
+    def note_unrun(self, sources: dict[int, str]) -> None:
+        """Note the Python of cells that did not run; `sources` may hold magics."""
+        self.sources |= {cell: self.to_python(source) for cell, source in sources.items()}
+        self.sources = dict(sorted(self.sources.items()))
 
     def statement_done(self, names: tuple[str, ...]) -> None:
         """Capture what a statement of the running cell has just bound."""
@@ -273,15 +281,17 @@ def attach(shell: Any, recorder: Recorder) -> None:
         magic_results.begin()
         cell = str(getattr(info, "cell_id", "") or "")
         if cell.isdigit():
-            recorder.begin(int(cell), shell.transform_cell(str(info.raw_cell)))
+            recorder.begin(int(cell), recorder.to_python(str(info.raw_cell)))
             losses.begin(int(cell))
 
     def after(result: Any) -> None:
         magic_results.end()
         recorder.end()
+        cheap_batches.forget()
 
     magic_results.install()
     magics.install(shell.input_transformer_manager)
+    recorder.to_python = shell.transform_cell
     setattr(builtins, HOOK, recorder.statement_done)
     import_rewriting.install(recorder.packages)
     shell.ast_transformers.append(StatementReporter(recorder.namespace))

@@ -307,7 +307,7 @@ class TrainingReplay:
 
     def _stand_in(self, module: nn.Module) -> None:
         parts = (part for probe in self.probes for part in probe.modules())
-        if isinstance(module, _Understudy) or any(module is part for part in parts):
+        if _only_wraps(module) or any(module is part for part in parts):
             return
         probe = _Watched(self, self._tail)
         for whole in dress(module, probe.parts()):
@@ -350,9 +350,22 @@ class TrainingReplay:
     def _hold(
         holders: dict[int, tuple[nn.Module, _Watched, list[str]]], module: nn.Module, name: str
     ) -> None:
-        found = next(filter(None, map(_probe_of, module.modules())), None)
-        if found is not None:
-            holders.setdefault(id(found), (module, found, []))[2].append(name)
+        for part in module.modules():
+            if (found := _probe_of(part)) is not None:
+                # not what wraps it: that may change images before it passes them on
+                holders.setdefault(id(found), (part, found, []))[2].append(name)
+                return
+
+
+def _only_wraps(module: nn.Module) -> bool:
+    """Return whether a probe computes a module already: its own, or that of a model it wraps.
+
+    `nn.DataParallel(model)`, `AveragedModel(model)` and `nn.Sequential(normalise, model)` have no
+    parameters but the model's.
+    """
+    inside = [part for part in module.modules() if isinstance(part, _Understudy)]
+    held = {id(parameter) for part in inside for parameter in part.parameters()}
+    return bool(inside) and all(id(parameter) in held for parameter in module.parameters())
 
 
 def _probe_of(module: object) -> _Watched | None:
