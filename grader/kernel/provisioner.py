@@ -25,6 +25,7 @@ from grader.course import BARE, Environment
 from grader.errors import KernelLost
 from grader.kernel.deadlines import Spent, TreeClock
 from grader.kernel.gpus import Gpu
+from grader.kernel.memory_use import TreeMemory
 from grader.kernel.process_tree import end_descendants
 from grader.kernel.processes import ColdProcess, KernelProcess, WarmParent
 from grader.kernel.scratch import remove_folder
@@ -121,9 +122,11 @@ class SandboxProvisioner(KernelProvisionerBase):
             quota = self._warm is not None and Wall.QUOTA in self._warm.standing
             home = None if quota else self._folder / "home"
             self._clock = TreeClock(self.process.pid)
-            self.watchdog = Watchdog(
-                self.process, self._clock, self._limits, home, memory_files=self._gpu is not None
+            network = self._warm is not None and Wall.NETWORK in self._warm.standing
+            memory = TreeMemory(
+                self.process.pid, memory_files=self._gpu is not None, own_network=network
             )
+            self.watchdog = Watchdog(self.process, self._clock, memory, self._limits, home)
             self.watchdog.start()
         info: dict[str, Any] = {
             "ip": address, "transport": "ipc", "key": self.parent.session.key,
