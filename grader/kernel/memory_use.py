@@ -158,7 +158,7 @@ class _Faults:
     def look(self, tree: Sequence[int]) -> int:
         living = {}
         for pid in tree:
-            fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+            fields = read_proc(f"/proc/{pid}/stat").rpartition(b")")[2].split()
             if len(fields) > 19:
                 # minflt, cminflt, majflt, cmajflt; the start time tells a reused pid apart
                 living[pid, fields[19]] = sum(map(int, fields[7:11]))
@@ -169,12 +169,12 @@ class _Faults:
 
 def resident(pid: int) -> Use:
     """Return the bytes a process has in memory or swapped out; nothing when it is gone."""
-    return _sum_of(_RESIDENT, _read(f"/proc/{pid}/status"))
+    return _sum_of(_RESIDENT, read_proc(f"/proc/{pid}/status"))
 
 
 def proportional(pid: int) -> Use:
     """Return the same, with each shared page divided by the number of processes that share it."""
-    rows = _read(f"/proc/{pid}/smaps_rollup")
+    rows = read_proc(f"/proc/{pid}/smaps_rollup")
     cheap = resident(pid)
     if not rows:  # it is gone, or it has forbidden that others look at it
         return cheap
@@ -197,7 +197,7 @@ def _sum_of(wanted: re.Pattern[bytes], rows: bytes) -> Use:
 
 def _shared_by(pid: int) -> list[tuple[int, int, int]]:
     """Return inode, start and end of each piece of memory that is shared without a file."""
-    rows = _read(f"/proc/{pid}/maps")
+    rows = read_proc(f"/proc/{pid}/maps")
     if b"/dev/zero (deleted)" not in rows:
         return []
     found = _SHARED.findall(rows)
@@ -228,7 +228,7 @@ def _in_memory_files(tree: Sequence[int]) -> int:
 
 def _sockets(pid: int) -> int:
     """Return how many sockets a process's network namespace has, those in messages included."""
-    found = _SOCKETS.search(_read(f"/proc/{pid}/net/sockstat"))
+    found = _SOCKETS.search(read_proc(f"/proc/{pid}/net/sockstat"))
     return int(found[1]) if found else 0
 
 
@@ -240,7 +240,7 @@ def _most_of_a_socket() -> int:
         return 2 * 212_992
 
 
-def _read(path: str) -> bytes:
+def read_proc(path: str) -> bytes:
     """Return what a file of `/proc` says; nothing when the process is gone."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from grader.kernel.deadlines import TreeClock
 from grader.kernel.memory_use import TreeMemory
+from grader.kernel.priority import Priority
 from grader.kernel.process_tree import tree_of
 from grader.kernel.processes import KernelProcess
 from grader.records import Limits
@@ -51,6 +52,7 @@ class Watchdog:
         self._memory = memory
         self._limits = limits
         self._folder = folder
+        self._priority = Priority()
         self._wake, self._waker = os.pipe()
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
         self.out_of_memory = 0
@@ -85,6 +87,7 @@ class Watchdog:
             tree = tree_of(self._process.pid)
             self._look_at_memory(tree)
             self._look_at_processors(tree)
+            self._priority.look(tree)
             if len(tree) > self._limits.processes and not self.ended_for:
                 self.ended_for = f"started more than {self._limits.processes} processes"
             if started > slow and not self.ended_for:

@@ -151,9 +151,9 @@ def test_children_that_do_nothing_are_measured_once_and_not_at_every_look(crowd,
 
 
 def test_a_process_that_forbids_looking_is_counted_with_all_that_it_shares(monkeypatch):
-    read = memory_use._read
+    read = memory_use.read_proc
     monkeypatch.setattr(
-        memory_use, "_read", lambda path: b"" if path.endswith("rollup") else read(path)
+        memory_use, "read_proc", lambda path: b"" if path.endswith("rollup") else read(path)
     )
     assert memory_use.proportional(os.getpid()) == memory_use.resident(os.getpid())
 
