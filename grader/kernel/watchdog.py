@@ -19,6 +19,7 @@ import threading
 import time
 from pathlib import Path
 
+from grader.kernel.cgroups import KernelGroup
 from grader.kernel.deadlines import TreeClock
 from grader.kernel.memory_use import TreeMemory
 from grader.kernel.priority import Priority
@@ -41,17 +42,19 @@ class Watchdog:
         memory: of the memory it holds.
         limits: what it may spend.
         folder: its scratch folder, where its size must be watched; None where a quota holds.
+        group: its control group, if it has one.
     """
 
     def __init__(
         self, process: KernelProcess, clock: TreeClock, memory: TreeMemory, limits: Limits,
-        folder: Path | None = None,
+        folder: Path | None = None, group: KernelGroup | None = None,
     ) -> None:  # fmt: skip
         self._process = process
         self._clock = clock
         self._memory = memory
         self._limits = limits
         self._folder = folder
+        self._group = group
         self._priority = Priority()
         self._wake, self._waker = os.pipe()
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
@@ -77,6 +80,11 @@ class Watchdog:
         os.close(self._wake)
         os.close(self._waker)
         self._wake = self._waker = -1
+
+    def ask_group(self) -> None:
+        """Note whether the system has ended the kernel for the memory of its group."""
+        if self._group is not None and not self.ended_for and self._group.out_of_memory():
+            self._note_memory()
 
     def _watch(self) -> None:
         ends = [self._wake, self._process.alive]
@@ -105,8 +113,11 @@ class Watchdog:
         used = self._memory.look(tree, self._limits.memory_bytes)
         self.peak_bytes = max(self.peak_bytes, used)
         if used > self._limits.memory_bytes:
-            self.out_of_memory = self._limits.memory_bytes
-            self.ended_for = f"needed more than {self._limits.memory_bytes >> 20} MiB of memory"
+            self._note_memory()
+
+    def _note_memory(self) -> None:
+        self.out_of_memory = self._limits.memory_bytes
+        self.ended_for = f"needed more than {self._limits.memory_bytes >> 20} MiB of memory"
 
     def _look_at_processors(self, tree: list[int]) -> None:
         limit_s = self._limits.cpu_s
