@@ -125,8 +125,10 @@ class Limits:
     scratch_bytes: int = 256 << 20
     scratch_files: int = 20_000
     file_bytes: int = 128 << 20
-    processes: int = 64
-    open_files: int = 512
+    processes: int = 48
+    """Threads included: a kernel has 8 of its own, and a default pool of threads up to 32."""
+    open_files: int = 256
+    """Of each process: a kernel has 48 of its own. Every one can be a full socket of 400 KiB."""
     output_bytes: int = 5 << 20
     exercise_answer_bytes: int = 256 << 20
     """What a kernel may answer in all to the questions of one exercise, and of a submission: a

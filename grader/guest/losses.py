@@ -43,13 +43,14 @@ def clear() -> None:
 
 
 def trained_s() -> float:
-    """Return the seconds since the first step of the running cell; 0 before it.
+    """Return the processor seconds since the first step of the running cell; 0 before it.
 
+    Not by the wall clock: what others do on this machine must not cut a training short.
     A cell that runs again for the grader has limits of its own (`training_replay.py`).
     """
     if _since == 0 or settings.replaying:
         return 0.0
-    return time.monotonic() - _since
+    return time.process_time() - _since
 
 
 def spent() -> bool:
@@ -84,7 +85,7 @@ def _note(loss: float) -> None:
     global _since  # noqa: PLW0603
     if settings.replaying or cheap_batches.is_idle():
         return
-    _since = _since or time.monotonic()
+    _since = _since or time.process_time()
     if _cell in curves or len(curves) < MOST_CURVES:
         curve = curves.setdefault(_cell, [])
         if len(curve) < MOST_POINTS:

@@ -23,8 +23,10 @@ from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 
 from grader.course import BARE, Environment
 from grader.errors import KernelLost
+from grader.kernel.cgroups import KernelGroup, make_group
 from grader.kernel.deadlines import Spent, TreeClock
 from grader.kernel.gpus import Gpu
+from grader.kernel.memory_use import TreeMemory
 from grader.kernel.process_tree import end_descendants
 from grader.kernel.processes import ColdProcess, KernelProcess, WarmParent
 from grader.kernel.relay import Relay
@@ -64,6 +66,7 @@ class SandboxProvisioner(KernelProvisionerBase):
         self.process: KernelProcess | None = None
         self.watchdog: Watchdog | None = None
         self._clock: TreeClock | None = None
+        self._group: KernelGroup | None = None
         self._since = time.monotonic()
         self._relay: Relay | None = None
         self._overflow = False
@@ -109,6 +112,8 @@ class SandboxProvisioner(KernelProvisionerBase):
         for name, port in ports.items():
             setattr(self.parent, name, port)
         key = self.parent.session.key.decode()
+        if self._warm is not None and self._warm.isolate:
+            self._group = make_group(self._limits)
         self._log = os.open(self._folder / "log", os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o600)
         self.questions, theirs = socket.socketpair()
         ready, ready_end = os.pipe()
@@ -117,11 +122,15 @@ class SandboxProvisioner(KernelProvisionerBase):
             passed = [theirs, *listeners]
             descriptors = [self._log, ready_end, *(end.fileno() for end in passed)]
             self.process = self._start(key, descriptors)
+            if self._group is not None:
+                self._group.begin_to_add(self.process.pid)
         finally:
             os.close(ready_end)
             for end in (theirs, *listeners):
                 end.close()
         await self._locked(ready)
+        if self._group is not None:
+            self._group.wait()
         used = (ports[f"{name}_port"] for name in _USED)
         routes = {f"{address}-{port}": f"{beyond}-{port}" for port in used}
         self._relay = Relay(routes, self._end_for_overflow)
@@ -129,9 +138,14 @@ class SandboxProvisioner(KernelProvisionerBase):
         if os.path.isdir("/proc/self"):
             quota = self._warm is not None and Wall.QUOTA in self._warm.standing
             home = None if quota else self._folder / "home"
-            self._clock = TreeClock(self.process.pid)
+            counted = self._group.processor_s if self._group else None
+            self._clock = TreeClock(self.process.pid, counted)
+            network = self._warm is not None and Wall.NETWORK in self._warm.standing
+            memory = TreeMemory(
+                self.process.pid, memory_files=self._gpu is not None, own_network=network
+            )
             self.watchdog = Watchdog(
-                self.process, self._clock, self._limits, home, memory_files=self._gpu is not None
+                self.process, self._clock, memory, self._limits, home, self._group
             )
             self.watchdog.start()
         info: dict[str, Any] = {
@@ -186,7 +200,10 @@ class SandboxProvisioner(KernelProvisionerBase):
     @property
     def out_of_memory(self) -> int:
         """The memory limit in bytes if the kernel was ended for passing it, else 0."""
-        return self.watchdog.out_of_memory if self.watchdog else 0
+        if self.watchdog is None:
+            return 0
+        self.watchdog.ask_group()
+        return self.watchdog.out_of_memory
 
     @property
     def out_of_time(self) -> int:
@@ -198,7 +215,10 @@ class SandboxProvisioner(KernelProvisionerBase):
         """What the kernel was ended for by us, in words; empty if it was not."""
         if self._overflow:
             return "sent the grader a message without end, and was ended"
-        return self.watchdog.ended_for if self.watchdog else ""
+        if self.watchdog is None:
+            return ""
+        self.watchdog.ask_group()
+        return self.watchdog.ended_for
 
     def _end_for_overflow(self) -> None:
         self._overflow = True
@@ -267,6 +287,11 @@ class SandboxProvisioner(KernelProvisionerBase):
         if self.process is not None:
             self.process.close()
             self.process = None
+        if self._group is not None:
+            if self.watchdog is not None:
+                self.watchdog.ask_group()
+            self._group.remove()
+            self._group = None
 
     def _start(self, key: str, descriptors: list[int]) -> KernelProcess:
         assert self._folder is not None
