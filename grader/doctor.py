@@ -17,7 +17,7 @@ from rich.text import Text
 from grader.course import Course, Environment
 from grader.errors import KernelLost, SandboxError, SandboxUnavailable
 from grader.grading.data_files import find_data
-from grader.kernel import gpus
+from grader.kernel import cgroups, gpus
 from grader.kernel.gpu_trial import try_out
 from grader.kernel.processes import WarmParent
 from grader.sandbox.policy import PROMISES, Wall
@@ -92,9 +92,18 @@ def _walls(environment: Environment) -> Iterator[Finding]:
     for promise, ways in PROMISES.items():
         kept = any(not way & ready.missing.keys() for way in ways)
         yield Finding(f"closed off, {promise}", "yes" if kept else "no", good=kept)
+    yield _groups()
     yield Finding(
         "warm process", f"ready in {ready.seconds:.1f} s, {ready.threads} thread", good=True
     )
+
+
+def _groups() -> Finding:
+    """Return whether kernels get control groups; without them the walls and promises still hold."""
+    found = cgroups.place()
+    if isinstance(found, str):
+        return Finding("control groups", f"none: {found}")
+    return Finding("control groups", f"in {found.folder}: {found.what}", good=True)
 
 
 def _devices(found: gpus.Found) -> Iterator[Finding]:

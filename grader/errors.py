@@ -5,7 +5,8 @@ GraderError
   CourseError        the course team: an exercise.toml, a check, a reference
   SubmissionError    what was handed in cannot be read
   StudentError       the student's code: NameNotDefined, StudentRaised, CallTimedOut,
-                     BadAnswer, KernelDied, OutOfMemory, GpuOutOfMemory
+                     BadAnswer, KernelDied, OutOfMemory, GpuOutOfMemory,
+                     TooMuchAnswered
   SandboxError       grader or machine, so no points are lost: SandboxUnavailable, KernelLost,
                      ReplayFailed, CannotStore, GpuUnavailable
 
@@ -180,6 +181,16 @@ class OutOfMemory(StudentError):
 
     def __str__(self) -> str:
         return f"{self.call} needed more than the {self.limit_bytes >> 20} MiB of memory allowed"
+
+
+class TooMuchAnswered(OutOfMemory):
+    """All answers to the questions of one exercise, or of a notebook, exceed their limit."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.call} was not asked: the answers so far already take more than the "
+            f"{self.limit_bytes >> 20} MiB that the grader accepts"
+        )
 
 
 class MemoryRefused(OutOfMemory):

@@ -79,11 +79,14 @@ class Submission:
     """All notebooks; empty stands for the one with `cells`."""
     attachments: tuple[Attachment, ...] = ()
     """What lies beside the notebooks, the notebooks themselves included."""
+    due: tuple[Attachment, ...] = ()
+    """Notebooks that are not read yet (`reading/due.py`), each marked with its sha256."""
 
     @property
     def notebooks(self) -> tuple[NotebookFile, ...]:
         """Return every notebook, each of which runs in a kernel of its own."""
-        return self.files or (NotebookFile("", self.cells, self.digest),)
+        due = tuple(NotebookFile(one.name, (), one.mark) for one in self.due)
+        return self.files or due or (NotebookFile("", self.cells, self.digest),)
 
 
 @dataclass(frozen=True)
@@ -122,9 +125,15 @@ class Limits:
     scratch_bytes: int = 256 << 20
     scratch_files: int = 20_000
     file_bytes: int = 128 << 20
-    processes: int = 64
-    open_files: int = 512
+    processes: int = 48
+    """Threads included: a kernel has 8 of its own, and a default pool of threads up to 32."""
+    open_files: int = 256
+    """Of each process: a kernel has 48 of its own. Every one can be a full socket of 400 KiB."""
     output_bytes: int = 5 << 20
+    exercise_answer_bytes: int = 256 << 20
+    """What a kernel may answer in all to the questions of one exercise, and of a submission: a
+    whole homework answers 40 MiB, and the grader holds what an exercise has answered."""
+    submission_answer_bytes: int = 1 << 30
     kernel_restarts: int = 2
     """Fresh kernels after a cell ended one, and after the calls of one exercise did."""
     reviving_s: float = 300.0

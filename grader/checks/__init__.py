@@ -35,6 +35,7 @@ Contents, by use:
     one fault, one charge    assert_close_unless, parts_charged_elsewhere, charged_once
     trainings                ModelKind, assert_trains, assert_follows_the_gradient, assert_learns
     what is trained          TrainingTask (the protocol), ImageClassification, Split
+    reading the notebook     parse_python, for the text of `student.sources()`
     errors of student code   StudentError and its kinds: BadAnswer, NameNotDefined, NothingTrained,
                              StudentRaised, CallTimedOut, KernelDied, OutOfMemory
     errors of the course     CourseError
@@ -95,6 +96,7 @@ from grader.kernel.describe import call_text, describe, show, show_argument
 from grader.kernel.handle import Handle
 from grader.kernel.observations import Call, Captured, Layer, Outline
 from grader.kernel.student import Student
+from grader.text import parse_python
 
 __all__ = [
     "BadAnswer",
@@ -145,6 +147,7 @@ __all__ = [
     "numbered",
     "outline_of",
     "outlined",
+    "parse_python",
     "parts_charged_elsewhere",
     "rewrite",
     "show",

@@ -16,6 +16,7 @@ from grader.kernel.describe import describe
 from grader.kernel.handle import Handle
 from grader.kernel.observations import Outline
 from grader.kernel.student import Student
+from grader.text import parse_python
 
 T = TypeVar("T")
 Way = tuple[tuple[object, ...], dict[str, object]]
@@ -113,11 +114,8 @@ def calls_of(name: str, sources: Iterable[str]) -> list[Way]:
     found: list[Way] = []
     values: dict[str, object] = {}
     for source in sources:
-        try:
-            tree = ast.parse(source)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
-        for node in ast.walk(tree):
+        tree = parse_python(source)
+        for node in ast.walk(tree) if tree is not None else ():
             match node:
                 case ast.Assign(targets=[ast.Name(id=bound)], value=value):
                     values[bound] = _plain(value, {})

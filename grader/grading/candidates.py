@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -20,10 +19,14 @@ from functools import lru_cache
 from IPython.core.inputtransformer2 import TransformerManager
 
 from grader.course import Exercise
+from grader.guest import magics
 from grader.kernel.observations import Captured
+from grader.reading.notebook_file import MOST_CELLS
 from grader.records import Cell
+from grader.text import parse_python
 
 MOST_CANDIDATES = 6
+_MOST_PARTS = 10  # of a dotted name; a chain of a million would take quadratic time
 # leading blank lines, indents and prompts; each takes one pass
 _PROMPTS: list[Callable[[list[str]], list[str]]] = TransformerManager().cleanup_transforms  # type: ignore[no-untyped-call, assignment]
 _HELP = re.compile(r"[\w.*%]+\?{1,2}")
@@ -48,6 +51,7 @@ class Source:
     """Names that are used, as they are written: `F.conv2d`."""
 
 
+@lru_cache(maxsize=MOST_CELLS)  # every exercise asks again; emptied after each submission
 def read_source(source: str) -> Source:
     """Parse what a cell binds; a cell that does not parse, magics removed, binds nothing."""
     tree = parsed(source)
@@ -66,7 +70,9 @@ def read_source(source: str) -> Source:
                 binds.add(bound)
             case ast.Name(id=bound, ctx=ast.Store()):
                 binds.add(bound)
-            case ast.Name() | ast.Attribute():
+            case ast.Name(id=used):
+                mentions.add(used)
+            case ast.Attribute():
                 mentions.add(_dotted(node))
     return Source(imports, frozenset(binds), frozenset(stars), frozenset(mentions))
 
@@ -91,20 +97,11 @@ def _imported(node: ast.Import | ast.ImportFrom) -> dict[str, str]:
 
 def parsed(source: str) -> ast.Module | None:
     """Return the tree of a cell, magics removed; None where it does not parse."""
-    return _parsed(source) or _parsed(without_magics(source))
-
-
-def _parsed(source: str) -> ast.Module | None:
-    try:
-        with warnings.catch_warnings():  # "\d" in a student's string is not reported
-            warnings.simplefilter("ignore")
-            return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+    return parse_python(source) or parse_python(without_magics(source))
 
 
 def without_magics(source: str) -> str:
-    """Return a cell with `pass` in place of magics, shell commands and questions.
+    """Return a cell with `pass` in place of shell commands, questions and magics without code.
 
     In one pass, where IPython tokenizes the whole cell once more for every magic of it: 400 lines
     of `!ls` take it ten seconds, and no deadline interrupts this process.
@@ -112,6 +109,7 @@ def without_magics(source: str) -> str:
     lines = source.splitlines(keepends=True)
     for strip in _PROMPTS:
         lines = strip(lines)
+    lines = magics.unwrapped(lines)
     kept = []
     goes_on = False
     for line in lines:
@@ -133,11 +131,6 @@ def without_magics(source: str) -> str:
 
 def sources_of(cells: Sequence[Cell]) -> dict[int, Source]:
     """Return what the text of each code cell says, by number."""
-    return _read_cells(tuple(cells))
-
-
-@lru_cache(maxsize=2)  # called for every exercise where names are forbidden
-def _read_cells(cells: tuple[Cell, ...]) -> dict[int, Source]:
     return {cell.index: read_source(cell.source) for cell in cells if cell.kind == "code"}
 
 
@@ -237,9 +230,9 @@ def forbidden_names(cell: Cell, forbid: Sequence[str], cells: Sequence[Cell] = (
 
 
 def _dotted(node: ast.expr) -> str:
+    """Return `F.conv2d` as it is written; empty for what is no name, or has more parts than any."""
     parts: list[str] = []
-    while isinstance(node, ast.Attribute):
+    while isinstance(node, ast.Attribute) and len(parts) < _MOST_PARTS:
         parts.append(node.attr)
         node = node.value
-    parts.append(node.id if isinstance(node, ast.Name) else "")
-    return ".".join(reversed(parts))
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""

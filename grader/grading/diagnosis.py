@@ -24,21 +24,13 @@ from grader.course import Exercise
 from grader.errors import GraderError
 from grader.grading.check_session import CheckSession
 from grader.grading.in_process import student_of
-from grader.kernel.handle import Handle
 from grader.kernel.student import Student
+from grader.kernel.transcript import NOT_COMPARED, Transcript
 from grader.records import CheckResult, Counterexample, NamedMistake
 from grader.verdict import Verdict
 from grader.wire.messages import Refusal
 
 log = logging.getLogger(__name__)
-
-Transcript = list[tuple[str, Any]]
-# what a module was made with at random differs between two right constructors, and so do the names
-# and the order of its parts
-_NOT_COMPARED = (
-    *("parameters", "buffers", "catalog", "select", "attribute", "mode", "load"),
-    "layers",
-)
 
 
 class Diagnosis:
@@ -116,7 +108,7 @@ class Diagnosis:
 
         Properties are left out, because their smallest failing examples may differ.
         """
-        if not any(op in _NOT_COMPARED for op, _ in self._answers_of(exercise, entry)):
+        if not any(op in NOT_COMPARED for op, _ in self._answers_of(exercise, entry)):
             return True
         singles = self._session.single_questions(exercise)
         theirs, ours = (
@@ -172,7 +164,7 @@ def _silence() -> Iterator[None]:
 def same_answers(one: Transcript, other: Transcript) -> bool:
     """Return whether two transcripts have the same operations and answers."""
     return len(one) == len(other) and all(
-        a == b and (a in _NOT_COMPARED or _same(_unnamed(a, x), _unnamed(b, y)))
+        a == b and (a in NOT_COMPARED or _same(_unnamed(a, x), _unnamed(b, y)))
         for (a, x), (b, y) in zip(one, other, strict=True)
     )
 
@@ -190,8 +182,6 @@ def _same(one: Any, other: Any) -> bool:
             return one.shape == other.shape and torch.allclose(
                 one.double(), other.double(), rtol=1e-4, atol=1e-4, equal_nan=True
             )
-        case (Handle(), Handle()):
-            return one.is_module == other.is_module
         case (Refusal(), Refusal()):
             return one.what == other.what
         case (list() | tuple(), list() | tuple()):

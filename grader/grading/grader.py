@@ -26,6 +26,7 @@ from grader.grading.absences import with_causes
 from grader.grading.candidates import forbidden_names, read_source
 from grader.grading.check_session import CheckSession
 from grader.grading.diagnosis import Diagnosis
+from grader.grading.handout import read_handout
 from grader.grading.missing_packages import Blame
 from grader.grading.open_notebook import OpenNotebook
 from grader.grading.plan import Plan
@@ -38,14 +39,14 @@ from grader.grading.pooling import (
     solved,
     within,
 )
+from grader.grading.write_offs import WriteOff, write_off
 from grader.kernel.gpu_trial import try_out
 from grader.kernel.gpus import Gpu, leased
 from grader.kernel.observations import Captured
 from grader.kernel.processes import WarmParent
 from grader.kernel.student import Student
-from grader.reading.own_text import read_fingerprints
-from grader.reading.submissions import find_submissions
-from grader.reading.written_answers import collect_answers, in_short
+from grader.reading.submissions import load
+from grader.reading.written_answers import in_short
 from grader.records import (
     Cell,
     CheckResult,
@@ -66,10 +67,11 @@ class Grader:
 
     Args:
         plan: what is graded and how.
-        tell: called with "waiting" before a wait for a GPU, and with "holding" at its end.
+        tell: called with "waiting" before a wait for a GPU, with "holding" at its end, and with the
+            result of each exercise as soon as it is judged.
     """
 
-    def __init__(self, plan: Plan, tell: Callable[[str], None] = lambda said: None) -> None:
+    def __init__(self, plan: Plan, tell: Callable[[object], None] = lambda said: None) -> None:
         self.plan = plan
         self._tell = tell
         self._stack = ExitStack()
@@ -88,9 +90,7 @@ class Grader:
             self._session = self._stack.enter_context(session)
             self._diagnosis = Diagnosis(self._session)
             self._parts = right_parts(assignment)
-            self._handed_out = handed_out(assignment)
-            self._asked = collect_answers(self._handed_out, handed_out=self._handed_out)
-            self._given = read_fingerprints(assignment.folder / "given_sentences.txt")
+            self._handout = read_handout(assignment)
             if self._warm is not None:
                 self._warm.wait()
             with self._leased() as gpu:
@@ -112,7 +112,22 @@ class Grader:
     def grade(self, submission: Submission) -> SubmissionResult:
         """Grade one submission; every error becomes a result."""
         started = time.perf_counter()
-        result = SubmissionResult(
+        submission = load(submission)
+        result = self._begun(submission)
+        if not submission.problem:
+            result = self._grade_readable(submission, result)
+        read_source.cache_clear()  # the text of one student does not outlive its grading
+        result = replace(result, seconds=time.perf_counter() - started, finished_at=_now())
+        log.info("%s: %s in %.1f s", submission.path, result.status, result.seconds)
+        return result
+
+    def write_off(self, order: WriteOff) -> SubmissionResult:
+        """Return the result of a submission that another worker was ended for."""
+        begun = replace(self._begun(order.submission), seconds=order.seconds, finished_at=_now())
+        return write_off(order, begun, self.plan.assignment.exercises, self._session)
+
+    def _begun(self, submission: Submission) -> SubmissionResult:
+        return SubmissionResult(
             key=self.plan.key(submission),
             student=submission.student,
             submission=submission.path,
@@ -122,12 +137,6 @@ class Grader:
             problem=submission.problem,
             facts={**self.plan.facts(), **self._walls()},
         )
-        if not submission.problem:
-            result = self._grade_readable(submission, result)
-        seconds = time.perf_counter() - started
-        finished = datetime.now(UTC).isoformat(timespec="seconds")
-        log.info("%s: %s in %.1f s", submission.path, result.status, seconds)
-        return replace(result, seconds=seconds, finished_at=finished)
 
     def open(
         self, submission: Submission, gpu: Gpu | None = None, limits: Limits | None = None
@@ -156,11 +165,11 @@ class Grader:
             reason = _in_words(error)
             log.exception("%s is broken", submission.path)
             trace = traceback_of(error)
-        exercises = tuple(self._broken(e, reason) for e in self.plan.assignment.exercises)
-        problem = f"Internal error, no points are lost: {reason}"
         return replace(
-            result, status=Status.BROKEN, exercises=exercises, problem=problem, traceback=trace
-        )
+            result, status=Status.BROKEN, traceback=trace,
+            exercises=tuple(self._broken(e, reason) for e in self.plan.assignment.exercises),
+            problem=f"Internal error, no points are lost: {reason}",
+        )  # fmt: skip
 
     def _judged(self, submission: Submission, result: SubmissionResult) -> SubmissionResult:
         """Judge every notebook in a kernel of its own; the best answer to each exercise counts."""
@@ -198,18 +207,17 @@ class Grader:
     ) -> Part:
         """Judge one notebook; exercises that another one solved are not asked again."""
         assignment = self.plan.assignment
-        answers = collect_answers(submission.cells, handed_out=self._handed_out, given=self._given)
+        answers = self._handout.answers_in(submission.cells)
         with self.open(submission, gpu, limits) as notebook:
             curves = notebook.curves()  # of the cells' own training, before anything is asked
             listed = (*assignment.course.packages, *assignment.packages)
             blame = Blame(notebook.lacking, listed, assignment.excused_cells)
-            exercises = {
-                exercise.name: self._exercise(submission, notebook, exercise, blame)
-                for exercise in assignment.exercises
-                if exercise.kind != "answers" and exercise.name not in done
-            }
-            noted = blame.noted(notebook.cells, submission.cells)
-            cells = with_causes(noted, submission.cells)
+            exercises: dict[str, ExerciseResult] = {}
+            for one in assignment.exercises:
+                if one.kind != "answers" and one.name not in done:
+                    exercises[one.name] = self._exercise(submission, notebook, one, blame)
+                    self._tell(exercises[one.name])
+            cells = with_causes(blame.noted(notebook.cells, submission.cells), submission.cells)
             # it takes its kernels with it, and what that looked like is not the student's doing
             if self._warm is not None and not self._warm.is_alive():
                 raise KernelLost("the warm process ended while a notebook ran")
@@ -229,7 +237,7 @@ class Grader:
 
     def _written(self, exercise: Exercise, answers: tuple[WrittenAnswer, ...]) -> ExerciseResult:
         """Summarise the written answers for manual grading: recorded as passed, worth 0 points."""
-        message = in_short(answers, handed_out=self._asked)
+        message = in_short(answers, handed_out=self._handout.asked)
         checks = self._session.not_asked(exercise, Verdict.PASSED, message)
         return replace(self._result(exercise, checks), by_hand=True)
 
@@ -347,15 +355,6 @@ class Grader:
         )  # fmt: skip
 
 
-def handed_out(assignment: Assignment) -> tuple[Cell, ...]:
-    """Return the cells of the notebook the assignment hands out, if there is one."""
-    path = assignment.folder / f"{assignment.name}.ipynb"
-    if not path.is_file():
-        return ()
-    (found,) = find_submissions([path], assignment=assignment.name)
-    return found.cells
-
-
 def right_parts(assignment: Assignment) -> dict[str, str]:
     """Return what the assignment's `parts.py` defines, by name: the whole text for each."""
     path = assignment.folder / "parts.py"
@@ -373,6 +372,10 @@ def rubric_points(assignment: Assignment) -> list[tuple[Exercise, Fraction]]:
             (exercise, sum((points for *_, points in session.rubric(exercise)), Fraction(0)))
             for exercise in assignment.exercises
         ]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _in_words(error: Exception) -> str:

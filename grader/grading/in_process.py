@@ -17,7 +17,7 @@ from typing import Any
 from grader.course import Course, Exercise, load_course
 from grader.grading.check_session import CheckSession
 from grader.grading.course_modules import CourseModules
-from grader.guest import environment, training_settings
+from grader.guest import environment, magic_results, magics, training_settings
 from grader.guest.recorder import HOOK, Recorder, StatementReporter
 from grader.guest.server import Guest
 from grader.guest.short_passes import short_passes
@@ -90,12 +90,14 @@ def _course_of(folder: Path) -> Course:
 def _run(recorder: Recorder, cells: Sequence[str], course: Course, seed: int) -> None:
     """Run cells like a notebook, past errors, with the shortest passes over data."""
     training_settings.configure(seed=seed)
+    magic_results.install()
     with ExitStack() as stack:
         stack.enter_context(CourseModules(course).active(environment=True))
         sys.path.append(str(GUEST_LIBRARY))
         environment.use(course.environment.setup).configure()
         stack.enter_context(short_passes(lambda: True, steps=1, seconds=1.0))
-        for cell, source in enumerate(cells):
+        for cell, text in enumerate(cells):
+            source = "".join(magics.unwrapped(text.splitlines(keepends=True)))
             recorder.begin(cell, source)
             recorder.namespace[HOOK] = recorder.statement_done
             with suppress(Exception):

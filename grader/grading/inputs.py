@@ -49,15 +49,18 @@ def libraries() -> str:
     return ", ".join(found)
 
 
+@functools.cache
 def means_of_isolation() -> str:
-    """Return what the walls of this machine are built from."""
+    """Return what the walls of this machine are built from, and which do not stand."""
     if sys.platform != "linux":
         return sys.platform
-    from grader.sandbox import linux, syscalls  # noqa: PLC0415  (no other system has them)
+    from grader.sandbox import linux, syscalls, walls  # noqa: PLC0415  (no other system has them)
 
     user = "root" if os.geteuid() == 0 else "user"
     seccomp = "seccomp" if syscalls.supported() else "no seccomp"
-    return f"linux, {user}, Landlock {linux.landlock_abi()}, {seccomp}"
+    missing = ", ".join(walls.missing_here())
+    stand = f"all walls but {missing}" if missing else "all walls"
+    return f"linux, {user}, Landlock {linux.landlock_abi()}, {seccomp}, {stand}"
 
 
 def data_identity(files: Sequence[Path]) -> str:

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from grader.course import Course, Exercise, load_course
-from grader.errors import CallTimedOut, KernelDied, OutOfMemory, StudentError
+from grader.errors import CallTimedOut, KernelDied, OutOfMemory, StudentError, TooMuchAnswered
 from grader.grading.absences import absence_of
 from grader.grading.candidates import callables, candidates_for, own_definitions
 from grader.grading.held_models import models_for
@@ -68,6 +68,8 @@ class OpenNotebook:
         self._data = data
         self._gone = Spent()
         """What replaced kernels have spent."""
+        self._answered, self._answered_before = 0, 0
+        """Bytes of the answers of replaced kernels; of all answers when the exercise began."""
         self._end = Deadline(
             self._spent, limits.submission_s, limits.total_wall_factor, since=Spent()
         )
@@ -152,6 +154,7 @@ class OpenNotebook:
         else:
             self._world = max((cell.index for cell in self._submission.cells), default=0)
         limits = self._limits
+        self._answered_before = self._answer_bytes()
         self._exercise_end = Deadline(self._spent, limits.exercise_s, limits.wall_factor)
         if not self._run.connection.lost:
             self._select()
@@ -180,11 +183,29 @@ class OpenNotebook:
             if end.left() <= 0:
                 limit_s = end.ceiling_s if end.by_wall else end.limit_s
                 raise CallTimedOut(f"{call}: {what}", limit_s, of_processor=not end.by_wall)
+        self._require_room(call)
         if self._run.connection.lost:
             self._revive(call)
         return self._run.connection.ask(
             request, args, kwargs, call=call, decode=decode, limit_s=limit_s
         )
+
+    def _require_room(self, call: str) -> None:
+        """Ask nothing more of a notebook whose answers fill the memory of the grader.
+
+        Raises:
+            TooMuchAnswered: they do.
+        """
+        answered, limits = self._answer_bytes(), self._limits
+        for bytes_, most in (
+            (answered - self._answered_before, limits.exercise_answer_bytes),
+            (answered, limits.submission_answer_bytes),
+        ):
+            if bytes_ > most:
+                raise TooMuchAnswered(call, most)
+
+    def _answer_bytes(self) -> int:
+        return self._answered + self._run.connection.received
 
     def _revive(self, call: str) -> None:
         lost = self._run.connection.lost
@@ -208,6 +229,7 @@ class OpenNotebook:
         self._run.close()
         fresh = self._fresh(skip)
         self._gone = self._spent()
+        self._answered = self._answer_bytes()
         self._run = fresh
         again = self._catalog()
         if [(e.name, e.cell) for e in again] != [(e.name, e.cell) for e in self.catalog]:

@@ -113,6 +113,12 @@ class Plan:
             return "stand-in"
         return data_identity(files_of(self.data, self.assignment.course.data))
 
+    @property
+    def _isolation_identity(self) -> str:
+        if self.isolation == "process":  # no walls, whichever could be built
+            return f"process, {sys.platform}"
+        return f"sandbox, {means_of_isolation()}"
+
     @cached_property
     def _inputs(self) -> dict[str, str]:
         """The inputs that all submissions share; workers receive them computed."""
@@ -122,7 +128,7 @@ class Plan:
             "grader": f"{__version__} {grader_source()}",
             "libraries": libraries(),
             "data": self._data_identity,
-            "isolation": f"{self.isolation}, {means_of_isolation()}",
+            "isolation": self._isolation_identity,
             "limits": msgspec.json.encode(self.spending).decode(),
             "seed": str(self.seed),
             "device": self.device,

@@ -2,8 +2,8 @@
 
 A cell may change the default dtype, turn gradients off or make warnings errors, for all that
 follows; the questions about its functions expect none of that.
-Here: what is noted at the start, and how it is put back; seeds. Not here: names of the notebook
-(`recorder.py`).
+Here: what is noted at the start, how it is put back, and the seeds of a question. Not here: names
+of the notebook (`recorder.py`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from grader.guest import cheap_batches
 from grader.wire.torch_internals import print_options
+
+_FLAGS = [
+    (backend, flag)
+    for backend in (torch.backends.cudnn, torch.backends.mkldnn)
+    for flag in ("enabled", "deterministic", "benchmark", "allow_tf32")
+]
 
 
 class FreshState:
@@ -28,10 +35,12 @@ class FreshState:
         self._torch_printing = dict(print_options())
         self._dtype = torch.get_default_dtype()
         self._threads = torch.get_num_threads()
-        self._cudnn = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark
+        self._precision = torch.get_float32_matmul_precision()
+        self._flags = {(b, flag): getattr(b, flag) for b, flag in _FLAGS if hasattr(b, flag)}
 
     def put_back(self) -> None:
         """Restore the recorded settings; fast when nothing has changed."""
+        cheap_batches.forget()
         if list(warnings.filters) != self._warnings:
             warnings.resetwarnings()  # which makes Python forget what it has shown
             filters: Any = warnings.filters
@@ -50,14 +59,21 @@ class FreshState:
             torch.use_deterministic_algorithms(False)
         if torch.is_anomaly_enabled():
             torch.autograd.set_detect_anomaly(False)
-        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = self._cudnn
+        if torch.is_warn_always_enabled():
+            torch.set_warn_always(False)
+        if torch.get_float32_matmul_precision() != self._precision:
+            torch.set_float32_matmul_precision(self._precision)
+        torch.set_flush_denormal(False)  # which cannot be asked
+        for (backend, flag), value in self._flags.items():
+            if getattr(backend, flag) != value:
+                setattr(backend, flag, value)
         for device in ("cpu", "cuda"):
             if torch.is_autocast_enabled(device):
                 torch.set_autocast_enabled(device, False)
 
 
 def set_seeds(seed: int) -> None:
-    """Set the random state of Python, NumPy and torch."""
+    """Seed the random numbers of Python, NumPy and torch."""
     random.seed(seed)
     np.random.seed(seed % 2**32)
     # torch.manual_seed formats the stack three times, for devices that are not there: 0.7 ms a call

@@ -1,7 +1,8 @@
 """Inside the sandbox: keeps the cost of data loaders low, for any settings of a notebook.
 
-Loaders work without processes, cut batches of large images and end their passes after a number of
-pixels. Once a cell has trained for long, a pass is one batch of two.
+Loaders work without processes. Every pass has all its batches, and every batch the size that was
+asked for. A batch of large images repeats its first ones; after a number of pixels, or once a cell
+has trained for long, the rest of a pass is one batch again and again (`cheap_batches.py`).
 
 `install` is called once, before student code: by the warm process that kernels are forked from, or
 by a kernel that starts alone. Not here: data sets (the course), short passes while a training cell
@@ -12,17 +13,21 @@ from __future__ import annotations
 
 import functools
 import inspect
+import time
 from collections.abc import Iterator
 from typing import Any
 
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from grader.guest import losses, training_settings
+from grader.guest import cheap_batches, losses, training_settings
+from grader.guest.training_settings import settings
 
 _MARK = "_without_workers"
 # batch normalisation of a small feature map refuses a batch of one
 _FEWEST = 2
+# while a cell runs again its network is small, and the sum of a batch's losses counts
+_REPLAYED = 8
 # settings that are errors or warnings without workers, and their replacements
 _PLAIN: dict[str, Any] = {
     "num_workers": 0,
@@ -57,17 +62,55 @@ def install() -> None:
     iterate = DataLoader.__iter__
 
     def bounded(self: DataLoader[Any]) -> Iterator[Any]:
-        pixels = 0
-        for batch in iterate(self):
-            kept = _affordable(batch, _FEWEST if losses.spent() else None)
-            pixels += _pixels(kept)
-            yield kept
-            if pixels >= training_settings.EPOCH_PIXELS or losses.spent():
-                return
+        pixels = count = 0
+        batch: Any = None
+        try:
+            for whole in iterate(self):
+                spent = losses.spent()
+                batch = _affordable(whole, spent=spent)
+                pixels += _pixels(batch)
+                count += 1
+                cheap_batches.set_idle(spent)
+                yield batch
+                if pixels >= training_settings.EPOCH_PIXELS or losses.spent():
+                    # each step of a run for the grader is a real one
+                    yield from () if settings.replaying else _rest(self, batch, count)
+                    return
+        finally:
+            cheap_batches.set_idle(False)
 
     setattr(without_workers, _MARK, True)
     DataLoader.__init__ = without_workers  # type: ignore[method-assign]
     DataLoader.__iter__ = bounded  # type: ignore[method-assign, assignment]
+    cheap_batches.install()
+
+
+def _rest(loader: DataLoader[Any], batch: Any, count: int) -> Iterator[Any]:
+    """Yield the last batch in place of all that follow it; end early where that takes long."""
+    try:
+        length = len(loader)
+    except TypeError:  # data without an end
+        return
+    started = time.monotonic()
+    for number in range(count, length):
+        # a network that is a function computes every batch
+        if losses.late() or time.monotonic() - started > settings.training_s:
+            return
+        cheap_batches.set_idle(True)
+        yield _last(loader, batch) if number == length - 1 else batch
+
+
+def _last(loader: DataLoader[Any], batch: Any) -> Any:
+    """Cut a batch to the size of the last one of a pass."""
+    size = loader.batch_size
+    if size is None or loader.drop_last or type(batch) not in (list, tuple):
+        return batch
+    left = len(loader.sampler) % size  # type: ignore[arg-type]
+    sized = (isinstance(part, Tensor) and part.ndim and len(part) == size for part in batch)
+    parts = [
+        part[: left or size] if fits else part for part, fits in zip(batch, sized, strict=True)
+    ]
+    return type(batch)(parts)
 
 
 def _pixels(batch: Any) -> int:
@@ -78,16 +121,11 @@ def _pixels(batch: Any) -> int:
     return first.shape[0] * first.shape[-2] * first.shape[-1]
 
 
-def _affordable(batch: Any, at_most: int | None = None) -> Any:
-    """Cut a batch of large images: 8 s a step would be too long."""
-    first = batch[0] if isinstance(batch, list | tuple) and batch else None
-    if not isinstance(first, Tensor) or first.ndim != 4:
+def _affordable(batch: Any, *, spent: bool) -> Any:
+    """Repeat few images of a batch in place of many large ones: 8 s a step would be too long."""
+    if not (pixels := _pixels(batch)) or type(batch) not in (list, tuple):
         return batch
-    most = max(1, training_settings.BATCH_PIXELS // max(1, first.shape[-1] * first.shape[-2]))
-    most = min(most, at_most or most)
-    whole = len(first)
-    if whole <= most:
-        return batch
-    same = (isinstance(part, Tensor) and len(part) == whole for part in batch)
-    cut = [part[:most] if fits else part for part, fits in zip(batch, same, strict=True)]
-    return cut if type(batch) is list else tuple(cut) if type(batch) is tuple else batch
+    # what is recorded of a run for the grader has a size as well
+    pixels_of_batch = training_settings.BATCH_PIXELS * (_REPLAYED if settings.replaying else 1)
+    most = max(_FEWEST, pixels_of_batch * len(batch[0]) // pixels)
+    return cheap_batches.repeat(batch, _FEWEST if spent else most)

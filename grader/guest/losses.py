@@ -1,8 +1,8 @@
 """Inside the sandbox: records the losses of training loops by cell, and how long a cell trained.
 
 Every `backward` from a single number counts as a step of a training; its value is kept, and the
-report shows it as a curve of the cell. A loop that has trained for long gets short passes over
-its data (`loaders.py`): ten epochs of a large network take eleven hours.
+report shows it as a curve of the cell. A loop that has trained for long gets batches that cost
+little (`loaders.py`): ten epochs of a large network take eleven hours.
 
 Here: counting and recording. Not here: the budget of a fit (`training_settings.py`).
 """
@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from grader.guest import cheap_batches
 from grader.guest.training_settings import settings
 
 # as much as a report shows of one notebook; a loop of a million steps must not fill the memory
@@ -32,6 +33,7 @@ def begin(cell: int) -> None:
     """Record that a cell is about to run, with its full time for training."""
     global _cell, _since
     _cell, _since = cell, 0.0
+    cheap_batches.forget()
 
 
 def clear() -> None:
@@ -41,19 +43,25 @@ def clear() -> None:
 
 
 def trained_s() -> float:
-    """Return the seconds since the first step of the running cell; 0 before it.
+    """Return the processor seconds since the first step of the running cell; 0 before it.
 
+    Not by the wall clock: what others do on this machine must not cut a training short.
     A cell that runs again for the grader has limits of its own (`training_replay.py`).
     """
     if _since == 0 or settings.replaying:
         return 0.0
-    return time.monotonic() - _since
+    return time.process_time() - _since
 
 
 def spent() -> bool:
     """Return whether the running cell has trained for as long as a fit may take."""
     seconds = trained_s()
     return seconds > 0 and seconds > settings.training_s
+
+
+def late() -> bool:
+    """Return whether the running cell has trained for twice as long."""
+    return trained_s() > 2 * max(0.0, settings.training_s)
 
 
 def watch() -> None:
@@ -75,9 +83,9 @@ def watch() -> None:
 
 def _note(loss: float) -> None:
     global _since  # noqa: PLW0603
-    if settings.replaying:
+    if settings.replaying or cheap_batches.is_idle():
         return
-    _since = _since or time.monotonic()
+    _since = _since or time.process_time()
     if _cell in curves or len(curves) < MOST_CURVES:
         curve = curves.setdefault(_cell, [])
         if len(curve) < MOST_POINTS:

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from IPython.core import interactiveshell
-from IPython.core.inputtransformer2 import TransformerManager
 
+from grader.guest import magics
 from grader.guest.import_rewriting import ImportRewriter
 
 _MOST_MODULES = 200
@@ -107,7 +107,7 @@ class _NotebookLoader(Loader):
         """Run the cells of a notebook, each past the errors of those before it."""
         self._own.add(module)
         for number, source in enumerate(_cells(self._path)):
-            python = TransformerManager().transform_cell(source)  # type: ignore[no-untyped-call]
+            python = magics.transformer().transform_cell(source)
             try:
                 exec(_compiled(python, f"{self._path}, cell {number}"), vars(module))
             except Exception as error:

@@ -4,9 +4,9 @@ A notebook rebinds its names: `pool2d` from the function to a layer, `X` from an
 So a definition is captured when the statement that makes it has run, and every one is kept: small
 tensors and modules as copies, functions and classes as they are. Each definition knows its cell.
 
-Also here: the names as of a cell (`functions_at`, `world_before`), because a function looks up its
-helpers when it is called, and later cells may have rebound them.
-Not here: questions about a definition (`guest.py`), which of them counts (trusted side).
+Also here: a cell that runs again, in a copy of the names that it found.
+Not here: the names as of a cell (`history.py`), questions about a definition (`server.py`), which
+of them counts (trusted side).
 Not covered: student code can reach this object, and so falsify its own answers only.
 """
 
@@ -14,20 +14,31 @@ from __future__ import annotations
 
 import ast
 import builtins
-import copy
 import sys
 import types
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
-from grader.guest import import_rewriting, losses, missing_modules
+from grader.guest import (
+    cheap_batches,
+    environment,
+    import_rewriting,
+    losses,
+    magic_results,
+    magics,
+    missing_modules,
+)
+from grader.guest.history import History, copy_of
 from grader.guest.import_rewriting import ImportRewriter
+from grader.guest.kept_classes import kept
 from grader.guest.missing_modules import MissingPackages
 from grader.guest.own_modules import OwnModules
+from grader.guest.slices import slice_of
 
 HOOK = "__notebook_statement_done__"
 _MOST_DEFINITIONS = 3_000  # a list of all of them fits one answer
@@ -35,7 +46,7 @@ _MOST_NUMBERS = 200_000  # of a tensor or module that is copied; larger ones are
 _MOST_NUMBERS_IN_ALL = 20_000_000
 _MISSING = object()
 _PLAIN = (bool, int, float, str, tuple, list)
-_BUILTINS = {name: value for name, value in vars(builtins).items() if not name.startswith("_")}
+_CONSTANT = (*_PLAIN[:-1], types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type)
 _OURS = frozenset({"In", "Out", "exit", "quit", "get_ipython", "open"})
 
 
@@ -66,16 +77,19 @@ class Recorder:
         self.files: dict[str, int] = {}
         """The cell of each compiled file, for places in error messages."""
         self.cell = -1
-        self.imported: list[tuple[int, str, Any]] = []
-        """Names that hold a Python module, and after which cell: `F` may become a tensor."""
+        self.history = History()
         self.packages = MissingPackages()
         self.lacking: dict[int, list[str]] = {}
         """By cell: the packages it used that are not here."""
         self.own: OwnModules | None = None
+        self.again: list[Definition] = []
+        """What the cell bound that ran again last."""
         self._seen: dict[str, Any] = {}
         self._latest: dict[str, Definition] = {}
         self._copied = 0
         self._stood_in_for: dict[str, tuple[Any, Any]] = {}
+        self.to_python: Callable[[str], str] = str
+        """Translates the magics of a cell."""
 
     def begin(self, cell: int, source: str) -> None:
         """Note that a cell is about to run; `source` is Python, magics already translated."""
@@ -83,12 +97,20 @@ class Recorder:
         self.sources[cell] = source
         missing_modules.take_notes()
 
+    def note_unrun(self, sources: dict[int, str]) -> None:
+        """Note the Python of cells that did not run; `sources` may hold magics."""
+        self.sources |= {cell: self.to_python(source) for cell, source in sources.items()}
+        self.sources = dict(sorted(self.sources.items()))
+
     def statement_done(self, names: tuple[str, ...]) -> None:
         """Capture what a statement of the running cell has just bound."""
         self.files.setdefault(sys._getframe(1).f_code.co_filename, self.cell)
         for name in names:
             if name in self.namespace:
                 self._look(name)
+                # private ones are no answers, but functions need them; `_` is IPython's
+                if name.startswith("_") and name.strip("_"):
+                    self._remember(name, self.namespace[name])
 
     def end(self) -> None:
         """Capture other new names after a cell: bound by a call, or before an interruption."""
@@ -97,30 +119,6 @@ class Recorder:
         self._look_below()
         if noted := missing_modules.take_notes():
             self.lacking[self.cell] = noted
-
-    def functions_at(self, cell: int) -> dict[str, Any]:
-        """Return every function, class and imported module by name as it stood after `cell`.
-
-        A name defined only later is given as first defined: a function may use a helper that
-        follows it in the notebook. A builtin that only a later cell covers is the builtin again.
-        """
-        first: dict[str, int] = {}
-        for definition in self.definitions:
-            first.setdefault(definition.name, definition.cell)
-        world: dict[str, Any] = {
-            name: _BUILTINS[name]
-            for name, bound in first.items()
-            if bound > cell and name in _BUILTINS
-        }
-        for number, name, imported in self.imported:
-            if number <= cell or name not in world:
-                world[name] = imported
-        for definition in self.definitions:
-            if definition.kind not in ("function", "class") or definition.below:
-                continue
-            if definition.cell <= cell or definition.name not in world:
-                world[definition.name] = definition.value
-        return world
 
     def stand_in(self, sources: dict[str, str]) -> None:
         """Replace definitions of the notebook by those in `sources`, by name.
@@ -152,45 +150,54 @@ class Recorder:
 
     def world_before(self, cell: int) -> dict[str, Any]:
         """Return a namespace like the one `cell` ran in: copies, so that it can run again."""
-        world = dict(self.namespace)
-        last: dict[str, Definition] = {}
-        for definition in self.definitions:
-            if definition.cell < cell and not definition.below:
-                last[definition.name] = definition
-        for name, definition in last.items():
-            copied = definition.is_copy
-            world[name] = _copy(definition.value) if copied else definition.value
-        world.update({k: v for k, v in self.functions_at(cell).items() if k not in last})
-        return world
+        return {**self.namespace, **self.history.at(cell - 1, fresh=True)}
 
-    def rerun(self, cell: int, replaced: dict[str, Any]) -> list[Definition]:
+    def kept_classes(self) -> AbstractContextManager[None]:
+        """Return a context that restores the notebook's classes and those of the course."""
+        classes = [d.value for d in self.definitions if d.kind == "class"]
+        return kept([*classes, *environment.current.method_homes()])
+
+    def rerun(self, cell: int, replaced: dict[str, Any], name: str = "") -> list[Definition]:
         """Run a cell again in a copy of its namespace, with other values for some names.
 
-        Returns the definitions it made, which are kept with all others.
+        Args:
+            cell: its number.
+            replaced: values for names that it finds.
+            name: one that it binds: only the statements that this depends on run. Empty for all.
+        Returns:
+            The definitions it made, until a cell runs again; the notebook keeps its own.
         """
         world = self.world_before(cell)
+        tree = ast.parse(self.sources[cell])
+        if name:
+            tree.body = slice_of(
+                tree, name.__eq__, lambda n: may_change(world.get(n)) or may_change(replaced.get(n))
+            )
         world.update(replaced)
         again = Recorder(world)
         again.begin(cell, self.sources[cell])
-        tree = ast.parse(again.sources[cell])
         StatementReporter().visit(tree)
         world[HOOK] = again.statement_done  # in place of the builtin of the first run
-        exec(compile(tree, "<cell>", "exec"), world)
-        again.end()
-        first = len(self.definitions)
-        found = [replace(d, number=first + i) for i, d in enumerate(again.definitions)]
-        self.definitions.extend(found)
-        return found
+        names = dict(self.namespace)
+        try:
+            with self.kept_classes():
+                exec(compile(tree, "<cell>", "exec"), world)
+                again.end()
+        finally:  # a function of an earlier cell may bind a name of the notebook
+            self.namespace.clear()
+            self.namespace.update(names)
+        self.again = again.definitions
+        return self.again
 
     def _look(self, name: str) -> None:
         if name.startswith("_") or name in _OURS or len(self.definitions) >= _MOST_DEFINITIONS:
             return
         value = self.namespace.get(name)
-        if issubclass(type(value), types.ModuleType) and self._seen.get(name) is not value:
-            self.imported.append((self.cell, name, value))
-            self._seen[name] = value
         kind = kind_of(value)
-        if not kind or self._is_known(name, value, kind):
+        if not kind:
+            self._remember(name, value)
+            return
+        if self._is_known(name, value, kind):
             return
         self._seen[name] = value
         stored, is_copy = value, False
@@ -203,6 +210,14 @@ class Recorder:
         )
         self.definitions.append(definition)
         self._latest[name] = definition
+        self.history.add(self.cell, name, value, stored)
+
+    def _remember(self, name: str, value: Any) -> None:
+        """Keep a binding that is no definition, of a device or of a Python module."""
+        if self._seen.get(name, _MISSING) is not value:
+            self._seen[name] = value
+            self._latest.pop(name, None)
+            self.history.add(self.cell, name, value, value)
 
     def _look_below(self) -> None:
         """Capture what the student's own modules define that no name of the notebook holds."""
@@ -219,7 +234,9 @@ class Recorder:
     def _is_known(self, name: str, value: Any, kind: str) -> bool:
         if self._seen.get(name, self) is not value:
             return False
-        last = self._latest[name]
+        last = self._latest.get(name)
+        if last is None:
+            return False
         # an object may have changed in place: `X[:, 2:6] = 0`, `conv2d.weight.data -= ...`
         return not last.is_copy or kind not in ("tensor", "module") or _same(last.value, value)
 
@@ -231,7 +248,7 @@ class Recorder:
         if size > _MOST_NUMBERS or self._copied + size > _MOST_NUMBERS_IN_ALL:
             return value, False
         try:
-            copied = _copy(value)
+            copied = copy_of(value)
         except Exception:  # modules may hold what cannot be copied
             return value, False
         self._copied += size
@@ -261,14 +278,20 @@ def attach(shell: Any, recorder: Recorder) -> None:
     """Make an IPython shell report its cells and statements to the recorder."""
 
     def before(info: Any) -> None:
+        magic_results.begin()
         cell = str(getattr(info, "cell_id", "") or "")
         if cell.isdigit():
-            recorder.begin(int(cell), shell.transform_cell(str(info.raw_cell)))
+            recorder.begin(int(cell), recorder.to_python(str(info.raw_cell)))
             losses.begin(int(cell))
 
     def after(result: Any) -> None:
+        magic_results.end()
         recorder.end()
+        cheap_batches.forget()
 
+    magic_results.install()
+    magics.install(shell.input_transformer_manager)
+    recorder.to_python = shell.transform_cell
     setattr(builtins, HOOK, recorder.statement_done)
     import_rewriting.install(recorder.packages)
     shell.ast_transformers.append(StatementReporter(recorder.namespace))
@@ -326,6 +349,11 @@ def bound_names(statement: ast.stmt) -> Iterator[str]:
                 yield base.id
 
 
+def may_change(value: object) -> bool:
+    """Return whether an object may change in place, as far as its type says."""
+    return value is not None and not issubclass(type(value), _CONSTANT)
+
+
 def _is_imported(value: object) -> bool:
     try:
         return bool(getattr(value, "__module__", "__main__") != "__main__")
@@ -337,12 +365,6 @@ def _tensors(value: Any) -> list[torch.Tensor]:
     if isinstance(value, nn.Module):
         return [*value.parameters(), *value.buffers()]
     return [value]
-
-
-def _copy(value: Any) -> Any:
-    if isinstance(value, torch.Tensor):
-        return value.detach().clone().requires_grad_(value.requires_grad)
-    return copy.deepcopy(value)
 
 
 def _same(old: Any, new: Any) -> bool:

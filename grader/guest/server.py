@@ -22,17 +22,9 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from grader.guest import environment, losses, missing_modules
+from grader.guest import environment, held_models, layers, losses, missing_modules
 from grader.guest.fresh_state import FreshState, set_seeds
-from grader.guest.held_models import copies_of, rows
-from grader.guest.layers import (
-    NothingIsDrawn,
-    layer_size,
-    logits_in,
-    repeats_to,
-    run_layers,
-    run_on_nothing,
-)
+from grader.guest.layers import NothingIsDrawn, layer_size, logits_in, repeats_to, run_layers
 from grader.guest.probe_network import ProbeShape
 from grader.guest.recorder import Recorder
 from grader.guest.short_training import fit, tail_of
@@ -43,7 +35,8 @@ from grader.wire.messages import Request, receive
 
 _MOST_PRINTED = 64_000
 _ITS_OWN = type.__dict__["__dict__"].__get__  # `vars` asks the class, which may override it
-_METHODS = 1_000_000  # numbers of methods begin here, above those of all other definitions
+# numbers of methods begin here, and those of what a cell bound that ran again
+_METHODS, _AGAIN = 1_000_000, 2_000_000
 
 
 class Refused(Exception):
@@ -114,15 +107,13 @@ class Guest:
     def op_catalog(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """List every captured definition, methods last: number, name, cell, kind, imported."""
         made = [(d.number, d.name, d.cell, d.kind, d.imported) for d in self.recorder.definitions]
-        return made + [
-            (_METHODS + number, name, cell, "method", False)
-            for number, (name, cell) in enumerate(self._find_methods())
-        ]
+        methods = enumerate(self._find_methods(), _METHODS)
+        return made + [(number, name, cell, "method", False) for number, (name, cell) in methods]
 
     def op_select(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> None:
-        """Restore all functions and helpers as they stood after cell `args[0]`."""
+        """Restore all names as they stood after cell `args[0]`."""
         self.kept.clear()
-        self.recorder.namespace.update(self.recorder.functions_at(int(args[0])))
+        self.recorder.namespace.update(self.recorder.history.at(int(args[0])))
 
     def op_stand_in(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> None:
         """Replace names of the notebook by what `kwargs` defines, name and Python source."""
@@ -131,6 +122,11 @@ class Guest:
     def op_value(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Return what a definition was bound to."""
         return self._target(request)
+
+    def op_shapes(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Return the shapes of the tensors among definitions `args[0]`, None for other values."""
+        values = [self.recorder.definitions[number].value for number in args[0]]
+        return [tuple(v.shape) if isinstance(v, torch.Tensor) else None for v in values]
 
     def op_call(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Call a definition, a kept object, or a method of one."""
@@ -145,7 +141,7 @@ class Guest:
 
     def op_models(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """List the models that names hold (`held_models.py`)."""
-        return rows(self.recorder.definitions)
+        return held_models.rows(self.recorder.definitions)
 
     def op_build(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Make a layer of `torch.nn`, to be passed to the student's code."""
@@ -234,24 +230,23 @@ class Guest:
         shape of output), the shapes of all parameters, and the shape of the result.
         """
         make = self._maker(request, shared=True)
-        module, calls, y = run_on_nothing(lambda: make(*args[1:], **kwargs), args[0])
+        module, calls, y = layers.run_on_nothing(lambda: make(*args[1:], **kwargs), args[0])
         if not isinstance(module, nn.Module):
             return _describe(module)
-        layers = [([layer_size(p) for p in part.parameters()], shape) for part, shape in calls]
+        found = [([layer_size(p) for p in part.parameters()], shape) for part, shape in calls]
         return (
-            [layer for layer in layers if layer[0]],
+            [layer for layer in found if layer[0]],
             [layer_size(p) for p in module.parameters()],
             tuple(y.shape) if isinstance(y, torch.Tensor) else _describe(y),
         )
 
     def op_rerun(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """Run cell `args[0]` again in a copy of its namespace, with names replaced by `kwargs`.
+        """Run cell `args[0]` again for the name `args[1]`, with names replaced by `kwargs`.
 
-        Returns what it bound, as the catalog does; the values are asked for by their numbers,
-        which begin where the recorder's end.
+        Returns what it bound, as the catalog does; no catalog lists it.
         """
-        found = self.recorder.rerun(int(args[0]), kwargs)
-        return [(d.number, d.name, d.cell, d.kind, d.imported) for d in found]
+        found = enumerate(self.recorder.rerun(int(args[0]), kwargs, str(args[1])), _AGAIN)
+        return [(number, d.name, d.cell, d.kind, d.imported) for number, d in found]
 
     def op_sources(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Return the cells that ran, number and Python."""
@@ -294,13 +289,19 @@ class Guest:
     def _target(self, request: Request) -> Any:
         if request.handle >= 0:
             return self.kept[request.handle]
+        if request.definition >= _AGAIN:
+            return self.recorder.again[request.definition - _AGAIN].value
         if request.definition >= _METHODS:
             return self.methods[request.definition - _METHODS]
         return self.recorder.definitions[request.definition].value
 
     def _maker(self, request: Request, *, shared: bool = False) -> Any:
         target = self._target(request)
-        return copies_of(target, shared=shared) if isinstance(target, nn.Module) else target
+        return (
+            held_models.copies_of(target, shared=shared)
+            if isinstance(target, nn.Module)
+            else target
+        )
 
     def _find_methods(self) -> list[tuple[str, int]]:
         """Return the methods that cells added to classes; `@add_to_class` binds no name."""

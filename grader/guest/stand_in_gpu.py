@@ -10,6 +10,7 @@ Not here: what a course's library says of devices.
 from __future__ import annotations
 
 import functools
+import inspect
 import time
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -222,6 +223,7 @@ def _plain_precision(
     original: Callable[..., Any], it: Any, device_type: str, *args: Any, **kwargs: Any
 ) -> None:
     if _is_missing(device_type):
+        _check_arguments(original, it, device_type, *args, **kwargs)
         original(it, "cpu", enabled=False)
     else:
         original(it, device_type, *args, **kwargs)
@@ -231,9 +233,15 @@ def _plain_scale(
     original: Callable[..., Any], it: Any, device: str = "cuda", *args: Any, **kwargs: Any
 ) -> None:
     if _is_missing(device):
+        _check_arguments(original, it, device, *args, **kwargs)
         original(it, "cpu", enabled=False)
     else:
         original(it, device, *args, **kwargs)
+
+
+def _check_arguments(original: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    """Raise the TypeError that a call with these arguments would raise."""
+    inspect.signature(original).bind(*args, **kwargs)
 
 
 def _uncompiled(original: Callable[..., Any], model: Any = None, **kwargs: Any) -> Any:

@@ -29,8 +29,9 @@ from grader.guest.model_names import is_model_name
 from grader.guest.model_shell import dress, passes_on
 from grader.guest.placeholder_models import complete, stand_ins
 from grader.guest.probe_network import ProbeNetwork, ProbeShape, small
-from grader.guest.recorder import HOOK, Recorder, StatementReporter
+from grader.guest.recorder import HOOK, Recorder, StatementReporter, may_change
 from grader.guest.short_passes import short_passes
+from grader.guest.slices import slice_of
 
 # steps whose batch, parameters and gradients are noted; the last shows whether batches change
 _NOTED = (1, 2, 3, 4, 5, 6, 40)
@@ -200,9 +201,9 @@ class TrainingReplay:
             namespace.update(stand_ins(self._recorder.sources, cells, world, self._fits))
             namespace[HOOK] = self._bound
             passes = short_passes(self._spent, steps=self._steps, seconds=_ENOUGH_CPU_S / 2)
-            with self._replaced(), passes:
+            with self._recorder.kept_classes(), self._replaced(), passes:
                 for cell in cells:
-                    raised = self._run_cell(cell)
+                    raised = self._run_cell(cell, whole=cell != cells[-1])
             return {"raised": raised, "models": self._found(namespace)}
         finally:
             self._goes_on = False
@@ -217,8 +218,10 @@ class TrainingReplay:
         if over or time.process_time() > self._ends_at:
             raise _Enough
 
-    def _run_cell(self, cell: int) -> str:
-        tree = ast.parse(self._recorder.sources[cell])
+    def _run_cell(self, cell: int, *, whole: bool) -> str:
+        tree, names = ast.parse(self._recorder.sources[cell]), self._recorder.namespace
+        if not whole:  # the cell may train other networks too
+            tree.body = slice_of(tree, self._is_wanted, lambda name: may_change(names.get(name)))
         StatementReporter().visit(tree)
         try:
             exec(compile(tree, f"<cell {cell}>", "exec"), self._recorder.namespace)
@@ -227,6 +230,9 @@ class TrainingReplay:
         except Exception as error:
             return f"{type(error).__name__}: {str(error)[:300]}"
         return ""
+
+    def _is_wanted(self, name: str) -> bool:
+        return name in self._variables or self._fits(name)
 
     def _spent(self) -> bool:
         steps = sum(probe.log.steps for probe in self.probes)
@@ -301,7 +307,7 @@ class TrainingReplay:
 
     def _stand_in(self, module: nn.Module) -> None:
         parts = (part for probe in self.probes for part in probe.modules())
-        if isinstance(module, _Understudy) or any(module is part for part in parts):
+        if _only_wraps(module) or any(module is part for part in parts):
             return
         probe = _Watched(self, self._tail)
         for whole in dress(module, probe.parts()):
@@ -344,9 +350,22 @@ class TrainingReplay:
     def _hold(
         holders: dict[int, tuple[nn.Module, _Watched, list[str]]], module: nn.Module, name: str
     ) -> None:
-        found = next(filter(None, map(_probe_of, module.modules())), None)
-        if found is not None:
-            holders.setdefault(id(found), (module, found, []))[2].append(name)
+        for part in module.modules():
+            if (found := _probe_of(part)) is not None:
+                # not what wraps it: that may change images before it passes them on
+                holders.setdefault(id(found), (part, found, []))[2].append(name)
+                return
+
+
+def _only_wraps(module: nn.Module) -> bool:
+    """Return whether a probe computes a module already: its own, or that of a model it wraps.
+
+    `nn.DataParallel(model)`, `AveragedModel(model)` and `nn.Sequential(normalise, model)` have no
+    parameters but the model's.
+    """
+    inside = [part for part in module.modules() if isinstance(part, _Understudy)]
+    held = {id(parameter) for part in inside for parameter in part.parameters()}
+    return bool(inside) and all(id(parameter) in held for parameter in module.parameters())
 
 
 def _probe_of(module: object) -> _Watched | None:

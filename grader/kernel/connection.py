@@ -162,6 +162,8 @@ class SocketConnection:
     wall_factor: float = 4.0
     lost: str = ""
     """Why no more questions are possible; empty while the kernel lives."""
+    received: int = 0
+    """Bytes of all answers so far."""
 
     def ask(
         self,
@@ -241,6 +243,7 @@ class SocketConnection:
         decode: Callable[[HandleNode], object],
     ) -> messages.Answer:
         header, payload = messages.lengths(bytes(self._read(messages.HEAD_BYTES, deadline)))
+        self.received += header + payload
         reply = messages.read_reply(self._read(header, deadline))
         data = self._read(payload, deadline)
         if reply.number != number:

@@ -6,9 +6,9 @@ uses no core; it is late by the wall clock, after several times the limit. The t
 was ready to run and had to wait for a core is left out of that, up to a bound.
 
 Covered: living processes of the tree, dead ones that their parent waited for, and dead ones that
-were seen alive.
-Not covered: a process that lives for less than a look at the tree and that its parent ignores.
-Without `/proc` the wall clock stands for processor time.
+were seen alive; with a control group, every process.
+Not covered: without a control group, a process that lives for less than a look at the tree and that
+its parent ignores. Without `/proc` the wall clock stands for processor time.
 Here: measuring and comparing. Not here: what happens to work that is late (`connection.py`,
 `execution.py`, `grading/open_notebook.py`), who belongs to a tree (`process_tree.py`).
 """
@@ -52,10 +52,15 @@ class TreeClock:
 
     The seconds of a process that is never waited for are lost at its end, except those that the
     last look found; so frequent looks lose less.
+
+    Args:
+        pid: the kernel.
+        counted: the processor seconds that the system has counted for all of them, if it does.
     """
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, counted: Callable[[], float] | None = None) -> None:
         self._pid = pid
+        self._counted = counted
         self._seen: dict[tuple[int, str], Spent] = {}
         self._gone = Spent()
         self._lock = threading.Lock()
@@ -77,10 +82,10 @@ class TreeClock:
                 if (still := _of_process(one[0])) is None or still[0] != one[1]:
                     self._gone += self._seen.pop(one)
             seen = sum(self._seen.values(), self._gone)
-            # either of the two may count too little
-            self.latest = Spent(
-                max(self.latest.processor_s, inherited, seen.processor_s), seen.starved_s
-            )
+            counted = self._counted() if self._counted else 0.0
+            # each of them may count too little
+            processor_s = max(self.latest.processor_s, inherited, seen.processor_s, counted)
+            self.latest = Spent(processor_s, seen.starved_s)
             return self.latest
 
 

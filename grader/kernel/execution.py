@@ -50,7 +50,7 @@ _ANOTHER_ERROR = re.compile(
     "^(?:During handling of the above|The above exception was)", re.MULTILINE
 )
 _FILE_OF_A_CELL = re.compile(r" \(\d+\.py, line \d+\)$")
-_SERVE = "__import__('sys').modules['grader.sandbox.kernel_process'].serve_questions()"
+_SERVE = "__import__('sys').modules['grader.sandbox.kernel_process'].serve_questions"
 
 
 @dataclass
@@ -116,9 +116,8 @@ def run_notebook(
                     before += kernel.spent()
                     kernel.close()
                     kernel = _Kernel(warm, limits, seed, gpu, environment, data, files)
-                    last = [cell for cell in cells if cell.index < killer]
-                    kernel.run(last, frozenset(skipped))
-                connection = kernel.serve()
+                    kernel.run([c for c in cells if c.index < killer], frozenset(skipped))
+                connection = kernel.serve(_texts_of_unrun(cells, runs))
                 ordered = tuple(run for _, run in sorted(runs.items()))
                 return RunNotebook(ordered, connection, frozenset(skipped), kernel, before)
         except BaseException:
@@ -137,6 +136,11 @@ def _not_run(cells: Sequence[Cell], killer: int) -> dict[int, CellRun]:
         for cell in cells
         if cell.index > killer and cell.kind == "code" and cell.source.strip()
     }
+
+
+def _texts_of_unrun(cells: Sequence[Cell], runs: Mapping[int, CellRun]) -> dict[int, str]:
+    unrun = {i for i, run in runs.items() if run.status in ("died", "not_run")}
+    return {cell.index: cell.source for cell in cells if cell.index in unrun}
 
 
 class _Kernel:
@@ -160,10 +164,10 @@ class _Kernel:
         """Run the cells; return how each ran, and the cell that ended the kernel, if any."""
         return self._runner.run(self._run(cells, skip))
 
-    def serve(self) -> SocketConnection:
-        """Let the kernel answer questions."""
+    def serve(self, not_run: dict[int, str]) -> SocketConnection:
+        """Let the kernel answer questions; it knows the cells that did not run by their text."""
         assert self._client is not None
-        self._client.execute(_SERVE, silent=True, store_history=False)
+        self._client.execute(f"{_SERVE}({not_run!r})", silent=True, store_history=False)
         self._runner.run(asyncio.sleep(0))  # lets the message be sent
         assert self._provisioner.questions is not None
         limits = self._limits
@@ -230,8 +234,8 @@ class _CellRunner(PatientNotebookClient):
     ) -> None:
         super().__init__(
             notebook, km=manager, allow_errors=True,
-            store_widget_state=False, record_timing=False, iopub_timeout=_GRACE_S,
-            raise_on_iopub_timeout=False,
+            store_widget_state=False, record_timing=False,
+            iopub_timeout=_GRACE_S, raise_on_iopub_timeout=False,
         )  # fmt: skip
         self.log.setLevel("CRITICAL")
         self._manager = manager
@@ -270,7 +274,7 @@ class _CellRunner(PatientNotebookClient):
             message = self._why_it_died()
             if self._end.expired():
                 self._provisioner.kill_now()
-                did = f"printed more than {self._most}" if self._flooded else self._took_longer
+                did = self._flood_message if self._flooded else self._took_longer
                 message = f"{did} and could not be interrupted"
             return CellRun(index, "died", time.perf_counter() - started, message)
         except Garbled:
@@ -289,20 +293,19 @@ class _CellRunner(PatientNotebookClient):
         return run
 
     @property
-    def _took_longer(self) -> str:
-        return f"ran longer than {self._time.what}"
+    def _flood_message(self) -> str:
+        return f"printed more than {self._limits.output_bytes >> 20} MiB"
 
     @property
-    def _most(self) -> str:
-        return f"{self._limits.output_bytes >> 20} MiB"
+    def _took_longer(self) -> str:
+        return f"ran longer than {self._time.what}"
 
     def _ended(self, index: int, seconds: float) -> CellRun:
         if self._late:
             line = _line_of(self._error) if self._error else 0
             return CellRun(index, "timed_out", seconds, self._took_longer, line)
         if self._flooded:
-            message = f"printed more than {self._most}, and was ended"
-            return CellRun(index, "raised", seconds, message)
+            return CellRun(index, "raised", seconds, f"{self._flood_message}, and was ended")
         if self._error is not None:
             return CellRun(index, "raised", seconds, _told(self._error), _line_of(self._error))
         return CellRun(index, "ok", seconds)

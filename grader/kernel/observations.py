@@ -162,6 +162,17 @@ def read_models(rows: object) -> list[HeldModel]:
     return found
 
 
+def read_shapes(shapes: object, number: int) -> list[tuple[int, ...] | None]:
+    """Parse the shapes of so many values; None for one that is no tensor, or of another form."""
+    rows = shapes if isinstance(shapes, list) else []
+    read = [
+        row if isinstance(row, tuple) and all(type(side) is int and side >= 0 for side in row)
+        else None
+        for row in rows[:number]
+    ]  # fmt: skip
+    return read + [None] * (number - len(read))
+
+
 def read_outline(call: str, value: Any) -> Outline:
     """Parse a model's shapes.
 

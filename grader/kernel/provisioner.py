@@ -23,10 +23,13 @@ from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 
 from grader.course import BARE, Environment
 from grader.errors import KernelLost
+from grader.kernel.cgroups import KernelGroup, make_group
 from grader.kernel.deadlines import Spent, TreeClock
 from grader.kernel.gpus import Gpu
+from grader.kernel.memory_use import TreeMemory
 from grader.kernel.process_tree import end_descendants
 from grader.kernel.processes import ColdProcess, KernelProcess, WarmParent
+from grader.kernel.relay import Relay
 from grader.kernel.scratch import remove_folder
 from grader.kernel.watchdog import Watchdog
 from grader.records import Limits
@@ -38,13 +41,14 @@ SPEC = KernelSpec(
 )
 """The only kernelspec; the one that a notebook names is ignored."""
 _PORTS = ("shell", "iopub", "stdin", "hb", "control")
+_USED = ("shell", "iopub")
 _START_S = 60.0
 _MOST_PATH = 90  # macOS allows 104 bytes, and `/k-5` follows
 _MOST_DESCENDANTS = 8  # an interrupted cell or call may leave so many, to be ended one by one
 
 
 class SandboxProvisioner(KernelProvisionerBase):
-    """One kernel: its folder, its process, its watchdog and its socket for questions."""
+    """One kernel: its folder, its process, its watchdog, its relay, its socket for questions."""
 
     def __init__(
         self, warm: WarmParent | None, limits: Limits, seed: int, *, data: Path | None = None,
@@ -62,7 +66,10 @@ class SandboxProvisioner(KernelProvisionerBase):
         self.process: KernelProcess | None = None
         self.watchdog: Watchdog | None = None
         self._clock: TreeClock | None = None
+        self._group: KernelGroup | None = None
         self._since = time.monotonic()
+        self._relay: Relay | None = None
+        self._overflow = False
         self.questions: socket.socket | None = None
         self.lockdown_s = 0.0
         self._folder: Path | None = None
@@ -98,31 +105,47 @@ class SandboxProvisioner(KernelProvisionerBase):
         """
         assert self._folder is not None
         assert self.parent is not None
-        address = f"{self._short_folder()}/k"
+        folder = self._short_folder()
+        address, beyond = f"{folder}/r", f"{folder}/k"  # the relay's sockets, and the kernel's
         self.parent.ip = address
         ports = {f"{name}_port": i + 1 for i, name in enumerate(_PORTS)}
         for name, port in ports.items():
             setattr(self.parent, name, port)
         key = self.parent.session.key.decode()
+        if self._warm is not None and self._warm.isolate:
+            self._group = make_group(self._limits)
         self._log = os.open(self._folder / "log", os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o600)
         self.questions, theirs = socket.socketpair()
         ready, ready_end = os.pipe()
-        listeners = [_listener(f"{address}-{port}") for port in ports.values()]
+        listeners = [_listener(f"{beyond}-{port}") for port in ports.values()]
         try:
             passed = [theirs, *listeners]
             descriptors = [self._log, ready_end, *(end.fileno() for end in passed)]
             self.process = self._start(key, descriptors)
+            if self._group is not None:
+                self._group.begin_to_add(self.process.pid)
         finally:
             os.close(ready_end)
             for end in (theirs, *listeners):
                 end.close()
         await self._locked(ready)
+        if self._group is not None:
+            self._group.wait()
+        used = (ports[f"{name}_port"] for name in _USED)
+        routes = {f"{address}-{port}": f"{beyond}-{port}" for port in used}
+        self._relay = Relay(routes, self._end_for_overflow)
+        self._relay.start()
         if os.path.isdir("/proc/self"):
             quota = self._warm is not None and Wall.QUOTA in self._warm.standing
             home = None if quota else self._folder / "home"
-            self._clock = TreeClock(self.process.pid)
+            counted = self._group.processor_s if self._group else None
+            self._clock = TreeClock(self.process.pid, counted)
+            network = self._warm is not None and Wall.NETWORK in self._warm.standing
+            memory = TreeMemory(
+                self.process.pid, memory_files=self._gpu is not None, own_network=network
+            )
             self.watchdog = Watchdog(
-                self.process, self._clock, self._limits, home, memory_files=self._gpu is not None
+                self.process, self._clock, memory, self._limits, home, self._group
             )
             self.watchdog.start()
         info: dict[str, Any] = {
@@ -177,7 +200,10 @@ class SandboxProvisioner(KernelProvisionerBase):
     @property
     def out_of_memory(self) -> int:
         """The memory limit in bytes if the kernel was ended for passing it, else 0."""
-        return self.watchdog.out_of_memory if self.watchdog else 0
+        if self.watchdog is None:
+            return 0
+        self.watchdog.ask_group()
+        return self.watchdog.out_of_memory
 
     @property
     def out_of_time(self) -> int:
@@ -187,7 +213,16 @@ class SandboxProvisioner(KernelProvisionerBase):
     @property
     def ended_for(self) -> str:
         """What the kernel was ended for by us, in words; empty if it was not."""
-        return self.watchdog.ended_for if self.watchdog else ""
+        if self._overflow:
+            return "sent the grader a message without end, and was ended"
+        if self.watchdog is None:
+            return ""
+        self.watchdog.ask_group()
+        return self.watchdog.ended_for
+
+    def _end_for_overflow(self) -> None:
+        self._overflow = True
+        self.kill_now()
 
     def spent(self) -> Spent:
         """Return what the kernel and all it started have spent up to now."""
@@ -246,9 +281,17 @@ class SandboxProvisioner(KernelProvisionerBase):
     def _end(self) -> None:
         if self.watchdog is not None:
             self.watchdog.stop()
+        if self._relay is not None:
+            self._relay.close()
+            self._relay = None
         if self.process is not None:
             self.process.close()
             self.process = None
+        if self._group is not None:
+            if self.watchdog is not None:
+                self.watchdog.ask_group()
+            self._group.remove()
+            self._group = None
 
     def _start(self, key: str, descriptors: list[int]) -> KernelProcess:
         assert self._folder is not None

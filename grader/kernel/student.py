@@ -12,11 +12,14 @@ Here: names and captured values. Not here: what an object that stays inside can 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, replace
 from typing import Any, Protocol
+
+from torch import Tensor
 
 from grader.errors import BadAnswer, NameNotDefined, NotAttempted, StudentError, StudentRaised
 from grader.guest.probe_network import ProbeShape
@@ -31,11 +34,13 @@ from grader.kernel.observations import (
     Outline,
     ReplayFacts,
 )
+from grader.kernel.transcript import Transcript, as_noted
 from grader.records import DEFAULT_SEED, CellRun
 from grader.wire import messages
 
 _LACKS = re.compile(r"name '(\w+)' is not defined")
 _VALUES = ("tensor", "module", "plain")
+_MOST_VALUES_BYTES = 64 << 20
 
 
 class Connection(Protocol):
@@ -90,7 +95,7 @@ class Student:
         self._explain = explain
         self._seed = seed
         self._next = 0
-        self._transcript: list[tuple[str, Any]] | None = None
+        self._transcript: Transcript | None = None
         self.models = models or {}
         """Patterns of the names of models, by kind, as the course declares them."""
         self.seed = seed
@@ -188,10 +193,17 @@ class Student:
         answer = self._ask("outline", name, (shape, *args), kwargs, definition=number, call=call)
         return observations.read_outline(call, answer.value)
 
-    def values(self, name: str | None = None, *, kinds: Sequence[str] = _VALUES) -> list[Captured]:
-        """Return the tensors, modules and plain values the cells bound, in order of time."""
+    def values(
+        self, name: str | None = None, *, kinds: Sequence[str] = _VALUES,
+        fits: Callable[[tuple[int, ...]], bool] = lambda shape: True,
+    ) -> list[Captured]:  # fmt: skip
+        """Return the tensors, modules and plain values the cells bound, in order of time.
+
+        A tensor is fetched only if its shape fits, and tensors of 64 MiB together at most; those
+        above it are left out.
+        """
         wanted = [entry for entry in self.catalog() if entry.kind in kinds]
-        return self._fetch(wanted, name)
+        return self._fetch(wanted, name, fits)
 
     def sources(self) -> dict[int, str]:
         """Return the Python of the cells that ran, magics translated, by number."""
@@ -226,21 +238,28 @@ class Student:
         answer = self._ask("replay", call, args, options, call=call, limit_s=limit_s)
         return observations.read_replay(call, answer.value, probe)
 
-    def rerun(self, cell: int, replaced: dict[str, Any], name: str | None = None) -> list[Captured]:
+    def rerun(
+        self, cell: int, replaced: dict[str, Any], name: str | None = None, *,
+        fits: Callable[[tuple[int, ...]], bool] = lambda shape: True,
+    ) -> list[Captured]:  # fmt: skip
         """Run one cell again in a copy of its namespace, with some names replaced.
 
-        Returns the values it bound, in order. The results of the first run stay as they are.
+        With a `name`, only the statements run that this depends on. Returns the values it bound, in
+        order. The results of the first run stay as they are.
         """
-        rows = self._ask("rerun", f"cell {cell}", (cell,), replaced).value
-        return self._fetch(observations.read_catalog(rows), name)
+        rows = self._ask("rerun", f"cell {cell}", (cell, name or ""), replaced).value
+        return self._fetch(observations.read_catalog(rows), name, fits)
 
     def catalog(self, *, limit_s: float | None = None) -> list[Captured]:
         """Return every definition of the cells, in order of time, without values."""
         rows = self._ask("catalog", "catalog", (), {}, limit_s=limit_s).value
         return observations.read_catalog(rows)
 
-    def record(self) -> list[tuple[str, Any]]:
-        """Return a list to which every operation and its answer are added from now on."""
+    def record(self) -> Transcript:
+        """Return a list to which every operation and its answer are added from now on.
+
+        Objects that stay inside are noted as what they are; the list keeps none of them alive.
+        """
         self._transcript = []
         return self._transcript
 
@@ -282,14 +301,25 @@ class Student:
             raise NameNotDefined(name, self._explain(name))
         return found
 
-    def _fetch(self, catalog: list[Captured], name: str | None) -> list[Captured]:
+    def _fetch(
+        self, catalog: list[Captured], name: str | None, fits: Callable[[tuple[int, ...]], bool]
+    ) -> list[Captured]:
         wanted = [
             entry for entry in catalog if entry.kind in _VALUES and name in (None, entry.name)
         ]
-        return [
-            replace(e, value=self._ask("value", e.name, (), {}, definition=e.number).value)
-            for e in wanted
-        ]
+        numbers = [entry.number for entry in wanted]
+        shapes = self._ask("shapes", "the shapes of values", (numbers,), {}).value
+        found, left = [], _MOST_VALUES_BYTES
+        for entry, shape in zip(wanted, observations.read_shapes(shapes, len(wanted)), strict=True):
+            if shape is not None and (not fits(shape) or math.prod(shape) > left):
+                continue
+            value = self._ask("value", entry.name, (), {}, definition=entry.number).value
+            if isinstance(value, Tensor):  # the shapes were only what the sandbox said
+                left -= value.nbytes
+                if left < 0:
+                    break
+            found.append(replace(entry, value=value))
+        return found
 
     def _ask(
         self,
@@ -344,7 +374,7 @@ class Student:
 
     def _note(self, op: str, answer: Any) -> None:
         if self._transcript is not None:
-            self._transcript.append((op, answer))
+            self._transcript.append((op, as_noted(op, answer)))
 
     def _handle(self, node: messages.HandleNode) -> Handle:
         return Handle(self._ask, node)

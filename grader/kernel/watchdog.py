@@ -3,11 +3,10 @@
 Resource limits hold for one process and private memory; a tree of processes, or shared memory,
 escapes them. So the whole tree is added up from outside, ten times a second.
 
-Covered: anonymous and shared memory that is resident or swapped out, page tables, processor time
-and number of processes, of the kernel and all it started; files in memory that it holds open, for
-kernels that may make such; files in the scratch folder, where no quota could be mounted.
-Not covered: what is allocated and freed between two looks; buffers of pipes and sockets, which the
-numbers of processes and open files bound; what the driver of a GPU allocates for itself.
+Covered: memory (`memory_use.py`), processor time and number of processes, of the kernel and all it
+started; files in the scratch folder, where no quota could be mounted.
+Not covered: what is allocated and freed between two looks; what the driver of a GPU allocates for
+itself.
 """
 
 from __future__ import annotations
@@ -20,7 +19,10 @@ import threading
 import time
 from pathlib import Path
 
+from grader.kernel.cgroups import KernelGroup
 from grader.kernel.deadlines import TreeClock
+from grader.kernel.memory_use import TreeMemory
+from grader.kernel.priority import Priority
 from grader.kernel.process_tree import tree_of
 from grader.kernel.processes import KernelProcess
 from grader.records import Limits
@@ -34,30 +36,28 @@ _SLOW_EVERY_S = 1.0  # files, which cost more to measure
 class Watchdog:
     """Watches one kernel until it ends.
 
-    A tree is first added up by what each process has in memory, less what the kernel was forked
-    with: cheap, and shared pages count once for each process that holds them. Only when that is too
-    much is the proportional size asked for, which takes milliseconds and counts every page once.
-
     Args:
         process: the kernel.
-        clock: of what it spends; looked at each time.
+        clock: of the processor seconds it spends.
+        memory: of the memory it holds.
         limits: what it may spend.
         folder: its scratch folder, where its size must be watched; None where a quota holds.
-        memory_files: whether it may make files in memory, which must be looked for.
+        group: its control group, if it has one.
     """
 
     def __init__(
-        self, process: KernelProcess, clock: TreeClock, limits: Limits,
-        folder: Path | None = None, *, memory_files: bool = False,
+        self, process: KernelProcess, clock: TreeClock, memory: TreeMemory, limits: Limits,
+        folder: Path | None = None, group: KernelGroup | None = None,
     ) -> None:  # fmt: skip
         self._process = process
         self._clock = clock
+        self._memory = memory
         self._limits = limits
         self._folder = folder
-        self._memory_files = memory_files
+        self._group = group
+        self._priority = Priority()
         self._wake, self._waker = os.pipe()
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
-        self._at_start = _resident(process.pid)
         self.out_of_memory = 0
         """The limit in bytes if the kernel was ended for exceeding it, else 0."""
         self.out_of_time = 0
@@ -81,6 +81,11 @@ class Watchdog:
         os.close(self._waker)
         self._wake = self._waker = -1
 
+    def ask_group(self) -> None:
+        """Note whether the system has ended the kernel for the memory of its group."""
+        if self._group is not None and not self.ended_for and self._group.out_of_memory():
+            self._note_memory()
+
     def _watch(self) -> None:
         ends = [self._wake, self._process.alive]
         slow = time.monotonic() + _SLOW_EVERY_S
@@ -90,6 +95,7 @@ class Watchdog:
             tree = tree_of(self._process.pid)
             self._look_at_memory(tree)
             self._look_at_processors(tree)
+            self._priority.look(tree)
             if len(tree) > self._limits.processes and not self.ended_for:
                 self.ended_for = f"started more than {self._limits.processes} processes"
             if started > slow and not self.ended_for:
@@ -99,18 +105,19 @@ class Watchdog:
                 log.info("process %d is ended: it %s", self._process.pid, self.ended_for)
                 self._process.signal(signal.SIGKILL)
                 return
-            # a tree that is slow to measure must not take all our time
-            wait_s = max(_EVERY_S, 2 * (time.monotonic() - started))
+            # a tree that is slow to measure may take half of our time
+            took_s = time.monotonic() - started
+            wait_s = max(_EVERY_S - took_s, took_s)
 
     def _look_at_memory(self, tree: list[int]) -> None:
-        files = _in_memory_files(tree) if self._memory_files else 0
-        used = files + sum(map(_resident, tree)) - self._at_start
-        if used > self._limits.memory_bytes:
-            used = files + sum(map(_proportional, tree))
+        used = self._memory.look(tree, self._limits.memory_bytes)
         self.peak_bytes = max(self.peak_bytes, used)
         if used > self._limits.memory_bytes:
-            self.out_of_memory = self._limits.memory_bytes
-            self.ended_for = f"needed more than {self._limits.memory_bytes >> 20} MiB of memory"
+            self._note_memory()
+
+    def _note_memory(self) -> None:
+        self.out_of_memory = self._limits.memory_bytes
+        self.ended_for = f"needed more than {self._limits.memory_bytes >> 20} MiB of memory"
 
     def _look_at_processors(self, tree: list[int]) -> None:
         limit_s = self._limits.cpu_s
@@ -128,47 +135,6 @@ class Watchdog:
                 f"wrote more than {limits.scratch_bytes >> 20} MiB, "
                 f"or more than {limits.scratch_files} files"
             )
-
-
-def _in_memory_files(tree: list[int]) -> int:
-    """Return the bytes of files in memory (memfd) that a tree holds open, each file once.
-
-    What is mapped as well is counted again as resident: a driver's are small, a bomb is not.
-    """
-    found: dict[int, int] = {}
-    for pid in tree:
-        try:
-            descriptors = os.listdir(f"/proc/{pid}/fd")
-        except OSError:
-            continue
-        for name in descriptors:
-            path = f"/proc/{pid}/fd/{name}"
-            try:
-                if os.readlink(path).startswith("/memfd:"):
-                    file = os.stat(path)
-                    found[file.st_ino] = file.st_blocks * 512
-            except OSError:
-                continue
-    return sum(found.values())
-
-
-def _resident(pid: int) -> int:
-    """Return the bytes a process has in memory, its page tables included; 0 when it is gone."""
-    return _sum_of(f"/proc/{pid}/status", ("RssAnon", "RssShmem", "VmSwap", "VmPTE"))
-
-
-def _proportional(pid: int) -> int:
-    """Return the same, with each shared page divided by the number of processes that share it."""
-    pages = _sum_of(f"/proc/{pid}/smaps_rollup", ("Pss_Anon", "Pss_Shmem", "SwapPss"))
-    return pages + _sum_of(f"/proc/{pid}/status", ("VmPTE",)) if pages else _resident(pid)
-
-
-def _sum_of(path: str, names: tuple[str, ...]) -> int:
-    try:
-        lines = Path(path).read_text(encoding="ascii", errors="replace").splitlines()
-    except OSError:
-        return 0
-    return sum(int(line.split()[1]) << 10 for line in lines if line.split(":")[0] in names)
 
 
 def folder_size(folder: Path, most_files: int) -> tuple[int, int]:

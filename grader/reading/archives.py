@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +24,7 @@ MOST_MEMBER_BYTES = 64 << 20
 MOST_BYTES = 1 << 30
 # a directory entry is 46 bytes, its name and extras; 1 KiB each is generous
 _MOST_DIRECTORY_BYTES = MOST_MEMBERS << 10
+_PIECE_BYTES = 1 << 20
 # LZMA is left out: its header may ask for a dictionary of 4 GiB, and no system hands it out
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 
@@ -113,13 +115,22 @@ class Archive:
 
     def read_key(self, key: str) -> bytes:
         """Return the bytes of the member with this key; see `Member.read`."""
-        try:
-            return self.read(self._zip.getinfo(key))
-        except KeyError as error:
-            raise _damaged(error) from error
+        return b"".join(self.pieces_of_key(key))
 
     def read(self, info: zipfile.ZipInfo) -> bytes:
         """Return the bytes of one member; see `Member.read`."""
+        return b"".join(self.pieces(info))
+
+    def pieces_of_key(self, key: str) -> Iterator[bytes]:
+        """Yield the bytes of the member with this key; see `Member.read`."""
+        try:
+            info = self._zip.getinfo(key)
+        except KeyError as error:
+            raise _damaged(error) from error
+        yield from self.pieces(info)
+
+    def pieces(self, info: zipfile.ZipInfo) -> Iterator[bytes]:
+        """Yield the bytes of one member in pieces; see `Member.read`."""
         if info.flag_bits & 1:
             raise SubmissionError(
                 "the zip file is locked with a password; ask for it to be handed in without one."
@@ -131,17 +142,20 @@ class Archive:
         most = min(MOST_MEMBER_BYTES, self._budget.left)
         # paid before it is read: ten thousand members that turn out too large or damaged cost too
         self._budget.left -= min(info.file_size, most)
+        read = 0
         try:
             with self._zip.open(info) as file:
-                data = file.read(most + 1)  # the size written in the archive is not believed
+                # the size written in the archive is not believed
+                while read <= most and (data := file.read(min(_PIECE_BYTES, most + 1 - read))):
+                    read += len(data)
+                    yield data
         except Exception as error:  # as above
             raise _damaged(error) from error
-        if len(data) > most:
+        if read > most:
             raise SubmissionError(
                 f"it is too large (more than {most >> 20} MiB once unpacked); ask the student to "
                 "clear the outputs and to hand it in again."
             )
-        return data
 
     @property
     def budget(self) -> Budget:

@@ -98,6 +98,12 @@ def recognise(folder: Folder, assignment: str = "", note: Callable[[File], str] 
     return best if counted > others else None
 
 
+def is_of_system(name: str) -> bool:
+    """Return whether a file's name is one that a system makes up, with a student in it."""
+    patterns = (_CANVAS, _MOODLE, _BLACKBOARD, _BRIGHTSPACE)
+    return any(pattern.fullmatch(name) for pattern in patterns)
+
+
 def _canvas(folder: Folder, _: str, __: object) -> Download | None:
     made = Download("Canvas")
     for file in folder.files:

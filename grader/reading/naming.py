@@ -9,11 +9,12 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from grader.errors import UsageError
+from grader.reading.lms import is_of_system
 from grader.reading.tree import File, Folder
 from grader.text import name as tidy_name
 
@@ -23,6 +24,7 @@ _WORDS = (
     "section|sec|code|cnn|copy|of|v|ver|version|new|my|과제|숙제|실습|제출|최종"
 )
 _OF_WORK = re.compile(rf"(?:(?:{_WORDS})|\d+|[\W_])+", re.IGNORECASE)
+_LETTER = re.compile(r"[A-Za-z]")
 _INSTRUCTIONS = re.compile(
     r".*(?:readme|instruction|syllabus|notes|rubric|grading|grades|slides|handout|template).*",
     re.IGNORECASE,
@@ -87,6 +89,7 @@ def name_units(units: Sequence[Unit]) -> dict[Unit, Named]:
                 )
     owners = _folders_of_one(below, colliding)
     named: dict[Unit, Named] = {}
+    inside = _names_inside(units)
     for unit in units:
         top = (
             unit.trail[len(common)] if unit in colliding and len(unit.trail) > len(common) else None
@@ -99,8 +102,27 @@ def name_units(units: Sequence[Unit]) -> dict[Unit, Named]:
         elif top is not None:
             named[unit] = Named(f"{stem} ({top.name})", (unit.home.key, stem))
         else:
-            named[unit] = Named(stem, (unit.home.key, stem))
+            named[unit] = Named(inside.get(unit, stem), (unit.home.key, stem))
     return named
+
+
+def _names_inside(units: Sequence[Unit]) -> dict[Unit, str]:
+    """Return the name of the only notebook inside a zip whose own name is one Latin letter.
+
+    Such a name is no student's. A notebook that is named as a system's download does not count, nor
+    a name that another file bears: no zip takes the name of a student who has a file.
+    """
+    found: dict[Unit, str] = {}
+    for unit in units:
+        work = [file for _, file in unit.files if file.kind in ("notebook", "archive")]
+        if unit.file.kind != "archive" or not _LETTER.fullmatch(unit.file.stem) or len(work) != 1:
+            continue
+        stem = work[0].stem
+        if work[0].kind == "notebook" and not (is_of_work(stem) or is_of_system(work[0].name)):
+            found[unit] = stem
+    borne = Counter([*(unit.file.stem.casefold() for unit in units),
+                     *(stem.casefold() for stem in found.values())])  # fmt: skip
+    return {unit: stem for unit, stem in found.items() if borne[stem.casefold()] == 1}
 
 
 def _folders_of_one(

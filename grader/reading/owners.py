@@ -3,7 +3,7 @@
 1. the name that a learning management system gave it (`lms.py`);
 2. the folder in `<assignment>/<student>/`, on disk or inside a zip;
 3. otherwise the file's name without its ending, or the folder where files of several folders share
-   one name (`naming.py`).
+   one name (`naming.py`). The file of a student's own zip is the zip.
 
 Only a zip file of a whole class names people: one that was given on the command line, alone or
 recognised, or a download. What lies inside a student's own zip is that student's, under any name.

@@ -12,9 +12,11 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from grader.errors import SubmissionError
 from grader.reading.archives import Archive, Budget
@@ -23,6 +25,7 @@ from grader.records import Attachment
 INSIDE = "\0"
 """Between the names of members, where an archive lies inside another; no name has it."""
 MOST_ATTACHMENT_BYTES = 64 << 20
+_PIECE_BYTES = 1 << 20
 
 
 class Sources:
@@ -62,6 +65,31 @@ class Sources:
             return _on_disk(path, most)
         *archives, last = member.split(INSIDE)
         return self._archive((path, *archives)).read_key(last)
+
+    def digest(self, path: str, member: str = "", *, most: int) -> str:
+        """Return the sha256 of a file, read in pieces.
+
+        Raises:
+            SubmissionError: it cannot be read, is no regular file, or holds more than `most` bytes.
+        """
+        total, size = hashlib.sha256(), 0
+        for data in self._pieces(path, member):
+            total.update(data)
+            if (size := size + len(data)) > most:
+                raise SubmissionError(
+                    f"it is too large (more than {most >> 20} MiB); ask the student to clear the "
+                    "outputs and to hand it in again."
+                )
+        return total.hexdigest()
+
+    def _pieces(self, path: str, member: str) -> Iterator[bytes]:
+        if member:
+            *archives, last = member.split(INSIDE)
+            yield from self._archive((path, *archives)).pieces_of_key(last)
+            return
+        with _opened(path) as file:
+            while data := file.read(_PIECE_BYTES):
+                yield data
 
     def _archive(self, place: tuple[str, ...]) -> Archive:
         if place in self._open:
@@ -124,11 +152,17 @@ def _refuse_special(path: str) -> None:
 
 
 def _on_disk(path: str, most: int) -> bytes:
+    with _opened(path) as file:
+        return file.read(most + 1)
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[BinaryIO]:
     if not os.path.isfile(path):
         raise SubmissionError("it is no regular file; hand in the file itself.")
     try:
         with open(path, "rb") as file:
-            return file.read(most + 1)
+            yield file
     except OSError as error:
         raise SubmissionError(
             f"the file cannot be opened ({error.strerror}); check its permissions."

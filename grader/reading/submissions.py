@@ -5,7 +5,7 @@ line among what was passed over. A student without any notebook who handed in so
 a text entry) has a record that says so.
 
 Here: from owners to records; several notebooks of one student make one submission. Not here: whose
-a file is (`owners.py`), reading cells (`notebook_file.py`). Nothing is run.
+a file is (`owners.py`), reading cells (`due.py`, `notebook_file.py`). Nothing is run.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
-from grader.errors import SubmissionError, UsageError
+from grader.errors import UsageError
+from grader.reading.due import Look, cells_of, load, look
 from grader.reading.naming import look_alikes
-from grader.reading.notebook_file import MOST_BYTES, read_notebook
 from grader.reading.owners import NOTHING_INSIDE, Owner, Owners
 from grader.reading.siblings import siblings
 from grader.reading.sources import MOST_ATTACHMENT_BYTES, Sources, mark_of, read_attachment
 from grader.reading.tree import DOCUMENTS, File, Lister
 from grader.reading.zip_names import check_encoding
-from grader.records import Attachment, Found, NotebookFile, Submission
+from grader.records import Attachment, Found, Submission
 from grader.text import clean
 
 log = logging.getLogger(__name__)
 
-__all__ = ["find", "find_submissions", "read_attachment", "read_notebook"]
+__all__ = ["find", "find_submissions", "load", "read_attachment"]
 
 _MOST_OF_ONE = 50  # each notebook may take minutes of a worker that others wait for
 _MOST_ATTACHMENTS = 50
@@ -39,12 +39,12 @@ _REMEDY = "ask the student for the .ipynb file."
 
 
 def find_submissions(paths: Sequence[Path], *, assignment: str) -> list[Submission]:
-    """Return the submissions of `find` alone."""
-    return list(find(paths, assignment=assignment).submissions)
+    """Return the submissions of `find`, with their cells."""
+    return [load(one) for one in find(paths, assignment=assignment).submissions]
 
 
 def find(paths: Sequence[Path], *, assignment: str, zip_encoding: str = "") -> Found:
-    """Read everything that was handed in.
+    """Find everything that was handed in; cells are read when they are due (`load`).
 
     Args:
         paths: notebooks, folders (searched, hidden ones left out) and zip files.
@@ -79,11 +79,11 @@ def find(paths: Sequence[Path], *, assignment: str, zip_encoding: str = "") -> F
 
 
 @dataclass(frozen=True)
-class _Read:
-    """One notebook file after it was read."""
+class _Seen:
+    """One notebook file after it was looked at."""
 
     file: File
-    notebook: NotebookFile
+    notebook: Attachment
     notes: tuple[str, ...]
     problem: str
 
@@ -97,51 +97,46 @@ def _submission(owner: Owner, sources: Sources) -> Submission:
         parts = [part for name, file in files for part in (name, str(file.size), file.mark)]
         return Submission(owner.label, clean(path), _hash(parts), problem=problem)
     folder = _shared_folder([name for name, _ in named])
-    read = [_read(_below(name, folder), file, sources) for name, file in named]
-    good = [one for one in read if not one.problem]
+    seen = [_seen(_below(name, folder), file, sources) for name, file in named]
+    good = [one for one in seen if not one.problem]
     if not good:
-        first = read[0]
+        first = seen[0]
         return Submission(
-            owner.label, first.file.shown, first.notebook.digest, (), first.problem, first.notes
+            owner.label, first.file.shown, first.notebook.mark, (), first.problem, first.notes
         )
-    kept = list({one.notebook.digest: one for one in reversed(good)}.values())[::-1]
-    notes = _notes(read, kept)
+    kept = list({one.notebook.mark: one for one in reversed(good)}.values())[::-1]
+    notes = _notes(seen, kept)
     first, *others = kept
     if not others and first.file.asked_for and not first.file.member:
         known = {file.path for _, file in (*owner.files, *owner.beside)}
-        near = siblings(first.file, first.notebook.cells)
+        near = siblings(first.file, cells_of(first.notebook))
         owner.beside += [(name, file) for name, file in near if file.path not in known]
     attachments, left_out = _attachments(owner, [one.file for one in kept], folder)
     if left_out:
         notes += (f"{left_out} more files were handed in than may lie beside a notebook",)
-    digest = first.notebook.digest if not (others or attachments) else _digest(kept, attachments)
+    digest = first.notebook.mark if not (others or attachments) else _digest(kept, attachments)
     return Submission(
-        owner.label, first.file.shown, digest, first.notebook.cells, notes=notes,
-        files=tuple(one.notebook for one in kept) if others else (), attachments=attachments,
+        owner.label, first.file.shown, digest, notes=notes, attachments=attachments,
+        due=tuple(one.notebook for one in kept),
     )  # fmt: skip
 
 
-def _read(name: str, file: File, sources: Sources) -> _Read:
-    """Read a file at once down to its cells: a class's outputs together would fill the memory."""
-    empty = hashlib.sha256().hexdigest()
-    if file.problem:
-        return _Read(file, NotebookFile(name, (), empty), (), file.problem)
-    try:
-        data = sources.read(file.path, file.member, most=MOST_BYTES)
-    except SubmissionError as error:
-        return _Read(file, NotebookFile(name, (), empty), (), str(error))
-    cells, notes, problem = read_notebook(data)
-    return _Read(file, NotebookFile(name, cells, hashlib.sha256(data).hexdigest()), notes, problem)
+def _seen(name: str, file: File, sources: Sources) -> _Seen:
+    notebook = Attachment(name, file.path, file.member, file.size)
+    seen = Look(hashlib.sha256().hexdigest(), problem=file.problem)
+    if not file.problem:
+        seen = look(notebook, sources)
+    return _Seen(file, replace(notebook, mark=seen.digest), seen.notes, seen.problem)
 
 
-def _notes(read: Sequence[_Read], kept: Sequence[_Read]) -> tuple[str, ...]:
+def _notes(seen: Sequence[_Seen], kept: Sequence[_Seen]) -> tuple[str, ...]:
     """Return notes: which files make the submission, and what was repaired in each."""
-    if len(read) == 1:
-        return read[0].notes
+    if len(seen) == 1:
+        return seen[0].notes
     notes = []
     if len(kept) > 1:
         notes.append(f"graded together: {', '.join(one.notebook.name for one in kept)}")
-    for one in read:
+    for one in seen:
         if one.problem:
             notes.append(f"{one.notebook.name} is not graded: {one.problem}")
         elif one not in kept:
@@ -150,8 +145,8 @@ def _notes(read: Sequence[_Read], kept: Sequence[_Read]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _digest(kept: Sequence[_Read], attachments: Sequence[Attachment]) -> str:
-    parts = [part for one in kept for part in (one.notebook.name, one.notebook.digest)]
+def _digest(kept: Sequence[_Seen], attachments: Sequence[Attachment]) -> str:
+    parts = [part for one in kept for part in (one.notebook.name, one.notebook.mark)]
     parts += [part for one in attachments for part in (one.name, str(one.size), one.mark)]
     return _hash(parts)
 

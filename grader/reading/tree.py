@@ -141,9 +141,7 @@ class Lister:
             folder.above = tidy_name(above.parent.name)
             if path.is_dir():
                 if self._is_new(str(whole)):
-                    below = self._on_disk(whole, str(path))
-                    below.asked_for = True
-                    folder.folders.append(below)
+                    self._on_disk(whole, str(path), folder).asked_for = True
             elif self._is_new(str(whole)):
                 folder.files.append(self._file(whole, str(path), asked_for=True))
         return list(parents.values())
@@ -190,8 +188,13 @@ class Lister:
         """Note what has no row, and why."""
         self.passed_over.append(PassedOver(clean(name), reason))
 
-    def _on_disk(self, whole: Path, shown: str) -> Folder:
-        made = Folder(tidy_name(whole.name), clean(shown), str(whole))
+    def _on_disk(self, whole: Path, shown: str, parent: Folder) -> Folder:
+        """List a folder into its parent; two spellings of one name there are one folder."""
+        name = tidy_name(whole.name)
+        made = next((one for one in parent.folders if one.name == name), None)
+        if made is None:
+            made = Folder(name, clean(shown), str(whole))
+            parent.folders.append(made)
         try:
             entries = sorted(
                 os.scandir(whole), key=lambda entry: (tidy_name(entry.name), entry.name)
@@ -199,18 +202,18 @@ class Lister:
         except OSError as error:
             self.pass_over(shown, f"the folder cannot be opened ({error.strerror})")
             return made
+        files: list[File] = []
         for entry in entries:
             path, inner = Path(entry.path), os.path.join(shown, entry.name)
             if why := why_passed_over(entry.name):
                 self.pass_over(inner, why)
             elif entry.is_dir(follow_symlinks=False) and not _stands_for_a_notebook(path):
-                made.folders.append(self._on_disk(path, inner))
+                self._on_disk(path, inner, made)
             elif path.is_dir() and path.is_symlink() and kind_of(tidy_name(entry.name)) == "other":
                 self.pass_over(inner, "it is a symbolic link to a folder")
             else:
-                made.files.append(self._file(path, inner, asked_for=False))
-        seen = [file for file in made.files if file.problem or self._is_new(file.path)]
-        made.files = seen
+                files.append(self._file(path, inner, asked_for=False))
+        made.files += [file for file in files if file.problem or self._is_new(file.path)]
         return made
 
     def _file(self, path: Path, shown: str, *, asked_for: bool) -> File:

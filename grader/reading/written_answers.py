@@ -16,10 +16,8 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from collections import Counter
 from collections.abc import Collection, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -40,6 +38,7 @@ from grader.reading.own_text import (
     speaks_for_a_book,
 )
 from grader.records import Cell, WrittenAnswer
+from grader.text import parse_python
 
 __all__ = ["MOST_ANSWERS", "MOST_CHARACTERS", "collect_answers", "in_short", "section_order"]
 
@@ -233,18 +232,11 @@ def _comments(source: str) -> str:
     lines = [line.strip() for line in source.splitlines() if line.strip()]
     text = "\n".join(line.lstrip("# ") for line in lines)
     if all(line.startswith("#") for line in lines):
-        return "" if _parsed(text) else text  # code that is commented out
-    match _parsed(source):
+        return "" if parse_python(text) else text  # code that is commented out
+    match parse_python(source):
         case ast.Module(body=[ast.Expr(ast.Constant(str(said)))]):
             return said.strip()
     return ""
-
-
-def _parsed(source: str) -> ast.Module | None:
-    with suppress(SyntaxError, ValueError, RecursionError, MemoryError), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # "\d" in a student's string is not reported
-        return ast.parse(source)
-    return None
 
 
 def _label(text: str) -> str:

@@ -98,6 +98,8 @@ class Overview:
     written: tuple[Writing, ...]
     missing: tuple[MissingPackage, ...]
     facts: tuple[tuple[str, str], ...]
+    longest: str
+    """Which submission took the most time, and how much; empty without any."""
     stand_ins: str
     """The stand-ins for data sets whose files were not found; empty without any."""
 
@@ -125,6 +127,7 @@ def overview(
         written=_written(results),
         missing=missing_packages(results),
         facts=_facts(results),
+        longest=_longest(results),
         stand_ins="; ".join(
             sorted({found for r in results if (found := fact_labels.stand_ins(r.facts))})
         ),
@@ -230,6 +233,11 @@ def _reasons(result: SubmissionResult) -> list[str]:
     if missing:
         reasons.append(f"not found: {', '.join(missing)}")
     return reasons
+
+
+def _longest(results: Sequence[SubmissionResult]) -> str:
+    slowest = max(results, key=lambda result: result.seconds, default=None)
+    return "" if slowest is None else f"{slowest.student}, {slowest.seconds:.0f} s"
 
 
 def _facts(results: Sequence[SubmissionResult]) -> tuple[tuple[str, str], ...]:

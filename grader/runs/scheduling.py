@@ -2,13 +2,13 @@
 
 A worker is a trusted process that grades one submission after another. One that dies is replaced,
 and its submission is graded once more; if the second worker dies too, the submission is broken: an
-internal error, for manual grading. A worker without a result after far too long is replaced as
-well, without a second try. Each worker has its own pipe: a killed worker could leave a shared
-queue locked. A worker ends with the main process, even if that is killed. Nothing here stores or
-shows results.
+internal error, for manual grading. A worker that passes its bounds is ended: a submission that kept
+it busy for too long, or that makes a second, fresh worker grow, ends with what was judged before.
+Each worker has its own pipe: a killed worker could leave a shared queue locked. A worker ends with
+the main process, even if that is killed. Nothing here stores or shows results.
 
-Here: starting, replacing and ending workers. Not here: grading one submission
-(`grading/grader.py`).
+Here: starting, replacing and ending workers. Not here: their bounds (`worker_bounds.py`), grading
+one submission (`grading/grader.py`).
 """
 
 from __future__ import annotations
@@ -19,11 +19,10 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -31,19 +30,26 @@ from multiprocessing.process import BaseProcess
 
 from grader.errors import GraderError, KernelLost, SandboxUnavailable, traceback_of
 from grader.grading.plan import Plan
-from grader.kernel.deadlines import MOST_FORGIVEN
+from grader.grading.write_offs import WriteOff
 from grader.kernel.scratch import remove_abandoned
-from grader.records import Submission, SubmissionResult
+from grader.records import ExerciseResult, Submission, SubmissionResult
 from grader.runs import logs
 from grader.runs.deferred_signals import deferred, leave_to_parent, raise_if_asked
+from grader.runs.worker_bounds import (
+    MOST_DATA_BYTES,
+    Excess,
+    WorkerBounds,
+    most_seconds,
+    written_off,
+)
 from grader.verdict import Status
 
 log = logging.getLogger(__name__)
 
 _MOST_STARTS_IN_A_ROW = 3
-_LATE = "late"
 _MOST_END_S = 1.0
 _MOST_START_S = 300.0  # far beyond what a start takes on a busy machine
+_LOOK_EACH_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,11 @@ class _Worker:
     position: int = -1
     """Which submission it has; -1 while it has none."""
     ready: bool = False
-    deadline: float = float("inf")
+    judged: list[ExerciseResult] = field(default_factory=list)
+    """Of its submission, up to now."""
+
+    def __post_init__(self) -> None:
+        self.bounds = WorkerBounds(self.process.pid or 0)
 
 
 def usable_cores() -> int:
@@ -110,10 +120,11 @@ class _Team:
         self._context = multiprocessing.get_context("spawn")
         self._workers: list[_Worker] = []
         self._jobs = jobs
-        limits = plan.spending
-        # far beyond what a submission can take: only a worker that hangs gets there
-        ceiling_s = limits.submission_s * limits.total_wall_factor
-        self._most_s = 120 + (1 + MOST_FORGIVEN) * ceiling_s
+        self._most_s = most_seconds(plan.spending)
+        self._orders: dict[int, WriteOff] = {}
+        """Of submissions that are not graded again."""
+        self._grown: set[int] = set()
+        """Submissions that have made a worker grow."""
 
     def work(self) -> Iterator[Event]:
         """Hand out submissions until every one has its result."""
@@ -121,12 +132,13 @@ class _Team:
             self._hire()
         while self._finished < len(self._submissions):
             yield from self._hand_out()
-            ready = wait([worker.pipe for worker in self._workers], timeout=1.0)
+            ready = wait([worker.pipe for worker in self._workers], timeout=_LOOK_EACH_S)
             raise_if_asked()
             for worker in list(self._workers):
-                late = time.monotonic() > worker.deadline
-                if late or worker.pipe in ready:
-                    yield from self._heard(worker, _LATE if late else _receive(worker.pipe))
+                if worker.pipe in ready:
+                    yield from self._heard(worker, _receive(worker.pipe))
+                elif excess := worker.bounds.excess():
+                    yield from self._heard(worker, excess)
 
     def _hand_out(self) -> Iterator[Event]:
         """Give every idle worker a submission, as long as there are any."""
@@ -135,31 +147,32 @@ class _Team:
                 position = self._due.popleft()
                 self._tried[position] = self._tried.get(position, 0) + 1
                 worker.position = position
-                files = len(self._submissions[position].notebooks)
-                worker.deadline = time.monotonic() + files * self._most_s
+                worker.judged.clear()
+                worker.bounds.begin(self._most_s)
                 with suppress(OSError):  # it has just died; seen when its pipe is read
-                    worker.pipe.send(self._submissions[position])
+                    worker.pipe.send(self._orders.get(position, self._submissions[position]))
                 log.debug("worker %s: %s", worker.process.pid, self._submissions[position].path)
                 yield Started(position, self._submissions[position])
 
     def _heard(self, worker: _Worker, answer: object) -> Iterator[Event]:
-        """Handle an answer of a worker; None stands for a dead worker, `_LATE` for one that hangs.
+        """Handle an answer of a worker; None stands for a dead worker.
 
         Raises:
             GraderError: the worker met an error that every worker would meet.
         """
         if isinstance(answer, SubmissionResult):
             position, worker.position = worker.position, -1
-            worker.deadline = float("inf")
+            worker.bounds.forget()
             yield self._finish(position, answer)
+        elif isinstance(answer, ExerciseResult):
+            worker.judged.append(answer)
         elif answer == "ready":
             worker.ready, self._failed_starts = True, 0
-            worker.deadline = float("inf")
+            worker.bounds.forget()
         elif answer == "waiting":
-            worker.deadline = float("inf")  # other runs may hold the GPUs for any time
+            worker.bounds.forget()  # other runs may hold the GPUs for any time
         elif answer == "holding":
-            allowed_s = self._most_s if worker.position >= 0 else _MOST_START_S
-            worker.deadline = time.monotonic() + allowed_s
+            worker.bounds.begin(self._most_s if worker.position >= 0 else _MOST_START_S)
         elif isinstance(answer, GraderError) and not isinstance(answer, KernelLost):
             raise answer
         else:
@@ -189,7 +202,9 @@ class _Team:
             process = self._context.Process(target=_work, args=(self._plan, theirs), daemon=True)
             process.start()
             theirs.close()
-            self._workers.append(_Worker(process, ours, deadline=time.monotonic() + _MOST_START_S))
+            worker = _Worker(process, ours)
+            worker.bounds.begin(_MOST_START_S)
+            self._workers.append(worker)
 
     def _replace(self, worker: _Worker, why: object) -> SubmissionResult | None:
         """Replace a worker that is gone; return the result of what it could not grade, twice."""
@@ -206,12 +221,12 @@ class _Team:
         if worker.position < 0:
             return None
         self._ends.setdefault(worker.position, []).append(end)
-        if self._tried[worker.position] < 2 and why != _LATE:
+        if self._is_due_again(worker, why):
             self._due.appendleft(worker.position)
             return None
         submission = self._submissions[worker.position]
-        # what took so long once would take as long again
-        told = f"had no result after {self._most_s:.0f} s" if why == _LATE else "ended, twice"
+        told = "did nothing for as long as a submission may take" if why is Excess.HUNG else ""
+        told = told or "ended, twice"
         return SubmissionResult(
             key=self._plan.key(submission),
             student=submission.student,
@@ -224,13 +239,34 @@ class _Team:
             traceback="\n".join(self._ends[worker.position]),
         )
 
+    def _is_due_again(self, worker: _Worker, why: object) -> bool:
+        """Return whether a submission whose worker is gone is handed out again, and note as what.
+
+        A worker that grew may have grown on the submissions before, so a fresh one decides. What
+        took too long once would take as long again.
+        """
+        position = worker.position
+        if position in self._orders or why is Excess.HUNG:
+            return False
+        if why is Excess.LATE or (why is Excess.GROWN and position in self._grown):
+            submission, limits = self._submissions[position], self._plan.spending
+            judged = tuple(worker.judged)
+            self._orders[position] = written_off(
+                submission, judged, Excess(why), limits, worker.bounds.seconds
+            )
+            return True
+        if why is Excess.GROWN:
+            self._grown.add(position)
+            return True
+        return self._tried[position] < 2 + (position in self._grown)
+
 
 def _end_of(process: BaseProcess, why: object) -> str:
     """End a worker that is lost, and describe its end: its exit code, and its error if it sent one.
 
     One that hangs is killed. One whose pipe is closed exits soon.
     """
-    process.join(0 if why == _LATE else _MOST_END_S)
+    process.join(0 if isinstance(why, Excess) else _MOST_END_S)
     killed = process.exitcode is None
     process.kill()
     process.join()
@@ -254,13 +290,17 @@ def _work(plan: Plan, pipe: Connection) -> None:
     leave_to_parent()
     logs.configure_worker()
     _end_with_parent()
+    _limit_memory()
     from grader.grading.grader import Grader  # noqa: PLC0415  (torch is loaded in workers alone)
 
     try:
         with Grader(plan, tell=pipe.send) as grader:
             pipe.send("ready")
-            while isinstance(submission := _receive(pipe), Submission):
-                pipe.send(grader.grade(submission))
+            while isinstance(order := _receive(pipe), Submission | WriteOff):
+                if isinstance(order, WriteOff):
+                    pipe.send(grader.write_off(order))
+                else:
+                    pipe.send(grader.grade(order))
     except ConnectionError:
         return  # the main process, which would store the result, is gone
     except GraderError as error:
@@ -292,6 +332,17 @@ def _end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def _limit_memory() -> None:
+    """Bound what this process may ask for; its children set limits of their own."""
+    if sys.platform != "win32":
+        import resource  # noqa: PLC0415  (Windows has none)
+
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        most = MOST_DATA_BYTES if hard == resource.RLIM_INFINITY else min(MOST_DATA_BYTES, hard)
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 
 
 def _crossing(error: GraderError) -> GraderError:

@@ -125,8 +125,14 @@ def run(
     os._exit(0)
 
 
-def serve_questions() -> None:
-    """Answer the grader's questions in the main thread; called after the last cell."""
+def serve_questions(not_run: dict[int, str]) -> None:
+    """Answer the grader's questions in the main thread; called after the last cell.
+
+    Args:
+        not_run: cells that ended an earlier kernel or had no time. A training is judged by running
+            it again, so the text of its cell is enough.
+    """
+    _guest.recorder.note_unrun(not_run)
     server.serve(_guest, _QUESTIONS)
 
 

@@ -31,7 +31,7 @@ class Bounds:
     """The limits of one message."""
 
     header_bytes: int = 1 << 20
-    payload_bytes: int = 128 << 20
+    payload_bytes: int = 64 << 20
     depth: int = 12
     items: int = 20_000
     text: int = 100_000

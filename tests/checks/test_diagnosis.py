@@ -1,12 +1,17 @@
 """A mistake is named only when every answer agrees with it."""
 
+import gc
+
 import pytest
 import torch
 
 from grader.errors import CallTimedOut, CourseError
 from grader.grading.diagnosis import Diagnosis, same_answers
 from grader.grading.in_process import grade_in_process
+from grader.kernel.handle import Handle
+from grader.kernel.transcript import Inside, as_noted
 from grader.verdict import Verdict
+from grader.wire.messages import HandleNode
 
 CHECKS = """
 @check(points=1)
@@ -97,6 +102,56 @@ def test_a_known_mistake_written_differently_is_named(name_of, answer, title):
 )
 def test_whatever_differs_in_one_answer_has_no_name(name_of, answer):
     assert name_of(answer) is None
+
+
+LAYER_CHECKS = """
+@check(points=1)
+def test_it(student):
+    "A layer with a weight of ones comes back."
+    layer = student.answer(3)
+    assert_equal(layer(torch.ones(3)), torch.full((1,), 3.0), call="answer(3)(x)")
+"""
+LAYER_BANK = """
+import torch
+from torch import nn
+from grader.checks import mistake
+
+@mistake("the weight is 2", hint="Fill it with 1.", caught_by="test_it")
+def twos(n):
+    layer = nn.Linear(n, 1, bias=False)
+    nn.init.constant_(layer.weight, 2.0)
+    return layer
+"""
+
+
+def test_naming_a_mistake_keeps_no_module_of_it(course):
+    small = course(LAYER_CHECKS, bank=LAYER_BANK)
+    diagnosis = Diagnosis(small.session)
+
+    def wrong(n):
+        layer = torch.nn.Linear(n, 1, bias=False)
+        layer.weight.data[:] = 2
+        return layer
+
+    def modules():
+        gc.collect()
+        return sum(type(thing) is torch.nn.Linear for thing in gc.get_objects())
+
+    before = modules()
+    results = grade_in_process(small.session, small.exercise, wrong)
+    found = diagnosis.name_mistake(small.exercise, results, lambda: small.student(wrong))
+    assert found.title == "the weight is 2"
+    small.grade(lambda n: None)  # the session holds its last student
+    assert modules() == before
+
+
+def test_a_record_keeps_the_kind_of_an_object_and_not_the_object():
+    handle = Handle(lambda *_, **__: None, HandleNode(1, "Net", is_module=True))
+    assert as_noted("call", [handle, {"a": (handle, 1.0)}]) == [
+        Inside(True),
+        {"a": (Inside(True), 1.0)},
+    ]
+    assert as_noted("parameters", {"weight": torch.ones(9)}) is None
 
 
 def test_a_student_who_hangs_while_probed_has_no_name(course):

@@ -109,7 +109,7 @@ def test_real_files_in_the_data_folder_come_first(budget, tmp_path, place, pack)
     data = d2l.FashionMNIST(batch_size=4)
     assert (len(data.train), len(data.val)) == (12, 5)
     X, _ = next(iter(data.get_dataloader(False)))
-    assert X.shape == (1, 1, 28, 28)  # five batches of one
+    assert X.shape == (4, 1, 28, 28)
     assert data.val.targets.tolist() == [0, 1, 2, 3, 4]
 
 

@@ -59,7 +59,7 @@ def test_a_fit_without_time_still_takes_one_batch(budget):
 
 def test_the_loaders_are_whole_again_after_a_fit():
     trainer = fitted(Small())
-    assert trainer.num_train_batches == len(trainer.train_dataloader) == 63
+    assert trainer.num_train_batches == len(trainer.train_dataloader) == 938
 
 
 def test_a_replaced_fit_epoch_is_bound_by_the_budget_too():

@@ -42,6 +42,11 @@ def cells(*sources):
         ("for corr2d in functions: pass", True),
         ("if True:\n    def corr2d(): pass", True),
         ("%%time\ndef corr2d(X, K): pass", True),
+        ("from d2l.torch import corr2d\n%time corr2d = f()", True),
+        ("from d2l.torch import corr2d\ncorr2d = %time f()", True),
+        ("%%timeit -n 1 from d2l.torch import corr2d\npass", False),
+        ("# it\n%%time\n%%capture out\nfrom d2l.torch import corr2d", False),
+        ("for i in x:\n    %time from d2l.torch import corr2d", False),
         ("%%time\nfrom d2l.torch import corr2d", False),
         ("!ls \\\n  -l\nfrom d2l.torch import corr2d", False),
         ("files = !ls\nfrom d2l.torch import corr2d\ncorr2d?", False),
@@ -178,3 +183,13 @@ def test_a_forbidden_name_is_found_under_every_alias(imports, source, found):
 def test_nothing_is_forbidden_unless_the_assignment_says_so():
     (cell,) = cells("import torch\ntorch.add(1, 2)")
     assert forbidden_names(cell, []) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["y = %time F.conv2d(x, k)", "%%timeit -n 1\nF.conv2d(x, k)", "r = %timeit -o F.conv2d(x, k)"],
+)
+def test_a_forbidden_name_is_found_inside_a_magic(source):
+    imports = Cell(0, "code", "import torch.nn.functional as F")
+    forbid = ["torch.nn.functional.conv2d"]
+    assert forbidden_names(Cell(1, "code", source), forbid, [imports]) == forbid

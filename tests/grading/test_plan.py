@@ -3,9 +3,11 @@
 import gzip
 import importlib.metadata
 import pickle
+import shutil
 import struct
 import subprocess
 import sys
+import zipfile
 from dataclasses import replace
 
 import pytest
@@ -15,7 +17,10 @@ from grader.grading import inputs
 from grader.grading import plan as plan_module
 from grader.grading.data_files import find_data, in_words
 from grader.grading.plan import Plan, content_of
+from grader.kernel.processes import WarmParent
+from grader.reading.submissions import find
 from grader.records import Limits, Submission
+from grader.sandbox import walls
 
 CHECK = "@check(points=2)\ndef test_it(student):\n    'It holds.'\n"
 HANDED_IN = Submission("kim", "cnn/kim/hw2.ipynb", "ab" * 32)
@@ -76,6 +81,63 @@ def test_the_key_changes_with_what_grades(plan, monkeypatch, of):
     before = content(plan)
     monkeypatch.setattr(plan_module, of, lambda: "another")
     assert content(replace(plan)) != before
+
+
+@pytest.mark.parametrize("missing", [["seccomp"], ["network", "quota"]])
+def test_the_key_changes_with_the_walls_that_stand(plan, monkeypatch, missing):
+    before, without = content(plan), content(replace(plan, isolation="process"))
+    monkeypatch.setattr(walls, "missing_here", lambda: missing)
+    monkeypatch.setattr(plan_module, "means_of_isolation", inputs.means_of_isolation.__wrapped__)
+    assert content(replace(plan)) != before
+    assert content(replace(plan, isolation="process")) == without
+
+
+def test_the_walls_of_the_key_are_those_that_the_warm_process_finds():
+    warm = WarmParent(environment=load_course().environment)
+    try:
+        found = sorted(warm.wait().missing)
+    finally:
+        warm.close()
+    assert walls.missing_here() == found
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["add/helpers.py", "add/data/values.csv", "conftest.py", "../conftest.py", "shared/tools.py",
+     "parts.py", "small.ipynb", "add/template.txt"],
+)  # fmt: skip
+def test_the_key_changes_with_every_file_that_a_check_may_read(plan, name):
+    path = plan.assignment.folder / name
+    before = content(plan)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("1\n")
+    with_it = content(replace(plan))
+    path.write_text("2\n")
+    corrected = content(replace(plan))
+    assert len({before, with_it, corrected}) == 3
+    path.unlink()
+    assert content(replace(plan)) == before
+
+
+def test_the_key_does_not_change_with_the_place_of_the_course(plan, tmp_path):
+    folder = plan.assignment.folder
+    moved = tmp_path / "moved" / "deeper" / folder.parent.name  # checks import by this name
+    shutil.copytree(folder.parent, moved)
+    assert content(Plan(str(moved / folder.name))) == content(plan)
+
+
+def test_a_renamed_zip_has_the_results_of_the_one_before(tmp_path, plan, write_notebook):
+    path = write_notebook(tmp_path / "hw2.ipynb", "x = 1")
+    keys = []
+    for name in ("kim.zip", "lee.zip", "deeper/kim (1).zip"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.write(path, "work/hw2.ipynb")
+        (found,) = find([tmp_path / name], assignment="small").submissions
+        keys.append(content(plan, found))
+    (loose,) = find([path], assignment="small").submissions
+    assert len({*keys, content(plan, loose)}) <= 2  # files beside it may count
+    assert len(set(keys)) == 1
 
 
 def test_the_key_changes_with_the_content_of_data_and_not_with_its_place(tmp_path):

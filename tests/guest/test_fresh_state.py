@@ -16,6 +16,11 @@ def leave_autocast_on() -> None:
     torch.set_autocast_enabled("cpu", True)
 
 
+def set_backend(name: str, flag: str) -> None:
+    backend = getattr(torch.backends, name)
+    setattr(backend, flag, not getattr(backend, flag))
+
+
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize(
     ("change", "ask"),
@@ -32,6 +37,18 @@ def leave_autocast_on() -> None:
         (lambda: np.set_printoptions(precision=1), lambda: repr(np.array([0.123]))),
         (lambda: np.seterr(all="raise"), np.geterr),
         (lambda: torch.autograd.set_detect_anomaly(True), torch.is_anomaly_enabled),
+        (
+            lambda: torch.set_float32_matmul_precision("medium"),
+            torch.get_float32_matmul_precision,
+        ),
+        (lambda: torch.set_num_threads(3), torch.get_num_threads),
+        (lambda: set_backend("cudnn", "enabled"), lambda: torch.backends.cudnn.enabled),
+        (lambda: set_backend("cudnn", "allow_tf32"), lambda: torch.backends.cudnn.allow_tf32),
+        (lambda: set_backend("mkldnn", "enabled"), lambda: torch.backends.mkldnn.enabled),
+        (
+            lambda: torch.set_warn_always(True),
+            torch.is_warn_always_enabled,
+        ),
     ],
 )
 def test_what_a_cell_sets_is_put_back(

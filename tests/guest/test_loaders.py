@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from grader.guest import loaders, losses, training_settings
+from grader.guest import cheap_batches, loaders, losses, training_settings
 
 NUMBERS = TensorDataset(torch.arange(10))
 
@@ -16,6 +17,8 @@ def _installed(monkeypatch):
     monkeypatch.setattr(DataLoader, "__init__", DataLoader.__init__)
     monkeypatch.setattr(DataLoader, "__iter__", DataLoader.__iter__)
     loaders.install()
+    yield
+    cheap_batches.forget()
 
 
 def test_no_loader_has_workers_whatever_it_was_asked_for():
@@ -46,30 +49,130 @@ def test_to_install_twice_is_to_install_once():
     assert DataLoader.__init__ is once
 
 
-def test_a_batch_of_large_images_is_cut_and_one_of_small_images_is_not():
-    labels = torch.arange(32)
-    large, small = (TensorDataset(torch.zeros(32, 1, side, side), labels) for side in (224, 28))
-    (X, y), *_ = DataLoader(large, 32)
-    assert X.shape[0] == len(y) == 6
-    (X, y), *_ = DataLoader(small, 32)
-    assert X.shape[0] == len(y) == 32
+def images(count, side=28):
+    """Images that differ, each with its number as its label."""
+    x = torch.arange(count * 1.0).reshape(-1, 1, 1, 1).expand(-1, 1, side, side)
+    return TensorDataset(x, torch.arange(count))
 
 
-def test_a_loader_ends_its_pass_early_once_the_cell_has_trained_for_long(monkeypatch):
-    assert len([*DataLoader(NUMBERS, 2)]) == 5
-    monkeypatch.setattr(losses, "spent", lambda: True)
-    assert len([*DataLoader(NUMBERS, 2)]) == 1
+def a_model():
+    return nn.Sequential(nn.Flatten(), nn.LazyLinear(3))
 
 
-def test_a_pass_ends_after_as_many_images_as_the_library_s_own(monkeypatch):
+def test_a_batch_of_large_images_keeps_its_size_and_shows_few_of_them():
+    (X, y), *_ = DataLoader(images(32, 224), 32)
+    assert len(X) == len(y) == 32
+    assert y.tolist() == [i % 6 for i in range(32)]
+    assert torch.equal(X[:, 0, 0, 0], y.float())
+    (X, y), *_ = DataLoader(images(32), 32)
+    assert y.tolist() == [*range(32)]
+
+
+@pytest.mark.parametrize("spent", [False, True])
+@pytest.mark.parametrize(("count", "size", "drop"), [(40, 4, False), (42, 4, False), (42, 4, True)])
+def test_a_pass_has_the_batches_and_sizes_of_plain_torch(monkeypatch, spent, count, size, drop):
+    monkeypatch.setattr(losses, "spent", lambda: spent)
     monkeypatch.setattr(training_settings, "EPOCH_PIXELS", 10 * 28 * 28)
-    images = TensorDataset(torch.zeros(40, 1, 28, 28), torch.zeros(40))
-    assert len([*DataLoader(images, 4)]) == 3
+    loader = DataLoader(images(count), size, drop_last=drop)
+    whole = count if not drop else count - count % size
+    assert [len(y) for _, y in loader] == [len(part) for part in torch.arange(whole).split(size)]
+    batches = iter(loader)
+    for _ in range(len(loader)):
+        next(batches)
+
+
+def test_after_many_images_a_pass_repeats_its_last_batch(monkeypatch):
+    monkeypatch.setattr(training_settings, "EPOCH_PIXELS", 10 * 28 * 28)
+    seen = [y.tolist() for _, y in DataLoader(images(40), 4)]
+    assert seen[:3] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
+    assert seen[3:] == 7 * [[8, 9, 10, 11]]
     assert len([*DataLoader(NUMBERS, 1)]) == 10, "numbers cost nothing"
 
 
-def test_batches_are_small_once_the_cell_has_trained_for_long(monkeypatch):
+def test_no_batch_is_repeated_while_a_cell_runs_again_for_the_grader(monkeypatch):
+    monkeypatch.setattr(training_settings, "EPOCH_PIXELS", 10 * 28 * 28)
+    monkeypatch.setattr(training_settings.settings, "replaying", True)
+    assert [y.tolist() for _, y in DataLoader(images(40), 5)] == [[*range(5)], [*range(5, 10)]]
+    assert not cheap_batches.is_idle()
+
+
+def test_a_pass_ends_early_where_even_repeated_batches_take_long(monkeypatch):
     monkeypatch.setattr(losses, "spent", lambda: True)
-    images = TensorDataset(torch.zeros(40, 1, 28, 28), torch.arange(40))
-    ((X, y),) = DataLoader(images, 8)
-    assert len(X) == len(y) == 2
+    monkeypatch.setattr(losses, "late", lambda: True)
+    assert [len(y) for _, y in DataLoader(images(40), 8)] == [8]
+
+
+def test_a_loop_whose_time_is_spent_goes_on_without_training(monkeypatch):
+    model = a_model()
+    model(torch.zeros(8, 1, 28, 28))
+    before = [p.detach().clone() for p in model.parameters()]
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    calls = []
+    model.register_forward_hook(lambda *_: calls.append(1))
+    monkeypatch.setattr(losses, "spent", lambda: True)
+    for X, y in DataLoader(images(40), 8):
+        optimizer.zero_grad()
+        y_hat = model(X)
+        assert y_hat.shape == (8, 3)
+        y_hat += 0  # in place, as some do
+        nn.functional.cross_entropy(y_hat, y % 3).backward()
+        assert all(not p.grad.any() for p in model.parameters())
+        optimizer.step()
+    assert len(calls) == 1
+    assert all(map(torch.equal, before, model.parameters()))
+    model(torch.zeros(8, 1, 28, 28))
+    assert len(calls) == 2, "outside of a loop over data a model computes"
+
+
+@pytest.mark.parametrize("by_hand", ["p.grad = None", "p.grad.zero_()"])
+def test_steps_by_hand_find_a_gradient_when_the_time_is_spent(monkeypatch, by_hand):
+    model = a_model()
+    monkeypatch.setattr(losses, "spent", lambda: True)
+    for X, _ in DataLoader(images(16), 8):
+        model(X).sum().backward()
+        with torch.no_grad():
+            for p in model.parameters():
+                p.sub_(0.1 * p.grad)
+                exec(by_hand)
+        found = torch.autograd.grad(model(X).sum(), [*model.parameters()], allow_unused=True)
+        assert len(found) == 2
+
+
+def test_a_model_computes_the_different_rows_of_a_batch_alone_and_learns_the_same():
+    seen = []
+
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = nn.Sequential(nn.Conv2d(1, 2, 64, 32), nn.Flatten(), nn.LazyLinear(3))
+
+        def forward(self, x):
+            seen.append(len(x))
+            return self.net(x / 10), {"x": x.mean((1, 2, 3))}
+
+    (X, y), *_ = DataLoader(images(16, 224), 16)
+    model = Model()
+    found = []
+    almost = X.clone()
+    almost[15, 0, 0, 0] += 1e-3
+    for given in (X, almost):
+        model.zero_grad()
+        y_hat, more = model(given)
+        assert len(y_hat) == len(more["x"]) == 16
+        nn.functional.cross_entropy(y_hat, y % 3).backward()
+        found.append([p.grad.clone() for p in model.parameters()])
+    assert seen == [6, 16]
+    assert all(torch.allclose(a, b, rtol=1e-2, atol=1e-5) for a, b in zip(*found, strict=True))
+
+
+def test_a_forward_that_knows_the_size_of_its_batches_gets_them_whole():
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.last = nn.Linear(224 * 224, 1)
+
+        def forward(self, x):
+            return self.last(x.reshape(16, -1) if len(x) == 16 else x.reshape(16, 1))
+
+    (X, _), *_ = DataLoader(images(16, 224), 16)
+    assert Model()(X).shape == (16, 1)

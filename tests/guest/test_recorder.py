@@ -128,8 +128,9 @@ def test_a_layer_says_whether_the_notebook_wrote_its_class(notebook):
 
 def test_an_imported_module_is_found_as_it_stood_at_a_cell(notebook):
     made = notebook("import math as F", "x = 1", "F = 5", "import cmath as F", "def F(): pass")
-    found = [getattr(made.functions_at(cell)["F"], "__name__", "") for cell in range(5)]
-    assert found == ["math", "math", "math", "cmath", "F"]
+    found = [getattr(made.history.at(cell)["F"], "__name__", "") for cell in range(5)]
+    assert found == ["math", "math", "", "cmath", "F"]
+    assert made.history.at(2)["F"] == 5
     assert made.world_before(1)["F"].__name__ == "math"
 
 
@@ -154,8 +155,8 @@ def test_a_helper_defined_earlier_stands_as_it_did_at_the_cell():
     define(made, 0, helper=first)
     define(made, 1, answer=lambda: 0)
     define(made, 2, helper=second)
-    assert made.functions_at(1)["helper"] is first
-    assert made.functions_at(2)["helper"] is second
+    assert made.history.at(1)["helper"] is first
+    assert made.history.at(2)["helper"] is second
 
 
 def test_a_helper_defined_later_is_given_as_first_defined():
@@ -164,7 +165,7 @@ def test_a_helper_defined_later_is_given_as_first_defined():
     define(made, 0, answer=lambda: 0)
     define(made, 1, helper=first)
     define(made, 2, helper=second)
-    assert made.functions_at(0)["helper"] is first
+    assert made.history.at(0)["helper"] is first
 
 
 def test_the_world_before_a_cell_holds_copies():
@@ -211,5 +212,93 @@ def test_the_list_of_all_definitions_fits_one_answer():
 @pytest.mark.parametrize("name", ["sum", "max", "list", "range", "len"])
 def test_a_builtin_that_a_later_cell_covers_is_the_builtin_again(notebook, name):
     made = notebook("def f():\n    pass", f"{name} = 0")
-    assert made.functions_at(0)[name] is getattr(builtins, name)
-    assert name not in made.functions_at(1)
+    assert made.history.at(0)[name] is getattr(builtins, name)
+    assert made.history.at(1)[name] == 0
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["%%time", "%%capture", "%%timeit -n 1 -r 1", "# it\n%%prun -q", "\n\n%%time\n%%capture out"],
+)
+def test_what_a_cell_below_a_magic_binds_is_captured_each_time(notebook, head):
+    made = notebook(f"{head}\na = 1\na = 2\ndef f():\n    return 1 / 0")
+    assert [d.value for d in made.definitions if d.name == "a"] == [1, 2]
+    line = made.sources[0].splitlines().index("def f():") + 1
+    assert made.namespace["f"].__code__.co_firstlineno == line == head.count("\n") + 4
+
+
+def test_what_an_option_binds_can_be_used_afterwards(notebook):
+    made = notebook(
+        "%%capture --no-stderr out\nprint(3)",
+        "seen = int(out.stdout)\nprint(4)\nout.show()",
+        "res = %timeit -o -n 1 sum([1, 2])\nquick = res.average < 9 and res.best > 0",
+        "total = %time sum([1, 2])",
+    )
+    assert (made.namespace["seen"], made.namespace["quick"], made.namespace["total"]) == (
+        3,
+        True,
+        3,
+    )
+
+
+def test_a_cell_that_captures_its_output_runs_again(notebook):
+    made = notebook("k = 2", "%%capture out\nprint(3)\ny = k\nout.show()")
+    assert [d.value for d in made.rerun(1, {"k": 5}) if d.name == "y"] == [5]
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "is_first"),
+    [
+        ("k = 3", "k = 'x'", lambda k: k == 3),
+        ("k = torch.ones(2)", "k = k.reshape(2, 1)", lambda k: k.shape == (2,)),
+        ("k = torch.ones(2)", "k[0] = 5", lambda k: k.tolist() == [1, 1]),
+        ("k = torch.device('cpu')", "k = torch.device('meta')", lambda k: k.type == "cpu"),
+        ("k = {'eps': 1}", "k = None", lambda k: k == {"eps": 1}),
+        ("k = None", "k = 3", lambda k: k is None),
+        ("k = nn.Linear(1, 1)", "k = 2", lambda k: isinstance(k, nn.Linear)),
+        ("k = torch.Generator()", "k = 0", lambda k: isinstance(k, torch.Generator)),
+    ],
+)
+def test_a_value_stands_as_it_did_at_a_cell(notebook, first, later, is_first):
+    made = notebook("import torch\nfrom torch import nn", first, "x = 1", later)
+    last = made.namespace["k"]
+    assert is_first(made.history.at(1)["k"])
+    assert is_first(made.history.at(2)["k"])
+    assert made.history.at(3)["k"] is last
+    assert is_first(made.history.at(0)["k"])  # it is defined only later
+    assert made.history.at(3)["k"] is last
+
+
+def test_a_private_helper_stands_as_it_did_at_a_cell(notebook):
+    made = notebook("_pad = 1\nfor _ in range(2): pass", "_pad = 2")
+    assert made.history.at(0)["_pad"] == 1
+    assert "_" not in made.history.at(0)
+
+
+def test_a_value_that_a_question_changed_is_a_copy(notebook):
+    made = notebook("import torch\nk = torch.zeros(2)", "k = 1")
+    made.history.at(0)["k"][0] = 7
+    assert made.history.at(0)["k"].tolist() == [0, 0]
+
+
+def test_a_rerun_leaves_definitions_classes_and_names_as_they_were(notebook):
+    made = notebook(
+        "class Base: pass\nclass Net(Base): pass\ncount = 0\n"
+        "def note():\n    global count\n    count += 1",
+        "def size(self): return 1\nNet.size = size\nclass Other: pass\nNet.__bases__ = (Base,)\n"
+        "Net.extra = 1\ndel Net.extra\nnote()\ny = 1",
+    )
+    net = made.namespace["Net"]
+    before = dict(vars(net)), net.__bases__, list(made.definitions), dict(made.files)
+    names = dict(made.namespace)
+    assert {d.name for d in made.rerun(1, {})} >= {"size", "y", "Other"}
+    assert (dict(vars(net)), net.__bases__, list(made.definitions), dict(made.files)) == before
+    assert made.namespace == names
+
+
+def test_a_rerun_for_a_name_runs_only_what_it_depends_on(notebook):
+    made = notebook("k = 1", "x = k + 1\nz = [k]\nz.append(1 / (2 - k))\ny = x + 1")
+    again = {d.name: d.value for d in made.rerun(1, {"k": 2}, "y")}
+    assert (again["x"], again["y"]) == (3, 4)
+    with pytest.raises(ZeroDivisionError):
+        made.rerun(1, {"k": 2}, "z")

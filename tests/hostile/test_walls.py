@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 from pathlib import Path
@@ -256,7 +257,7 @@ def test_calls_that_hide_memory_or_are_new_are_refused(attack):
         "mq_open": 240, "quotactl_fd": 443, "migrate_pages": 256, "process_mrelease": 448,
         "set_mempolicy_home_node": 450, "statmount": 457, "listmount": 458,
         "lsm_set_self_attr": 460, "open_tree_attr": 467, "file_setattr": 469, "listns": 470,
-        "fsconfig": 431,
+        "fsconfig": 431, "inotify_init": 253, "inotify_init1": 294,
     }  # fmt: skip
     body = f"""
     import ctypes
@@ -267,6 +268,119 @@ def test_calls_that_hide_memory_or_are_new_are_refused(attack):
     return [name for name, number in numbers.items() if errno_of(number) != 1]
     """
     assert attack(body) == "[]"
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="numbers of system calls")
+def test_a_call_that_is_newer_than_the_list_does_not_exist(attack):
+    body = """
+    import ctypes
+    libc = ctypes.CDLL(None, use_errno=True)
+    def errno_of(number):
+        return ctypes.get_errno() if libc.syscall(number, 0, 0, 0, 0, 0, 0) < 0 else 0
+    numbers = [*range(337, 424), 435, 451, 459, 461, 468, *range(471, 700), 5_000, 2**29]
+    return [number for number in numbers if errno_of(number) != 38]
+    """
+    assert attack(body) == "[]"
+
+
+def test_the_newer_calls_that_libraries_make_are_answered(attack):
+    body = """
+    import ctypes, os
+    libc = ctypes.CDLL(None, use_errno=True)
+    def errno_of(number, *arguments):
+        return ctypes.get_errno() if libc.syscall(number, *arguments) < 0 else 0
+    os.close(os.pidfd_open(os.getpid()))
+    return {
+        "close_range": errno_of(436, 900, 901, 0),
+        "faccessat2": errno_of(439, -100, b".", 4, 0),
+        "fchmodat2": errno_of(452, -100, b".", 0o700, 0),
+    }
+    """
+    assert attack(body) == "{'close_range': 0, 'faccessat2': 0, 'fchmodat2': 0}"
+
+
+@pytest.mark.parametrize("order", ["LOCK_EX", "LOCK_SH", "lockf", "open file description"])
+def test_a_lock_on_a_shared_file_reaches_no_other_kernel(attack, order):
+    # if the lock were taken, the second kernel could not take it, and both would have a channel
+    take = {
+        "LOCK_EX": "fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "LOCK_SH": "fcntl.flock(f, fcntl.LOCK_SH | fcntl.LOCK_NB)",
+        "lockf": "fcntl.lockf(f, fcntl.LOCK_SH | fcntl.LOCK_NB)",
+        "open file description": "fcntl.fcntl(f, 37, struct.pack('hhqqi4x', 0, 0, 0, 0, 0))",
+    }[order]
+    assert (
+        attack(f"""
+    import fcntl, os, struct
+    with open(os.__file__) as f:
+        {take}
+    """)
+        == "None"
+    )
+    with open(os.__file__) as library:
+        held = """
+        import fcntl, os
+        global f
+        f = open(os.__file__)
+        fcntl.flock(f, fcntl.LOCK_EX)
+        """
+        assert attack(held) == "None"
+        fcntl.flock(library, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_millions_of_locks_are_no_way_to_take_memory(attack):
+    body = """
+    import fcntl, os
+    with open("x", "w") as f:
+        for at in range(0, 2_000, 2):
+            fcntl.lockf(f, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, at)
+        if os.fork() == 0:
+            fcntl.lockf(f, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 0)
+            os._exit(7)
+        return os.waitstatus_to_exitcode(os.wait()[1])
+    """
+    assert attack(body) == "7"  # a second process takes the same lock: there is none
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        "fcntl.fcntl(open(os.__file__), fcntl.F_SETLEASE, fcntl.F_RDLCK)",
+        "fcntl.fcntl(open('x', 'w'), fcntl.F_SETLEASE, fcntl.F_WRLCK)",
+        "fcntl.fcntl(os.open('/usr', os.O_RDONLY), fcntl.F_NOTIFY, 1)",
+        "fcntl.fcntl(os.pipe()[1], 1031, 1 << 20)",  # F_SETPIPE_SZ
+    ],
+)
+def test_an_order_that_reaches_others_by_a_file_is_refused(attack, order):
+    assert attack(f"import fcntl, os; {order}").startswith("refused: PermissionError")
+
+
+def test_a_kernel_and_its_children_stay_one_session(attack):
+    body = """
+    import os, subprocess
+    sessions = [os.getsid(0)]
+    for detach in (os.setsid, os.setpgrp):
+        ours, theirs = os.pipe()
+        if os.fork() == 0:
+            detach()
+            os.write(theirs, str(os.getsid(0)).encode())
+            os._exit(0)
+        sessions.append(int(os.read(ours, 100)))
+    done = subprocess.run(["echo", "hello"], start_new_session=True, capture_output=True)
+    return sessions, done.stdout
+    """
+    # Linux divides the processors between sessions: who makes many would get many shares
+    assert attack(body) == "([1, 1, 1], b'hello\\n')"
+
+
+@pytest.mark.parametrize("number", [41, 62])  # PR_SET_THP_DISABLE, PR_SCHED_CORE
+def test_a_setting_that_the_sandbox_relies_on_cannot_be_undone(attack, number):
+    body = f"""
+    import ctypes
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl({number}, 0, 0, 0, 0) < 0 and libc.prctl({number}, 1, 0, 0, 0) < 0:
+        raise OSError(ctypes.get_errno(), "refused")
+    """
+    assert attack(body).startswith("refused: PermissionError")
 
 
 def test_a_socket_holds_no_more_than_usual(attack):

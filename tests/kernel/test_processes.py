@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from grader.kernel import scratch
+from grader.kernel.memory_use import Use, proportional, resident
 from grader.kernel.process_tree import end_descendants, tree_of
 from grader.kernel.processes import _exists
 from grader.kernel.scratch import remove_folder
-from grader.kernel.watchdog import _proportional, _resident
 
 
 def test_a_user_id_is_taken_only_where_it_exists():
@@ -25,12 +25,14 @@ def test_a_user_id_is_taken_only_where_it_exists():
 
 
 def test_the_memory_of_a_process_that_is_gone_is_nothing():
-    assert _resident(2**22 + 1) == _proportional(2**22 + 1) == 0
+    assert resident(2**22 + 1) == proportional(2**22 + 1) == Use()
 
 
 def test_a_process_belongs_to_its_own_tree_and_uses_memory():
     assert os.getpid() in tree_of(os.getpid())
-    assert 0 < _proportional(os.getpid()) <= _resident(os.getpid()) * 1.1
+    exact, cheap = proportional(os.getpid()), resident(os.getpid())
+    assert 0 < exact.anonymous <= cheap.anonymous * 1.1
+    assert exact.tables > 0
 
 
 def test_a_process_that_ends_while_its_tree_is_looked_at_is_left_out(monkeypatch):

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from grader.report.terminal import check_view, summary_table
+from grader.records import PassedOver
+from grader.report.terminal import check_view, passed_over_view, summary_table
 
 
 def printed(renderable):
@@ -56,3 +57,21 @@ def test_any_text_can_be_printed(hostile, text):
 def test_no_escape_sequence_of_a_student_reaches_the_terminal(hostile):
     result = hostile("\x1b[2J\x1b]0;title\x07")
     assert "\x1b" not in printed(check_view(result)) + printed(summary_table([result]))
+
+
+def test_what_was_passed_over_is_listed_with_its_reason_and_cut_for_display_only():
+    long = PassedOver("class/" + "a" * 5000 + ".csv", "it is no notebook")
+    lines = [PassedOver(f"class/{number}.pdf", "it is a PDF") for number in range(110)]
+    text = " ".join(printed(passed_over_view([long, *lines])).split())
+    assert "111 passed over:" in text
+    assert "is no notebook" in text
+    assert "class/0.pdf: it is a PDF" in text
+    assert "more, in report.html" in text
+    assert len(text) < 10_000
+    assert printed(passed_over_view([])).strip() == ""
+
+
+def test_no_escape_sequence_of_a_file_name_reaches_the_terminal():
+    text = printed(passed_over_view([PassedOver("\x1b[2Jx[bold]y.csv", "it is no notebook")]))
+    assert "\x1b" not in text
+    assert "[bold]y.csv" in text

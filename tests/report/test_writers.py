@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from dataclasses import replace
 from fractions import Fraction
 from html.parser import HTMLParser
 
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader.errors import UsageError
+from grader.records import PassedOver
 from grader.report.pages import feedback_page, report_page
 from grader.report.tables import GRADES
 from grader.report.writers import as_csv, feedback_names, safe_cell, write_reports
@@ -221,6 +223,12 @@ def test_the_report_names_mistakes_worries_and_facts(class_of_five, order):
         assert words in page
 
 
+def test_the_report_names_the_submission_that_took_longest(make, exercise, order):
+    quick, slow = make("kim", exercise()), replace(make("lee", exercise()), seconds=754.0)
+    page = report_page([quick, slow], exercises=order, max_points=Fraction(4), files=["a", "b"])
+    assert "lee, 754 s" in page
+
+
 def test_long_texts_are_cut_on_the_page(hostile):
     page = feedback_page(hostile("x" * 300_000))
     assert len(page) < 300_000
@@ -232,3 +240,25 @@ def test_a_student_is_told_what_to_do_about_an_unreadable_file(unreadable, lost)
     assert "Handed in as a PDF." in page
     assert "ask the student" not in page
     assert "not your fault" in feedback_page(lost)
+
+
+def test_the_page_names_every_file_that_was_passed_over(class_of_five, order):
+    lines = [PassedOver(f"class/{number}.pdf", f"reason {number}") for number in range(120)]
+    lines += [PassedOver(f"class/{text}.csv", "it is no notebook") for text in NASTY]
+    lines.append(PassedOver("class/" + "a" * 5000, "it is no notebook"))
+    page = report_page(
+        class_of_five, exercises=order, max_points=Fraction(48),
+        files=["x.html"] * len(class_of_five), passed_over=lines,
+    )  # fmt: skip
+    assert_inert(page)
+    assert f"{len(lines)} files and folders were found" in page
+    assert all(f"class/{number}.pdf" in page and f"reason {number}<" in page
+               for number in range(120))  # fmt: skip
+    assert "a" * 300 in page
+    assert "a" * 500 not in page  # cut for display only
+
+
+def test_the_page_says_nothing_of_files_passed_over_where_there_are_none(class_of_five, order):
+    page = report_page(class_of_five, exercises=order, max_points=Fraction(48),
+                       files=["x.html"] * len(class_of_five))  # fmt: skip
+    assert "Passed over" not in page

@@ -6,16 +6,20 @@ import multiprocessing
 import time
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 
 from grader.errors import CourseError, KernelLost
+from grader.grading.grader import Grader
 from grader.grading.plan import Plan
+from grader.grading.write_offs import WriteOff
 from grader.reading.submissions import find_submissions
-from grader.records import Submission, SubmissionResult
-from grader.runs import scheduling
+from grader.records import CheckResult, ExerciseResult, Submission, SubmissionResult
+from grader.runs import scheduling, worker_bounds
 from grader.runs.scheduling import Started, grade_all
-from grader.verdict import Status
+from grader.verdict import Status, Verdict
 
 CHECK = """
 @check(points=2)
@@ -55,6 +59,44 @@ def light_worker(plan, pipe):
             pipe.send(
                 SubmissionResult(plan.key(one), one.student, one.path, "small", Status.GRADED)
             )
+
+
+DOUBLE = ExerciseResult(
+    "double",
+    "Double",
+    "1",
+    False,
+    (CheckResult("double", "test_values", "", Verdict.PASSED, Fraction(2), Fraction(2)),),
+)
+_GROWTH = 1 << 30  # beside what a worker holds when it starts
+
+
+def spends(plan, pipe):
+    """Grade without a kernel; but ann's text takes all the time, and bob's all the memory."""
+    kept = []
+    pipe.send("ready")
+    with suppress(EOFError):
+        while True:
+            order = pipe.recv()
+            if isinstance(order, WriteOff):
+                one = order.submission
+                done = SubmissionResult(
+                    plan.key(one), one.student, one.path, "small", Status.PARTIAL,
+                    exercises=order.judged, notes=(order.message,),
+                )  # fmt: skip
+                pipe.send(done)
+                continue
+            if order.student == "ann":
+                pipe.send(DOUBLE)
+                while True:
+                    pass
+            if order.student == "bob":
+                kept.append(bytearray(b"x") * _GROWTH)
+                time.sleep(600)
+            done = SubmissionResult(
+                plan.key(order), order.student, order.path, "small", Status.GRADED
+            )
+            pipe.send(done)
 
 
 def ends_at_once(plan, pipe):
@@ -169,7 +211,9 @@ def test_waiting_for_a_gpu_that_others_hold_counts_against_no_deadline(
     assert finished.result.status is Status.GRADED
 
 
-def test_a_submission_that_took_far_too_long_is_not_tried_again(plan, submissions, monkeypatch):
+def test_a_worker_that_does_nothing_for_far_too_long_is_an_error_of_ours(
+    plan, submissions, monkeypatch
+):
     monkeypatch.setattr(scheduling, "_work", light_worker)
     team = scheduling._Team(plan, [submissions[1], submissions[0]], jobs=1)
     monkeypatch.setattr(scheduling._Team, "_hire", patient(scheduling._Team._hire))
@@ -182,7 +226,40 @@ def test_a_submission_that_took_far_too_long_is_not_tried_again(plan, submission
         "bob", "ann",
     ]  # fmt: skip
     bob = next(event.result for event in events if isinstance(event, scheduling.Finished))
-    assert (bob.status, "no result after 3 s" in bob.problem) == (Status.BROKEN, True)
+    assert (bob.status, "did nothing" in bob.problem) == (Status.BROKEN, True)
+
+
+def test_what_fills_two_workers_or_takes_all_the_time_ends_with_what_was_judged(
+    plan, submissions, monkeypatch
+):
+    monkeypatch.setattr(scheduling, "_work", spends)
+    monkeypatch.setattr(worker_bounds, "MOST_BYTES", _GROWTH)
+    team = scheduling._Team(plan, submissions, jobs=1)
+    monkeypatch.setattr(scheduling._Team, "_hire", patient(scheduling._Team._hire))
+    team._most_s = 2.0
+    try:
+        events = list(team.work())
+    finally:
+        team.close()
+    started = Counter(event.submission.student for event in events if isinstance(event, Started))
+    assert started == {"ann": 2, "bob": 3, "cleo": 1}  # once more to write it off
+    found = {e.result.student: e.result for e in events if not isinstance(e, Started)}
+    assert found["ann"].exercises == (DOUBLE,)
+    assert "kept the grader busy" in found["ann"].notes[0]
+    assert "filled the grader's memory" in found["bob"].notes[0]
+    assert found["cleo"].status is Status.GRADED
+
+
+def test_a_write_off_has_a_row_for_every_exercise(plan, submissions):
+    order = WriteOff(submissions[0], (), Verdict.TIMED_OUT, "Not judged.", 3.0)
+    with Grader(plan) as grader:
+        nothing = grader.write_off(order)
+        something = grader.write_off(replace(order, judged=(DOUBLE,)))
+    (row,) = nothing.exercises
+    assert [check.verdict for check in row.checks] == [Verdict.TIMED_OUT]
+    assert (nothing.points, nothing.max_points, nothing.seconds) == (0, 2, 3.0)
+    assert something.exercises == (DOUBLE,)
+    assert (something.status, something.notes) == (Status.PARTIAL, ("Not judged.",))
 
 
 def patient(hire):
@@ -190,7 +267,7 @@ def patient(hire):
 
     def hire_without_deadline(team):
         hire(team)
-        team._workers[-1].deadline = float("inf")
+        team._workers[-1].bounds.forget()
 
     return hire_without_deadline
 

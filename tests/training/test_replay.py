@@ -272,3 +272,29 @@ def test_the_last_layer_is_the_last_part_whatever_is_nested_before_it():
     assert dress(model, parts) == [model]
     assert (model[0][0], model[-1]) == (parts[0], parts[2])
     assert sum(p.numel() for p in model.parameters()) == 6
+
+
+@pytest.mark.parametrize("head", ["%%time", "# fit\n%%time\n%%capture out", "\n%%timeit -n 1 -r 1"])
+def test_a_training_below_a_magic_is_a_training(evidence, head):
+    assert complaint_of(evidence(head + LOOP)) == ""
+
+
+@pytest.mark.parametrize("order", ["{other}\n{own}", "{own}\n{other}"])
+def test_the_training_of_another_network_in_the_same_cell_does_not_run_again(notebook, order):
+    other = (
+        "layer = nn.Linear(2, 1)\nruns = 0\nfor X in torch.ones(3, 2):\n"
+        "    layer(X).sum().backward()\n    layer.weight.data -= layer.weight.grad\n"
+        "    assert layer.weight.shape == (1, 2)\n    counted.append(1)\n"
+    )
+    student = notebook("counted = []", order.format(other=other, own=LOOP_OF_ITS_OWN))
+    found = evidence_of(student, ModelKind("LeNet", lambda shapes: False, CLOTHES))
+    assert complaint_of(found) == ""
+    assert [c.value for c in student.values("counted")][-1] == [1, 1, 1]
+
+
+def test_methods_of_classes_are_as_they_were_after_a_replay(notebook):
+    methods = "def summary(self):\n    return 3\nd2l.Classifier.summary = summary\n"
+    same = "def same():\n    return d2l.Classifier.summary is summary\n"
+    student = notebook(methods + LOOP_OF_ITS_OWN + same)
+    evidence_of(student, ModelKind("LeNet", lambda shapes: False, CLOTHES))
+    assert student.call("same").value is True

@@ -67,6 +67,13 @@ def test_a_model_without_a_name_of_its_own_is_known_by_what_holds_it():
     assert cells_of("net = build()", "net.fit(x)", models={"net": [0]}) == [(0, 1)]
 
 
+def test_only_what_is_made_from_a_model_holds_it():
+    cell = "other = nn.Conv2d(1, 1, 2)\nnet = LeNet()\nmodel = net.to(device)\ndata = load()\n"
+    cell += "trainer.fit(model, data)"
+    (found,) = NotebookText({0: LENET, 1: cell}).trainings(("*LeNet*",), {})
+    assert found.variables == ("model", "net")
+
+
 def test_a_name_that_holds_such_a_model_only_later_is_another():
     assert cells_of("net = build()", "net.fit(x)", "", models={"net": [2]}) == []
 

@@ -5,6 +5,8 @@ so each value is copied after its statement, and one right value is enough.
 One fault, one charge: a `Y` that is wrong because of the student's own `corr2d` is charged there.
 """
 
+from math import prod
+
 import torch
 
 from grader.checks import StudentError, assert_close, check
@@ -20,9 +22,9 @@ def assert_left(student, name, expected, *others):
         NotAttempted: no cell binds such a tensor to `name`, and none is right under another name.
         Mismatch: with the value of `name` that comes nearest.
     """
-    named = [value for value in tensors(student, name) if is_an_attempt(value, expected)]
+    named = tensors(student, name, expected)
     for values in (named, None):  # asking for all values is expensive
-        found = tensors(student, None) if values is None else values
+        found = tensors(student, None, expected) if values is None else values
         if any(is_right(value, right) for value in found for right in (expected, *others)):
             return
     if not named:
@@ -39,17 +41,14 @@ def shapes_of(expected):
     return (tuple(expected.shape), (1, 1, *expected.shape))
 
 
-def is_an_attempt(value, expected):
-    """Return whether a value may belong to this exercise: other sections use the same names."""
-    return value.numel() == expected.numel()
-
-
 def is_left(student, expected):
-    return any(is_right(value, expected) for value in tensors(student, None))
+    return any(is_right(value, expected) for value in tensors(student, None, expected))
 
 
-def tensors(student, name):
-    return [c.value for c in student.values(name) if isinstance(c.value, torch.Tensor)]
+def tensors(student, name, expected):
+    """Return the values that may belong to this exercise: other sections use the same names."""
+    found = student.values(name, kinds=("tensor",), fits=lambda s: prod(s) == expected.numel())
+    return [c.value for c in found if isinstance(c.value, torch.Tensor)]
 
 
 def is_right(value, expected):

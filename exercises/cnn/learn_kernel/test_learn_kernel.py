@@ -7,10 +7,11 @@ student's own `corr2d` gives wrong edges, the kernel that fits those is right.
 
 import ast
 from dataclasses import dataclass
+from math import prod
 
 import torch
 
-from grader.checks import StudentError, assert_close, check
+from grader.checks import StudentError, assert_close, check, parse_python
 from reference import edge_image, edge_kernel, edges
 
 TARGET = edge_kernel()
@@ -47,6 +48,10 @@ def kernels(captured):
     return found
 
 
+def may_be_kernel(shape):
+    return prod(shape) == TARGET.numel()
+
+
 def numbers_of(value):
     """Return the two numbers of a convolution's kernel, None where the value is something else."""
     if isinstance(value, torch.Tensor):
@@ -69,7 +74,7 @@ def near_kernel(student):
     targets = [TARGET, *targets_of_a_wrong_corr2d(student)]
     last = None
     for name in ("conv2d", None):  # the book's name first: asking for all values is expensive
-        found = kernels(student.values(name))
+        found = kernels(student.values(name, fits=may_be_kernel))
         for kernel in found:
             if any(kernel.is_near(target) for target in targets):
                 return kernel, kernel
@@ -115,7 +120,8 @@ def test_learns_it_from_the_data(student):
     if not near.is_near(TARGET):  # it learned from edges of a wrong corr2d
         return
     y = edges()
-    last = {c.name: c.value for c in student.values() if c.cell <= near.cell}
+    alike = student.values(kinds=("tensor",), fits=lambda shape: prod(shape) == y.numel())
+    last = {c.name: c.value for c in alike if c.cell <= near.cell}
     data = {
         name: value
         for name, value in last.items()
@@ -124,7 +130,8 @@ def test_learns_it_from_the_data(student):
         and torch.equal(value.detach().float().reshape(y.shape), y)
     }
     try:
-        again = student.rerun(near.cell, {name: 2 * value for name, value in data.items()})
+        twice = {name: 2 * value for name, value in data.items()}
+        again = student.rerun(near.cell, twice, near.name, fits=may_be_kernel)
     except StudentError:  # the cell does not run alone: no evidence
         return
     after = [kernel for kernel in kernels(again) if kernel.name == near.name]
@@ -134,7 +141,7 @@ def test_learns_it_from_the_data(student):
     # number is exactly 1, which 300 steps of training never reach; a cell that reads the data must
     # change.
     typed_in = after[-1].is_exactly(TARGET) or not may_train(student, near.cell)
-    if typed_in or reads(student, near.cell, data):
+    if typed_in or reads(student, near, data):
         call = f"the kernel in {near.name}, trained on 2 * Y"
         assert_close(after[-1].numbers, 2 * TARGET, call=call, tolerance=2 * TOLERANCE)
 
@@ -142,11 +149,8 @@ def test_learns_it_from_the_data(student):
 def may_train(student, cell):
     """Return whether a cell has a loop or a call that may hold one; else numbers are typed in."""
     own = {e.name for e in student.catalog() if e.kind not in ("tensor", "plain")}
-    try:
-        tree = ast.parse(student.sources().get(cell, ""))
-    except SyntaxError:
-        return True
-    if not tree.body:  # values without a source: no evidence
+    tree = parse_python(student.sources().get(cell, ""))
+    if tree is None or not tree.body:  # values without a source: no evidence
         return True
     loops = (ast.For, ast.While, ast.comprehension)
     called = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
@@ -156,10 +160,11 @@ def may_train(student, cell):
     )
 
 
-def reads(student, cell, names):
-    """Return whether a cell reads these names: it then fails when they hold nonsense."""
+def reads(student, kernel, names):
+    """Return whether a kernel's training reads these names: it then fails on nonsense in them."""
     try:
-        student.rerun(cell, dict.fromkeys(names, "no tensor"))
+        nonsense = dict.fromkeys(names, "no tensor")
+        student.rerun(kernel.cell, nonsense, kernel.name, fits=lambda shape: False)
     except StudentError:
         return bool(names)
     return False

@@ -1,8 +1,7 @@
 """Batches as both editions hand them out: `DataModule`, `FashionMNIST`, loaders of tensors.
 
-A batch is cut so that it holds at most `BATCH_PIXELS` pixels, and a pass over the data so that it
-shows at most `EPOCH_PIXELS`; images keep the size that was asked for, and a loader has five batches
-where there are five images. Not here: where images come from (`_datasets.py`).
+Batches, passes and images have the size that was asked for; the grader keeps their cost low
+(`grader.guest.loaders`). Not here: where images come from (`_datasets.py`).
 """
 
 from __future__ import annotations
@@ -15,8 +14,6 @@ import torch
 from torch import Tensor
 from torch.utils import data as torch_data
 from torchvision import transforms  # type: ignore[import-untyped]
-
-from grader.guest import training_settings
 
 from . import _datasets
 from ._hyperparameters import HyperParameters
@@ -74,7 +71,7 @@ class FashionMNIST(DataModule):
     X is float32 of shape (N, 1, H, W) with values from 0 to 1, y int64 of shape (N,).
 
     Args:
-        batch_size: examples a batch, fewer where the images are large.
+        batch_size: examples a batch.
         resize: height and width, or one number for both.
     """
 
@@ -92,7 +89,7 @@ class FashionMNIST(DataModule):
 
     def get_dataloader(self, train: bool) -> Loader:
         """Return the loader of one split, shuffled for training."""
-        return _loader(self.train if train else self.val, self.batch_size, train, self.resize)
+        return _loader(self.train if train else self.val, self.batch_size, train)
 
     def visualize(
         self, batch: Sequence[Any], nrows: int = 1, ncols: int = 8, labels: Sequence[str] = ()
@@ -143,7 +140,7 @@ def load_data_fashion_mnist(batch_size: int, resize: Size = None) -> tuple[Loade
     """Return the loaders of Fashion-MNIST's training and test images, as the 0.17 edition does."""
     parts = (_split("../data", resize, train=train) for train in (True, False))
     train, test = parts
-    return _loader(train, batch_size, True, resize), _loader(test, batch_size, False, resize)
+    return _loader(train, batch_size, True), _loader(test, batch_size, False)
 
 
 def load_array(data_arrays: Sequence[Tensor], batch_size: int, is_train: bool = True) -> Loader:
@@ -170,22 +167,5 @@ def _resize_argument(resize: int | Sequence[int]) -> int | list[int]:
     return resize if isinstance(resize, int) else [int(side) for side in resize]
 
 
-def _loader(dataset: Any, batch_size: int, shuffle: bool, resize: Size) -> Loader:
-    height, width = _height_and_width(resize)
-    pixels = height * width
-    count = len(dataset)
-    batch_size = max(1, min(batch_size, training_settings.BATCH_PIXELS // pixels, count // 5))
-    shown = min(count, max(5 * batch_size, training_settings.EPOCH_PIXELS // pixels))
-    sampler: Any = range(shown)
-    if shuffle:
-        sampler = torch_data.RandomSampler(dataset, num_samples=shown)
-    return torch_data.DataLoader(dataset, batch_size, sampler=sampler)
-
-
-def _height_and_width(resize: Size) -> tuple[int, int]:
-    if resize is None or training_settings.settings.replaying:
-        return 28, 28
-    if isinstance(resize, int):
-        return resize, resize
-    sides = [int(side) for side in resize]
-    return sides[0], sides[-1]
+def _loader(dataset: Any, batch_size: int, shuffle: bool) -> Loader:
+    return torch_data.DataLoader(dataset, batch_size, shuffle=shuffle)

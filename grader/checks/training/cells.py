@@ -9,13 +9,14 @@ variables, back to the model's. Not here: running them (`Student.replay`), judgi
 from __future__ import annotations
 
 import ast
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
 
 from grader.guest.model_names import is_model_name, is_own_name
+from grader.text import parse_python
 
 _PREPARES = frozenset({"Trainer", "SGD", "Adam", "optim", "CrossEntropyLoss", "train_dataloader"})
 _TRAINS = ("fit", "backward", "train_*", "train")
@@ -131,6 +132,7 @@ class NotebookText:
 
     def __init__(self, sources: Mapping[int, str]) -> None:
         self._runs: dict[int, _Text] = {}
+        self._statements: dict[int, list[_Text]] = {}
         self._bodies: dict[str, _Text] = {}
         self._classes: set[str] = set()
         self._reached: dict[tuple[int, bool], _Text] = {}
@@ -174,16 +176,15 @@ class NotebookText:
         return found or ([] if forgotten else variants)
 
     def _read(self, cell: int, source: str) -> None:
-        try:
-            with warnings.catch_warnings():  # "\d" in a student's string is not reported
-                warnings.simplefilter("ignore")
-                tree = ast.parse(source)
-            self._runs[cell] = self._read_statements(tree)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return
+        tree = parse_python(source)
+        if tree is not None:
+            with suppress(RecursionError):
+                self._runs[cell], self._statements[cell] = self._read_statements(tree)
 
-    def _read_statements(self, tree: ast.Module) -> _Text:
+    def _read_statements(self, tree: ast.Module) -> tuple[_Text, list[_Text]]:
+        """Return what the statements that run read and bind: all of them, and each alone."""
         runs = _Text()
+        each: list[_Text] = []
         for statement in tree.body:
             match statement:
                 case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
@@ -196,7 +197,9 @@ class NotebookText:
                     pass
                 case _:
                     runs.add([statement])
-        return runs
+                    each.append(_Text())
+                    each[-1].add([statement])
+        return runs, each
 
     def _reach(self, text: _Text, *, classes: bool = True) -> _Text:
         """Add the text of the functions, and of classes if asked for, that a cell uses."""
@@ -243,5 +246,9 @@ class NotebookText:
         return sorted(cells), names
 
     def _model_names(self, cell: int, patterns: Sequence[str]) -> Iterable[str]:
-        text = self._runs[cell]
-        return text.binds if any(is_model_name(n, patterns) for n in text.mentions) else ()
+        """Return the names that a cell binds to such a model, or to something made from one."""
+        made: set[str] = set()
+        for text in self._statements[cell]:
+            if made & text.mentions or any(is_model_name(n, patterns) for n in text.mentions):
+                made |= text.binds
+        return made

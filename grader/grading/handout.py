@@ -1,0 +1,44 @@
+"""What a class was given: the notebook that is handed out, and known sentences of its book.
+
+Here: both as files of an assignment. Not here: which passages of a notebook are answers
+(`reading/written_answers.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from grader.course import Assignment
+from grader.reading.own_text import read_fingerprints
+from grader.reading.submissions import find_submissions
+from grader.reading.written_answers import collect_answers
+from grader.records import Cell, WrittenAnswer
+
+_SENTENCES = "given_sentences.txt"
+
+
+@dataclass(frozen=True)
+class Handout:
+    """The text that is no answer of a student."""
+
+    cells: tuple[Cell, ...] = ()
+    given: frozenset[str] = frozenset()
+    """Fingerprints of other sentences (`own_text.py`)."""
+    asked: tuple[WrittenAnswer, ...] = ()
+    """The headings of the notebook that ask for text."""
+
+    def answers_in(self, cells: Sequence[Cell]) -> tuple[WrittenAnswer, ...]:
+        """Return the passages of a notebook for manual grading."""
+        return collect_answers(cells, handed_out=self.cells, given=self.given)
+
+
+def read_handout(assignment: Assignment) -> Handout:
+    """Return the notebook `<assignment>.ipynb` of an assignment, and its known sentences."""
+    path = assignment.folder / f"{assignment.name}.ipynb"
+    cells: tuple[Cell, ...] = ()
+    if path.is_file():
+        (found,) = find_submissions([path], assignment=assignment.name)
+        cells = found.cells
+    given = read_fingerprints(assignment.folder / _SENTENCES)
+    return Handout(cells, given, collect_answers(cells, handed_out=cells))
