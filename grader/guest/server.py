@@ -125,7 +125,7 @@ class Guest:
 
     def op_shapes(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Return the shapes of the tensors among definitions `args[0]`, None for other values."""
-        values = [self.recorder.definitions[number].value for number in args[0]]
+        values = map(self._defined, args[0])
         return [tuple(v.shape) if isinstance(v, torch.Tensor) else None for v in values]
 
     def op_call(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -289,11 +289,14 @@ class Guest:
     def _target(self, request: Request) -> Any:
         if request.handle >= 0:
             return self.kept[request.handle]
-        if request.definition >= _AGAIN:
-            return self.recorder.again[request.definition - _AGAIN].value
-        if request.definition >= _METHODS:
-            return self.methods[request.definition - _METHODS]
-        return self.recorder.definitions[request.definition].value
+        return self._defined(request.definition)
+
+    def _defined(self, number: int) -> Any:
+        if number >= _AGAIN:
+            return self.recorder.again[number - _AGAIN].value
+        if number >= _METHODS:
+            return self.methods[number - _METHODS]
+        return self.recorder.definitions[number].value
 
     def _maker(self, request: Request, *, shared: bool = False) -> Any:
         target = self._target(request)
