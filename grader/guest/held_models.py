@@ -11,7 +11,7 @@ Here: layers and the libraries they come from, copies. Not here: which model ans
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from torch import nn
@@ -47,12 +47,15 @@ def _in_words(part: nn.Module) -> str:
     return "linear" if isinstance(part, nn.Linear) else ""
 
 
-def copies_of(model: nn.Module, *, shared: bool = False) -> Callable[..., nn.Module]:
-    """Return a function that copies a model, in the way that its class would make it.
+def maker_of(target: Any, *, shared: bool = False) -> Any:
+    """Return what makes a model: a class or factory itself, or a function that copies a model.
 
     The copy can be trained, and lies on the CPU. With `shared` it holds the model's own parameters:
     for a question about shapes, half a gigabyte need not be copied.
     """
+    if not isinstance(target, nn.Module):
+        return target
+    model = target
 
     def make(*args: Any, **kwargs: Any) -> nn.Module:
         if args or kwargs:

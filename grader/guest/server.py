@@ -22,8 +22,9 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from grader.guest import environment, held_models, layers, losses, missing_modules
+from grader.guest import environment, layers, losses, missing_modules
 from grader.guest.fresh_state import FreshState, set_seeds
+from grader.guest.held_models import maker_of, rows
 from grader.guest.layers import NothingIsDrawn, layer_size, logits_in, repeats_to, run_layers
 from grader.guest.probe_network import ProbeShape
 from grader.guest.recorder import Recorder
@@ -137,11 +138,11 @@ class Guest:
 
     def op_make(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Call a class or factory; of a model that the notebook holds, make a copy."""
-        return self._maker(request)(*args, **kwargs)
+        return maker_of(self._target(request))(*args, **kwargs)
 
     def op_models(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """List the models that names hold (`held_models.py`)."""
-        return held_models.rows(self.recorder.definitions)
+        return rows(self.recorder.definitions)
 
     def op_build(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Make a layer of `torch.nn`, to be passed to the student's code."""
@@ -229,7 +230,7 @@ class Guest:
         Returns the innermost modules with parameters in the order of calls (shapes of parameters,
         shape of output), the shapes of all parameters, and the shape of the result.
         """
-        make = self._maker(request, shared=True)
+        make = maker_of(self._target(request), shared=True)
         module, calls, y = layers.run_on_nothing(lambda: make(*args[1:], **kwargs), args[0])
         if not isinstance(module, nn.Module):
             return _describe(module)
@@ -297,14 +298,6 @@ class Guest:
         if number >= _METHODS:
             return self.methods[number - _METHODS]
         return self.recorder.definitions[number].value
-
-    def _maker(self, request: Request, *, shared: bool = False) -> Any:
-        target = self._target(request)
-        return (
-            held_models.copies_of(target, shared=shared)
-            if isinstance(target, nn.Module)
-            else target
-        )
 
     def _find_methods(self) -> list[tuple[str, int]]:
         """Return the methods that cells added to classes; `@add_to_class` binds no name."""
