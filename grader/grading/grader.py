@@ -277,7 +277,13 @@ class Grader:
         def again() -> Student:
             return notebook.student(exercise, candidate)
 
-        return self._diagnosis.name_mistake(exercise, checks, again)
+        try:
+            return self._diagnosis.name_mistake(exercise, checks, again)
+        except SandboxError:
+            raise
+        except Exception:  # odd answers; the verdicts stand without a name for the mistake
+            log.warning("%s: its answers cannot be compared", exercise.name, exc_info=True)
+            return None
 
     def _without_forbidden(
         self, result: ExerciseResult, cell: Cell, cells: tuple[Cell, ...]

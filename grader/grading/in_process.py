@@ -12,10 +12,9 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from grader.course import Course, Exercise, load_course
-from grader.grading.check_session import CheckSession
 from grader.grading.course_modules import CourseModules
 from grader.guest import environment, training_settings
 from grader.guest.recorder import HOOK, Recorder, StatementReporter
@@ -26,6 +25,13 @@ from grader.kernel.observations import Captured
 from grader.kernel.student import Student
 from grader.records import DEFAULT_SEED, CheckResult
 from grader.sandbox.policy import GUEST_LIBRARY
+
+
+class Session(Protocol):
+    """What runs the checks of an exercise: a `CheckSession`, which itself asks right answers."""
+
+    def run(self, exercise: Exercise, student: object) -> list[CheckResult]:
+        """Run the checks on a student."""
 
 
 def student_of(
@@ -106,7 +112,7 @@ def _run(recorder: Recorder, cells: Sequence[str], course: Course, seed: int) ->
 
 
 def grade_in_process(
-    session: CheckSession, exercise: Exercise, answer: Callable[..., Any], **names: Any
+    session: Session, exercise: Exercise, answer: Callable[..., Any], **names: Any
 ) -> list[CheckResult]:
     """Run the checks of an exercise on an answer of this process."""
     return session.run(exercise, student_of(exercise, answer, **names))
