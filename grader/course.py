@@ -115,6 +115,9 @@ class Exercise:
     folder: Path
     total: Fraction | None = None
     """Points in all, where the assignment overrides the sum over the checks."""
+    builds_on: tuple[str, ...] = ()
+    """Exercises whose right part stands in for a wrong one of the notebook; the assignment's
+    `parts.py` defines it."""
 
 
 @dataclass(frozen=True)
@@ -187,6 +190,7 @@ class _ExerciseFile(msgspec.Struct, forbid_unknown_fields=True):
     kind: Kind
     names: list[str] = []
     optional: bool = False
+    builds_on: list[str] = []
 
 
 class _AssignmentFile(msgspec.Struct, forbid_unknown_fields=True):
@@ -356,6 +360,7 @@ def _load_exercise(folder: Path, total: int | str | None) -> Exercise:
         optional=settings.optional,
         folder=folder,
         total=points,
+        builds_on=tuple(settings.builds_on),
     )
 
 

@@ -32,7 +32,6 @@ Contents, by use:
     models                   make, outlined, expect_module, numbered, transplant, outline_of,
                              assert_outline, assert_attempted, assert_result_shape,
                              assert_same_values, assert_same_results, assert_gradients
-    one fault, one charge    assert_close_unless, parts_charged_elsewhere, charged_once
     trainings                ModelKind, assert_trains, assert_follows_the_gradient, assert_learns
     what is trained          TrainingTask (the protocol), ImageClassification, Split
     errors of student code   StudentError and its kinds: BadAnswer, NameNotDefined, NothingTrained,
@@ -55,7 +54,6 @@ from grader.checks.compare import (
     fail,
 )
 from grader.checks.decorator import check
-from grader.checks.excuses import assert_close_unless
 from grader.checks.making import expect_module, make, outlined
 from grader.checks.models import (
     assert_attempted,
@@ -64,12 +62,10 @@ from grader.checks.models import (
     assert_result_shape,
     assert_same_results,
     assert_same_values,
-    charged_once,
     numbered,
     outline_of,
     transplant,
 )
-from grader.checks.right_parts import parts_charged_elsewhere
 from grader.checks.strategies import floats, sizes, whole_numbers
 from grader.checks.training.claims import (
     ModelKind,
@@ -118,7 +114,6 @@ __all__ = [
     "TrainingTask",
     "assert_attempted",
     "assert_close",
-    "assert_close_unless",
     "assert_equal",
     "assert_follows_the_gradient",
     "assert_gradients",
@@ -130,7 +125,6 @@ __all__ = [
     "assert_shape",
     "assert_trains",
     "call_text",
-    "charged_once",
     "check",
     "describe",
     "expect_module",
@@ -143,7 +137,6 @@ __all__ = [
     "numbered",
     "outline_of",
     "outlined",
-    "parts_charged_elsewhere",
     "rewrite",
     "show",
     "show_argument",

@@ -30,7 +30,7 @@ from grader.checks.bank import load_bank
 from grader.checks.compare import Mismatch
 from grader.checks.decorator import Check, check_of
 from grader.checks.properties import is_property
-from grader.course import Course, Exercise
+from grader.course import Assignment, Course, Exercise
 from grader.grading.check_plugin import ERROR, CheckPlugin
 from grader.grading.course_modules import CourseModules
 from grader.grading.in_process import student_of
@@ -240,6 +240,15 @@ class CheckSession:
                     )
                 seen.add(item.name)
         return found
+
+
+def rubric_points(assignment: Assignment) -> list[tuple[Exercise, Fraction]]:
+    """Return every exercise of an assignment with what it is worth."""
+    with CheckSession(assignment.exercises, course=assignment.course) as session:
+        return [
+            (exercise, sum((points for *_, points in session.rubric(exercise)), Fraction(0)))
+            for exercise in assignment.exercises
+        ]
 
 
 class _CollectionErrors:

@@ -8,26 +8,25 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from fractions import Fraction
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import torch
 
-from grader.course import Assignment, Exercise
-from grader.errors import KernelLost, SandboxError, traceback_of
-from grader.grading.candidates import forbidden_names, read_source
+from grader.course import Exercise
+from grader.errors import KernelLost, SandboxError, in_words, traceback_of
+from grader.grading.candidates import forbidden_names
 from grader.grading.check_session import CheckSession
 from grader.grading.diagnosis import Diagnosis
 from grader.grading.missing_packages import Blame
 from grader.grading.open_notebook import OpenNotebook
-from grader.grading.plan import Plan
+from grader.grading.own_files import sources_of
+from grader.grading.plan import Plan, handed_out
 from grader.grading.pooling import (
     Part,
     best_of,
@@ -37,12 +36,12 @@ from grader.grading.pooling import (
     solved,
     within,
 )
+from grader.grading.right_parts import SecondChances, better, read_parts
 from grader.kernel.gpu_trial import try_out
 from grader.kernel.gpus import Gpu, leased
 from grader.kernel.observations import Captured
 from grader.kernel.processes import WarmParent
 from grader.kernel.student import Student
-from grader.reading.submissions import find_submissions
 from grader.reading.written_answers import collect_answers, in_short
 from grader.records import (
     Cell,
@@ -85,7 +84,7 @@ class Grader:
             session = CheckSession(assignment.exercises, course=assignment.course, seed=plan.seed)
             self._session = self._stack.enter_context(session)
             self._diagnosis = Diagnosis(self._session)
-            self._parts = right_parts(assignment)
+            self._parts = read_parts(assignment)
             self._handed_out = handed_out(assignment)
             self._asked = collect_answers(self._handed_out)
             if self._warm is not None:
@@ -127,19 +126,21 @@ class Grader:
         return replace(result, seconds=seconds, finished_at=finished)
 
     def open(
-        self, submission: Submission, gpu: Gpu | None = None, limits: Limits | None = None
-    ) -> OpenNotebook:
+        self, submission: Submission, gpu: Gpu | None = None, limits: Limits | None = None,
+        parts: Mapping[str, str] | None = None,
+    ) -> OpenNotebook:  # fmt: skip
         """Run a notebook, on a GPU the caller holds or without, and keep it open for questions.
+
+        `parts` are right definitions in place of its own.
 
         Raises:
             SandboxError: no kernel could be started.
         """
         self._ensure_warm()
         plan = self.plan
-        asked = frozenset(exercise.name for exercise in plan.assignment.exercises)
         return OpenNotebook(
-            submission, self._warm, limits or plan.spending, plan.seed, gpu, asked,
-            plan.assignment.course, parts=self._parts, data=plan.data,
+            submission, self._warm, limits or plan.spending, plan.seed, gpu,
+            plan.assignment.course, parts=parts, data=plan.data,
         )  # fmt: skip
 
     def _grade_readable(self, submission: Submission, result: SubmissionResult) -> SubmissionResult:
@@ -150,7 +151,7 @@ class Grader:
         try:
             return self._judged(submission, result)
         except Exception as error:  # left for manual grading, and the class goes on
-            reason = _in_words(error)
+            reason = in_words(error)
             log.exception("%s is broken", submission.path)
             trace = traceback_of(error)
         exercises = tuple(self._broken(e, reason) for e in self.plan.assignment.exercises)
@@ -174,11 +175,12 @@ class Grader:
                     limits = within(self.plan.spending, left)
                 part = self._part(alone, gpu, limits, solved(parts))
                 parts.append(part.of_file(one.name if submission.files else ""))
+            asked = [e for e in self.plan.assignment.exercises if e.kind != "answers"]
+            best = {e.name: best_of([part.exercises.get(e.name) for part in parts]) for e in asked}
+            self._ask_again(submission, best, gpu, ends_at)
         answers = tuple(answer for part in parts for answer in part.answers)
         exercises = tuple(
-            self._written(exercise, answers)
-            if exercise.kind == "answers"
-            else best_of([part.exercises.get(exercise.name) for part in parts])
+            self._written(exercise, answers) if exercise.kind == "answers" else best[exercise.name]
             for exercise in self.plan.assignment.exercises
         )
         done = replace(
@@ -198,8 +200,7 @@ class Grader:
         answers = collect_answers(submission.cells, handed_out=self._handed_out)
         with self.open(submission, gpu, limits) as notebook:
             curves = notebook.curves()  # of the cells' own training, before anything is asked
-            listed = (*assignment.course.packages, *assignment.packages)
-            blame = Blame(notebook.lacking, listed, assignment.excused_cells)
+            blame = self._blame(notebook)
             exercises = {
                 exercise.name: self._exercise(submission, notebook, exercise, blame)
                 for exercise in assignment.exercises
@@ -211,6 +212,31 @@ class Grader:
                 raise KernelLost("the warm process ended while a notebook ran")
         lacking = blame.points_by_package(exercises.values())
         return Part(exercises, cells, answers, curves, blame.notes(), lacking)
+
+    def _ask_again(
+        self, submission: Submission, best: dict[str, ExerciseResult], gpu: Gpu | None,
+        ends_at: float,
+    ) -> None:  # fmt: skip
+        """Ask what failed beside a wrong part once more, in fresh kernels with right parts."""
+        sources = sources_of(submission)
+        chances = SecondChances(self.plan.assignment.exercises, self._parts, sources)
+        while again := chances.next({name: one.checks for name, one in best.items()}):
+            for one in submission.notebooks:
+                if (left := ends_at - time.monotonic()) <= 0:
+                    return
+                alone = replace(submission, cells=one.cells, files=())
+                limits = within(self.plan.spending, left)
+                with self.open(alone, gpu, limits, again.parts) as notebook:
+                    blame = self._blame(notebook)
+                    for exercise in again.exercises:
+                        found = self._exercise(alone, notebook, exercise, blame)
+                        found = replace(found, file=one.name if submission.files else "")
+                        best[exercise.name] = better(best[exercise.name], found, again.parts)
+
+    def _blame(self, notebook: OpenNotebook) -> Blame:
+        assignment = self.plan.assignment
+        listed = (*assignment.course.packages, *assignment.packages)
+        return Blame(notebook.lacking, listed, assignment.excused_cells)
 
     @contextmanager
     def _leased(self) -> Iterator[Gpu | None]:
@@ -337,43 +363,6 @@ class Grader:
             environment=plan.assignment.course.environment, isolate=plan.isolation == "sandbox",
             data=plan.data, gpus=plan.gpus,
         )  # fmt: skip
-
-
-def handed_out(assignment: Assignment) -> tuple[Cell, ...]:
-    """Return the cells of the notebook the assignment hands out, if there is one."""
-    path = assignment.folder / f"{assignment.name}.ipynb"
-    if not path.is_file():
-        return ()
-    (found,) = find_submissions([path], assignment=assignment.name)
-    return found.cells
-
-
-def right_parts(assignment: Assignment) -> dict[str, str]:
-    """Return what the assignment's `parts.py` defines, by name: the whole text for each."""
-    path = assignment.folder / "parts.py"
-    if not path.is_file():
-        return {}
-    source = path.read_text(encoding="utf-8")
-    names = read_source(source).binds
-    return {exercise.name: source for exercise in assignment.exercises if exercise.name in names}
-
-
-def rubric_points(assignment: Assignment) -> list[tuple[Exercise, Fraction]]:
-    """Return every exercise of an assignment with what it is worth."""
-    with CheckSession(assignment.exercises, course=assignment.course) as session:
-        return [
-            (exercise, sum((points for *_, points in session.rubric(exercise)), Fraction(0)))
-            for exercise in assignment.exercises
-        ]
-
-
-def _in_words(error: Exception) -> str:
-    """Describe an internal error: its sentence, or its type and place in the code."""
-    if isinstance(error, SandboxError):
-        return str(error)
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{Path(place.filename).name}, line {place.lineno}"
-    return f"{type(error).__name__}: {error} ({where})"
 
 
 def _status(result: SubmissionResult) -> Status:

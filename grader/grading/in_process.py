@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +16,8 @@ from typing import Any, Protocol
 
 from grader.course import Course, Exercise, load_course
 from grader.grading.course_modules import CourseModules
+from grader.grading.pooling import merit
+from grader.grading.right_parts import SecondChances
 from grader.guest import environment, training_settings
 from grader.guest.recorder import HOOK, Recorder, StatementReporter
 from grader.guest.server import Guest
@@ -35,9 +37,8 @@ class Session(Protocol):
 
 
 def student_of(
-    exercise: Exercise, answer: Callable[..., Any], *, seed: int = DEFAULT_SEED,
-    asked: Collection[str] | None = None, **names: Any,
-) -> Student:  # fmt: skip
+    exercise: Exercise, answer: Callable[..., Any], *, seed: int = DEFAULT_SEED, **names: Any
+) -> Student:
     """Build a student whose answers come from this process.
 
     Args:
@@ -46,7 +47,6 @@ def student_of(
             arguments that returns the names and values its cell binds, in order, or the sources
             of a notebook's cells.
         seed: of random numbers and of drawn data.
-        asked: the exercises of the run; None for all.
         names: what else the notebook defines.
     """
     recorder = Recorder({})
@@ -62,30 +62,30 @@ def student_of(
     for name, value in {**names, **bound}.items():
         recorder.namespace[name] = value
         recorder.statement_done((name,))
-    return _student(recorder, exercise, seed, asked)
+    return _student(recorder, exercise, seed)
 
 
 def student_of_cells(
-    exercise: Exercise, *cells: str, seed: int = DEFAULT_SEED, asked: Collection[str] | None = None
+    exercise: Exercise,
+    *cells: str,
+    seed: int = DEFAULT_SEED,
+    parts: Mapping[str, str] | None = None,
 ) -> Student:
-    """Build a student of this process from the cells of a notebook."""
+    """Build a student of this process from the cells of a notebook, with right parts if given."""
     recorder = Recorder({})
+    recorder.use_parts(dict(parts or {}))
     _run(recorder, cells, _course_of(exercise.folder), seed)
-    return _student(recorder, exercise, seed, asked)
+    return _student(recorder, exercise, seed)
 
 
-def _student(
-    recorder: Recorder, exercise: Exercise, seed: int, asked: Collection[str] | None
-) -> Student:
+def _student(recorder: Recorder, exercise: Exercise, seed: int) -> Student:
     definitions = {
         d.name: Captured(d.number, d.name, d.cell, d.kind, imported=False)
         for d in recorder.definitions
     }
     connection = LocalConnection(Guest(recorder))
     models = _course_of(exercise.folder).models
-    return Student(
-        connection, definitions, answer=exercise.name, seed=seed, asked=asked, models=models
-    )
+    return Student(connection, definitions, answer=exercise.name, seed=seed, models=models)
 
 
 @lru_cache(maxsize=64)
@@ -116,3 +116,16 @@ def grade_in_process(
 ) -> list[CheckResult]:
     """Run the checks of an exercise on an answer of this process."""
     return session.run(exercise, student_of(exercise, answer, **names))
+
+
+def grade_cells_in_process(
+    session: Session, exercises: Sequence[Exercise], parts: Mapping[str, str], *cells: str
+) -> dict[str, list[CheckResult]]:
+    """Run the checks of exercises on the cells of a notebook, wrong parts charged once."""
+    found = {e.name: session.run(e, student_of_cells(e, *cells)) for e in exercises}
+    chances = SecondChances(exercises, parts, cells)
+    while again := chances.next(found):
+        for e in again.exercises:
+            checks = session.run(e, student_of_cells(e, *cells, parts=again.parts))
+            found[e.name] = max(checks, found[e.name], key=merit)
+    return found

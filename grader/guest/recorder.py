@@ -28,12 +28,12 @@ from grader.guest import import_rewriting, losses, missing_modules
 from grader.guest.import_rewriting import ImportRewriter
 from grader.guest.missing_modules import MissingPackages
 from grader.guest.own_modules import OwnModules
+from grader.guest.right_parts import RightParts
 
 HOOK = "__notebook_statement_done__"
 _MOST_DEFINITIONS = 3_000  # a list of all of them fits one answer
 _MOST_NUMBERS = 200_000  # of a tensor or module that is copied; larger ones are kept as they are
 _MOST_NUMBERS_IN_ALL = 20_000_000
-_MISSING = object()
 _PLAIN = (bool, int, float, str, tuple, list)
 _BUILTINS = {name: value for name, value in vars(builtins).items() if not name.startswith("_")}
 _OURS = frozenset({"In", "Out", "exit", "quit", "get_ipython", "open"})
@@ -72,10 +72,10 @@ class Recorder:
         self.lacking: dict[int, list[str]] = {}
         """By cell: the packages it used that are not here."""
         self.own: OwnModules | None = None
+        self.parts = RightParts()
         self._seen: dict[str, Any] = {}
         self._latest: dict[str, Definition] = {}
         self._copied = 0
-        self._stood_in_for: dict[str, tuple[Any, Any]] = {}
 
     def begin(self, cell: int, source: str) -> None:
         """Note that a cell is about to run; `source` is Python, magics already translated."""
@@ -86,17 +86,24 @@ class Recorder:
     def statement_done(self, names: tuple[str, ...]) -> None:
         """Capture what a statement of the running cell has just bound."""
         self.files.setdefault(sys._getframe(1).f_code.co_filename, self.cell)
+        self.parts.bind(self.namespace)
         for name in names:
             if name in self.namespace:
                 self._look(name)
 
     def end(self) -> None:
         """Capture other new names after a cell: bound by a call, or before an interruption."""
+        self.parts.bind(self.namespace)
         for name in list(self.namespace):
             self._look(name)
         self._look_below()
         if noted := missing_modules.take_notes():
             self.lacking[self.cell] = noted
+
+    def use_parts(self, sources: dict[str, str]) -> None:
+        """Let right definitions stand in for the notebook's own from now on."""
+        self.parts = RightParts(sources)
+        self.parts.bind(self.namespace)
 
     def functions_at(self, cell: int) -> dict[str, Any]:
         """Return every function, class and imported module by name as it stood after `cell`.
@@ -122,34 +129,6 @@ class Recorder:
                 world[definition.name] = definition.value
         return world
 
-    def stand_in(self, sources: dict[str, str]) -> None:
-        """Replace definitions of the notebook by those in `sources`, by name.
-
-        Functions find it where they looked up the notebook's, and classes made from the notebook's
-        inherit from it. Earlier replacements end, so {} restores the notebook's own.
-        """
-        for name, (own, other) in self._stood_in_for.items():
-            self._swap(name, other, own)
-        self._stood_in_for = {}
-        made: dict[str, dict[str, Any]] = {}
-        for name, source in sources.items():
-            if source not in made:
-                made[source] = {"__name__": "__parts__"}
-                exec(compile(source, "<parts>", "exec"), made[source])
-            own, other = self.namespace.get(name, _MISSING), made[source][name]
-            self._stood_in_for[name] = own, other
-            self._swap(name, own, other)
-
-    def _swap(self, name: str, old: Any, new: Any) -> None:
-        if new is _MISSING:  # the notebook does not define it
-            self.namespace.pop(name, None)
-            return
-        self.namespace[name] = new
-        for definition in self.definitions:
-            bases = definition.value.__bases__ if isinstance(definition.value, type) else ()
-            if isinstance(new, type) and any(base is old for base in bases):
-                definition.value.__bases__ = tuple(new if b is old else b for b in bases)
-
     def world_before(self, cell: int) -> dict[str, Any]:
         """Return a namespace like the one `cell` ran in: copies, so that it can run again."""
         world = dict(self.namespace)
@@ -171,6 +150,7 @@ class Recorder:
         world = self.world_before(cell)
         world.update(replaced)
         again = Recorder(world)
+        again.parts = self.parts
         again.begin(cell, self.sources[cell])
         tree = ast.parse(again.sources[cell])
         StatementReporter().visit(tree)

@@ -118,10 +118,6 @@ class Guest:
         self.kept.clear()
         self.recorder.namespace.update(self.recorder.functions_at(int(args[0])))
 
-    def op_stand_in(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> None:
-        """Replace names of the notebook by what `kwargs` defines, name and Python source."""
-        self.recorder.stand_in(kwargs)
-
     def op_value(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Return what a definition was bound to."""
         return self._target(request)

@@ -12,7 +12,7 @@ Here: names and captured values. Not here: what an object that stays inside can 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, replace
 from typing import Any, Protocol
@@ -65,18 +65,14 @@ class Student:
         *,
         answer: str = "",
         seed: int = DEFAULT_SEED,
-        asked: Collection[str] | None = None,
         models: Mapping[str, tuple[str, ...]] | None = None,
         first_run: Sequence[CellRun] = (),
-        lent: dict[str, str] | None = None,
     ) -> None:
         self._connection = connection
         self._definitions = definitions
         self._answer = answer
-        self._asked = asked
         self.first_run = {run.index: run for run in first_run}
         """How each cell ended when the notebook ran, by number; empty where unknown."""
-        self._lent = lent or {}
         self._seed = seed
         self._next = 0
         self._transcript: list[tuple[str, Any]] | None = None
@@ -103,13 +99,6 @@ class Student:
     def has(self, name: str) -> bool:
         """Return whether the notebook defines a name."""
         return name in self._definitions
-
-    def charged_for(self, name: str) -> bool:
-        """Return whether another exercise of the run charges for errors of this name.
-
-        With `--only` a network, no check asks for its blocks, so the network is charged for them.
-        """
-        return self._asked is None or name in self._asked
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> Call:
         """Call a function or class of the notebook.
@@ -219,19 +208,6 @@ class Student:
     def select(self, cell: int) -> None:
         """Let functions see their helpers as defined after `cell` had run."""
         self._ask("select", "select", (cell,), {})
-
-    @contextmanager
-    def with_parts(self, sources: dict[str, str]) -> Iterator[None]:
-        """Replace definitions of the notebook, by name and Python source, inside the context."""
-        try:
-            self._ask("stand_in", "stand_in", (), {**self._lent, **sources})
-            yield
-        finally:
-            self.lend()
-
-    def lend(self) -> None:
-        """Supply right definitions for names that the notebook lacks; keep all its own."""
-        self._ask("stand_in", "stand_in", (), self._lent)
 
     # ---------------------------------------------------------------- below: for this module only
 

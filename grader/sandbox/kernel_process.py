@@ -130,6 +130,11 @@ def serve_questions() -> None:
     server.serve(_guest, _QUESTIONS)
 
 
+def use_parts(sources: dict[str, str]) -> None:
+    """Let right definitions stand in for the notebook's own; called before the first cell."""
+    _guest.recorder.use_parts(sources)
+
+
 def _arrange_descriptors(descriptors: list[int]) -> int:
     """Keep a log on 1 and 2, the ready pipe, the questions, Jupyter's sockets; close all else.
 
