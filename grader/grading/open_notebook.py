@@ -67,6 +67,7 @@ class OpenNotebook:
         self._revivals: dict[str, int] = {}
         self._reviving_s = 0.0
         self._exercise = ""
+        self._asked: tuple[str, ...] = ()
         self._world = -1
         self._exercise_end = self._end
         self._files = files_of(submission.attachments)
@@ -118,6 +119,8 @@ class OpenNotebook:
         """Return the student for one candidate: its helpers stand as they did at its cell."""
         definitions = dict(self.known)
         self._exercise = exercise.name
+        # the values of an exercise were made by cells, which may use the course's library
+        self._asked = () if exercise.kind == "values" else exercise.names
         if candidate is not None:
             definitions[exercise.name] = candidate
             definitions[candidate.name] = candidate
@@ -211,6 +214,6 @@ class OpenNotebook:
 
     def _select(self) -> None:
         try:
-            Student(self._run.connection, {}).select(self._world)
+            Student(self._run.connection, {}).select(self._world, self._asked)
         except StudentError:
             return  # the next question reports it

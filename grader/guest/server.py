@@ -27,6 +27,7 @@ from torch.nn.parameter import is_lazy
 from grader.guest import environment, losses, missing_modules
 from grader.guest.fresh_state import FreshState
 from grader.guest.layers import NothingIsDrawn, layer_size, repeats_to, run_layers
+from grader.guest.library_answers import LibraryAnswers
 from grader.guest.probe_network import ProbeShape
 from grader.guest.recorder import Recorder
 from grader.guest.short_training import fit, tail_of
@@ -62,6 +63,7 @@ class Guest:
         self.kept: dict[int, Any] = {}
         self.methods: list[types.FunctionType] = []
         self.fresh = FreshState()
+        self.library = LibraryAnswers()
 
     def answer(self, request: Request, payload: bytearray) -> list[memoryview]:
         """Carry out one request and return its reply as the parts of a frame."""
@@ -114,9 +116,10 @@ class Guest:
         ]
 
     def op_select(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> None:
-        """Restore all functions and helpers as they stood after cell `args[0]`."""
+        """Restore all functions as they stood after cell `args[0]`; hide the library's `args[1:]`."""
         self.kept.clear()
         self.recorder.namespace.update(self.recorder.functions_at(int(args[0])))
+        self.library.hide(args[1:])
 
     def op_value(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Return what a definition was bound to."""

@@ -205,9 +205,12 @@ class Student:
         """Add to the record what a check derived from an answer."""
         self._note("note", fact)
 
-    def select(self, cell: int) -> None:
-        """Let functions see their helpers as defined after `cell` had run."""
-        self._ask("select", "select", (cell,), {})
+    def select(self, cell: int, asked: Sequence[str] = ()) -> None:
+        """Let functions see their helpers as defined after `cell` had run.
+
+        The course's library does not answer to the names in `asked` until the next selection.
+        """
+        self._ask("select", "select", (cell, *asked), {})
 
     # ---------------------------------------------------------------- below: for this module only
 
