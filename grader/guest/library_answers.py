@@ -1,9 +1,9 @@
 """Inside the sandbox: takes from the course's library what the asked exercise asks for.
 
-A course's library may hold a right answer to an exercise: the book prints `corr2d` and goes on with
-`d2l.corr2d`. Cells and other exercises may use it. While its own exercise is asked, its code is
-replaced by an error, in the function itself. So aliases, subclasses, wrappers, `getattr` and copies
-of the reference all meet that error; the code comes back for the next exercise.
+A course's library may hold a right answer to an exercise: a book prints a function, and goes on
+with that of its library. Cells and other exercises may use it. While its own exercise is asked, its
+code is replaced by an error, in the function itself. So aliases, subclasses, wrappers and `getattr`
+all meet that error. The code comes back for the next exercise.
 
 Here: finding such functions and classes, taking their code out and putting it back. Not here: which
 exercise is asked (trusted side), which modules are the library (`environment.py`).

@@ -73,6 +73,7 @@ class Recorder:
         """By cell: the packages it used that are not here."""
         self.own: OwnModules | None = None
         self.parts = RightParts()
+        self.scaled: tuple[torch.Tensor, float] | None = None
         self._seen: dict[str, Any] = {}
         self._latest: dict[str, Definition] = {}
         self._copied = 0
@@ -89,6 +90,8 @@ class Recorder:
         self.parts.bind(self.namespace)
         for name in names:
             if name in self.namespace:
+                if self.scaled is not None and _holds(self.namespace[name], self.scaled[0]):
+                    self.namespace[name] = self.namespace[name].detach() * self.scaled[1]
                 self._look(name)
 
     def end(self) -> None:
@@ -142,15 +145,20 @@ class Recorder:
         world.update({k: v for k, v in self.functions_at(cell).items() if k not in last})
         return world
 
-    def rerun(self, cell: int, replaced: dict[str, Any]) -> list[Definition]:
+    def rerun(
+        self, cell: int, replaced: dict[str, Any], scaled: tuple[torch.Tensor, float] | None = None
+    ) -> list[Definition]:
         """Run a cell again in a copy of its namespace, with other values for some names.
+
+        Every tensor that the cell binds and that holds the numbers of `scaled` is multiplied by its
+        factor, before the next statement.
 
         Returns the definitions it made, which are kept with all others.
         """
         world = self.world_before(cell)
         world.update(replaced)
         again = Recorder(world)
-        again.parts = self.parts
+        again.parts, again.scaled = self.parts, scaled
         again.begin(cell, self.sources[cell])
         tree = ast.parse(again.sources[cell])
         StatementReporter().visit(tree)
@@ -311,6 +319,13 @@ def _is_imported(value: object) -> bool:
         return bool(getattr(value, "__module__", "__main__") != "__main__")
     except (Exception, SystemExit):  # a class whose attributes are made by code of the notebook
         return False
+
+
+def _holds(value: Any, numbers: torch.Tensor) -> bool:
+    """Return whether a value is a tensor of these numbers, in any shape."""
+    if not isinstance(value, torch.Tensor) or value.shape.numel() != numbers.numel():
+        return False
+    return torch.equal(value.detach().flatten().to(numbers.dtype), numbers.flatten())
 
 
 def _tensors(value: Any) -> list[torch.Tensor]:

@@ -116,7 +116,7 @@ class Guest:
         ]
 
     def op_select(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> None:
-        """Restore all functions as they stood after cell `args[0]`; hide the library's `args[1:]`."""
+        """Restore functions as they stood after cell `args[0]`; hide the library's `args[1:]`."""
         self.kept.clear()
         self.recorder.namespace.update(self.recorder.functions_at(int(args[0])))
         self.library.hide(args[1:])
@@ -242,10 +242,11 @@ class Guest:
     def op_rerun(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Run cell `args[0]` again in a copy of its namespace, with names replaced by `kwargs`.
 
-        Returns what it bound, as the catalog does; the values are asked for by their numbers,
-        which begin where the recorder's end.
+        `args[1:]` are a tensor and a factor: what the cell binds to its numbers is multiplied.
+        Returns what it bound, as the catalog does, with numbers that go on where that ends.
         """
-        found = self.recorder.rerun(int(args[0]), kwargs)
+        cell, *scaled = args
+        found = self.recorder.rerun(int(cell), kwargs, (scaled[0], scaled[1]) if scaled else None)
         return [(d.number, d.name, d.cell, d.kind, d.imported) for d in found]
 
     def op_sources(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import astuple, replace
 from typing import Any, Protocol
 
+from torch import Tensor
+
 from grader.errors import BadAnswer, NameNotDefined, StudentError, StudentRaised
 from grader.guest.probe_network import ProbeShape
 from grader.kernel import observations
@@ -174,12 +176,27 @@ class Student:
         answer = self._ask("replay", call, args, options, call=call, limit_s=limit_s)
         return observations.read_replay(call, answer.value, probe)
 
-    def rerun(self, cell: int, replaced: dict[str, Any], name: str | None = None) -> list[Captured]:
+    def rerun(
+        self,
+        cell: int,
+        replaced: dict[str, Any],
+        name: str | None = None,
+        *,
+        scaled: tuple[Tensor, float] | None = None,
+    ) -> list[Captured]:
         """Run one cell again in a copy of its namespace, with some names replaced.
 
-        Returns the values it bound, in order. The results of the first run stay as they are.
+        Args:
+            cell: its number.
+            replaced: values by name, as the cell finds them.
+            name: of the values to return; None for all.
+            scaled: numbers and a factor: where the cell itself binds a tensor of these numbers, the
+                tensor is multiplied before the next statement.
+
+        Returns:
+            The values it bound, in order. The results of the first run stay as they are.
         """
-        rows = self._ask("rerun", f"cell {cell}", (cell,), replaced).value
+        rows = self._ask("rerun", f"cell {cell}", (cell, *(scaled or ())), replaced).value
         return self._fetch(observations.read_catalog(rows), name)
 
     def catalog(self, *, limit_s: float | None = None) -> list[Captured]:

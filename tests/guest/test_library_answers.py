@@ -72,10 +72,10 @@ def reached(library):
     return {
         "a wrapper": wrapper,
         "an alias": alias,
-        "getattr": lambda x: getattr(library, "dou" + "ble")(x),
-        "sys.modules": lambda x: sys.modules["small_library"].double(x),
+        "getattr": lambda x: 1 * getattr(library, "dou" + "ble")(x),
+        "sys.modules": lambda x: 1 * sys.modules["small_library"].double(x),
         "a partial call": lambda x: alias(x, times=2),
-        "a table": lambda x: vars(library)["double"](x),
+        "a table": lambda x: 1 * vars(library)["double"](x),
     }
 
 

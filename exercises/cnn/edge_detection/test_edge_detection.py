@@ -7,7 +7,8 @@ One fault, one charge: beside a wrong `corr2d` the cells run again with a right 
 
 import torch
 
-from grader.checks import NameNotDefined, assert_close, check
+from exercises.cnn.follows import has_a_source, own_calls, run_again
+from grader.checks import NameNotDefined, assert_close, check, fail
 from reference import edge_image, edge_kernel, edges
 
 
@@ -77,3 +78,35 @@ def test_the_kernel(student):
 def test_the_edges(student):
     """Y, 6 rows and 7 columns, is 1 in column 1, -1 in column 5 and 0 elsewhere."""
     assert_left(student, "Y", edges())
+    student.note(typed_in := are_typed_in(student))
+    if typed_in:
+        fail(
+            "Y is the same for another image: it was written down, not computed from X",
+            call="Y, computed again from 2 * X",
+            got=edges(),
+            expected=2 * edges(),
+        )
+
+
+def are_typed_in(student):
+    """Return whether every cell that leaves the edges leaves them whatever the image is."""
+    for name in ("Y", None):  # asking for all values is expensive
+        cells = {c.cell for c in student.values(name) if is_edges(c.value)}
+        if any(not is_typed_in(student, cell) for cell in cells):
+            return False
+    return True
+
+
+def is_edges(value):
+    return isinstance(value, torch.Tensor) and is_right(value, edges())
+
+
+def is_typed_in(student, cell):
+    """Return whether a cell leaves the edges whatever the image is, with no function of its own."""
+    if not has_a_source(student, cell) or own_calls(student, cell):
+        return False
+    for data in (edge_image(), edge_kernel()):
+        again = run_again(student, cell, data, 2.0)
+        if again is None or not any(is_edges(c.value) for c in again):
+            return False
+    return True
