@@ -9,7 +9,6 @@ from grader.kernel.connection import LocalConnection
 from grader.kernel.observations import Captured
 from grader.kernel.student import Student
 
-LEARNED = "test_learns_it_from_the_data"
 IMAGE = """
 import torch
 from torch import nn
@@ -138,6 +137,7 @@ def test_a_kernel_that_was_learned_passes(assignment, session, cells):
 
 
 @pytest.mark.parametrize("cells", WRONG.values(), ids=WRONG)
-def test_a_kernel_that_was_written_down_loses_only_that(assignment, session, cells):
+def test_a_kernel_that_was_written_down_earns_nothing(assignment, session, cells):
     found = verdicts(assignment, session, cells)
-    assert [name for name, verdict in found.items() if verdict != "passed "] == [LEARNED], found
+    assert [verdict for verdict in found.values() if "trained on other data, stays" in verdict]
+    assert not [name for name, verdict in found.items() if verdict == "passed "]
