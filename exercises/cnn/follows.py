@@ -14,7 +14,7 @@ import torch
 
 from grader.checks import StudentError
 
-_TENSORS = "tensors of the notebook"
+_TENSORS, _MOST_NUMBERS = "small tensors of the notebook", 1_000
 GRADIENT = {"backward", "grad", "step", "fit", "lstsq", "solve", "pinv", "inv"}
 
 
@@ -24,7 +24,8 @@ def run_again(student, cell, data, factor):
     None where the cell cannot run again.
     """
     if _TENSORS not in student.remembered:  # asking for all values is expensive
-        student.remembered[_TENSORS] = student.values(kinds=("tensor",))
+        found = student.values(kinds=("tensor",))
+        student.remembered[_TENSORS] = [e for e in found if is_small(e.value)]
     given = {
         entry.name: entry.value * factor
         for entry in student.remembered[_TENSORS]
@@ -34,6 +35,10 @@ def run_again(student, cell, data, factor):
         return student.rerun(cell, given, scaled=(data, factor))
     except StudentError:
         return None
+
+
+def is_small(value):
+    return isinstance(value, torch.Tensor) and value.numel() <= _MOST_NUMBERS
 
 
 def holds(value, data):
