@@ -52,8 +52,9 @@ def holds(value, data):
 
 
 def has_a_source(student, cell):
-    """Return whether the Python of a cell is known and can be read."""
-    return bool(statements(student.sources().get(cell, "")))
+    """Return whether the Python of a cell is known, and is not the text of a cell magic."""
+    source = student.sources().get(cell, "")
+    return "run_cell_magic" not in source and bool(statements(source))
 
 
 def own_calls(student, cell):
