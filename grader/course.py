@@ -118,6 +118,9 @@ class Exercise:
     convolutions by kernel and its linear layers, in module order. Empty: only names count."""
     total: Fraction | None = None
     """Points in all, where the assignment overrides the sum over the checks."""
+    builds_on: tuple[str, ...] = ()
+    """Exercises whose right part stands in for a wrong one of the notebook; the assignment's
+    `parts.py` defines it."""
 
 
 @dataclass(frozen=True)
@@ -191,6 +194,7 @@ class _ExerciseFile(msgspec.Struct, forbid_unknown_fields=True):
     names: list[str] = []
     optional: bool = False
     layers: str = ""
+    builds_on: list[str] = []
 
 
 class _AssignmentFile(msgspec.Struct, forbid_unknown_fields=True):
@@ -355,6 +359,7 @@ def _load_exercise(folder: Path, total: int | str | None) -> Exercise:
         folder=folder,
         layers=_pattern(folder / "exercise.toml", "layers", settings.layers),
         total=points,
+        builds_on=tuple(settings.builds_on),
     )
 
 

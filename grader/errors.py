@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import errno
 import traceback
+from pathlib import Path
 
 from grader.text import clip
 
@@ -40,6 +41,15 @@ def traceback_of(error: BaseException, *, limit: int = 8_000) -> str:
     start = limit // 4
     left_out = "\n  ... lines left out ...\n"
     return text[:start] + left_out + text[start + len(left_out) - limit :]
+
+
+def in_words(error: Exception) -> str:
+    """Describe an internal error: its sentence, or its type and place in the code."""
+    if isinstance(error, SandboxError):
+        return str(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(place.filename).name}, line {place.lineno}"
+    return f"{type(error).__name__}: {error} ({where})"
 
 
 class GraderError(Exception):

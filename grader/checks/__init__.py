@@ -32,7 +32,6 @@ Contents, by use:
     models                   make, outlined, expect_module, numbered, transplant, outline_of,
                              assert_outline, assert_attempted, assert_result_shape,
                              assert_same_values, assert_same_results, assert_gradients, logits_in
-    one fault, one charge    assert_close_unless, parts_charged_elsewhere, charged_once
     trainings                ModelKind, assert_trains, assert_follows_the_gradient, assert_learns
     what is trained          TrainingTask (the protocol), ImageClassification, Split
     reading the notebook     parse_python, for the text of `student.sources()`
@@ -56,7 +55,6 @@ from grader.checks.compare import (
     fail,
 )
 from grader.checks.decorator import check
-from grader.checks.excuses import assert_close_unless
 from grader.checks.making import expect_module, make, outlined
 from grader.checks.models import (
     assert_attempted,
@@ -65,12 +63,10 @@ from grader.checks.models import (
     assert_result_shape,
     assert_same_results,
     assert_same_values,
-    charged_once,
     numbered,
     outline_of,
     transplant,
 )
-from grader.checks.right_parts import parts_charged_elsewhere
 from grader.checks.strategies import floats, sizes, whole_numbers
 from grader.checks.training.claims import (
     ModelKind,
@@ -121,7 +117,6 @@ __all__ = [
     "TrainingTask",
     "assert_attempted",
     "assert_close",
-    "assert_close_unless",
     "assert_equal",
     "assert_follows_the_gradient",
     "assert_gradients",
@@ -133,7 +128,6 @@ __all__ = [
     "assert_shape",
     "assert_trains",
     "call_text",
-    "charged_once",
     "check",
     "describe",
     "expect_module",
@@ -148,7 +142,6 @@ __all__ = [
     "outline_of",
     "outlined",
     "parse_python",
-    "parts_charged_elsewhere",
     "rewrite",
     "show",
     "show_argument",

@@ -13,30 +13,25 @@ Here: numbers, matching, and the comparisons that exercises share. Not here: mak
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from grader.checks.compare import assert_close, assert_equal, expect_tensor, fail
+from grader.checks.compare import assert_close, assert_equal, fail
 from grader.checks.weights import (
     Shape,
     assert_parameters,
-    drawn,
     groups_of,
     numbered,
-    parts_of,
-    put,
     shapes_of,
     transplant,
 )
-from grader.errors import BadAnswer, StudentError, StudentRaised
+from grader.errors import BadAnswer, StudentRaised
 from grader.guest.layers import NothingIsDrawn, logits_in, run_layers
 from grader.kernel.handle import Handle
 from grader.kernel.observations import Outline
-from grader.kernel.student import Student
 
 __all__ = [
     "assert_attempted",
@@ -45,7 +40,6 @@ __all__ = [
     "assert_result_shape",
     "assert_same_results",
     "assert_same_values",
-    "charged_once",
     "numbered",
     "outline_of",
     "transplant",
@@ -226,71 +220,3 @@ def _fail_without_gradients(missed: Sequence[str], call: str) -> None:
         got=f"none in {shown}",
         expected="one in every parameter",
     )
-
-
-@contextmanager
-def charged_once(
-    student: Student,
-    model: Callable[[], Handle],
-    peer: Callable[[], Handle],
-    reference: nn.Module,
-    x: Tensor,
-    *,
-    parts: Sequence[str],
-) -> Iterator[None]:
-    """Excuse a failure inside the block if the student's own parts, charged elsewhere, explain it.
-
-    One fault, one charge: a wrong block loses its points in its own exercise, and not again in the
-    model built from it. A part that raises explains nothing.
-
-    Args:
-        student: the notebook.
-        model: builds the student's model.
-        peer: builds the same from the student's parts, assembled as in the book.
-        reference: the right model, with its numbers.
-        x: input, (N, C, H, W).
-        parts: the names of those parts; the run must include at least one of their exercises.
-    """
-    try:
-        yield
-    except (AssertionError, StudentRaised):
-        if not any(map(student.charged_for, parts)):
-            raise
-        with student.unrecorded():
-            forgiven = _is_wrong(peer, reference, x) and _are_alike(model, peer, x)
-        if not forgiven:
-            raise
-
-
-def _is_wrong(peer: Callable[[], Handle], reference: nn.Module, x: Tensor) -> bool:
-    try:
-        assert_same_values(peer(), reference, x, call="")
-    except AssertionError:
-        return True
-    except StudentError:
-        return False
-    return False
-
-
-def _are_alike(model: Callable[[], Handle], peer: Callable[[], Handle], x: Tensor) -> bool:
-    """Return whether two models of the student have the same layers and values.
-
-    In training mode too: every question starts from the same random state, so dropout is equal.
-    """
-    try:
-        one, other = model(), peer()
-        parts = drawn(parts_of(other, x), 2**0.5)
-        for handle in (other, one):
-            put(handle, parts, x, "")
-        for training in (True, False):
-            y = expect_tensor(logits_in(other.train(training)(x)), call="")
-            assert_close(logits_in(one.train(training)(x)), y, call="")
-        return _outputs(one, x) == _outputs(other, x)
-    except (AssertionError, StudentError):
-        return False
-
-
-def _outputs(model: Handle, x: Tensor) -> list[Shape]:
-    """Return the shapes that layers with parameters give, in the order of calls."""
-    holders = {name.rpartition(".")[0] for name in model.sizes()}
-    return [layer.shape for layer in model.layers(x) if layer.path in holders]

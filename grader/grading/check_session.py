@@ -4,6 +4,9 @@ pytest collects the checks of an assignment when a worker starts. After that, ru
 on a student is a loop over its items, through pytest's own protocol (fixtures, reports), without
 any collection.
 
+A check that breaks on a student's answer is asked of a right answer (the first rewrite of the
+exercise's bank). Where it passes there, the student's answer is the cause, and the check failed.
+
 Here: order, dependencies, verdicts and points of checks. Not here: which of a student's
 definitions is asked (`candidates.py`), what a check asks (`exercises/`).
 """
@@ -23,12 +26,14 @@ from typing import Any, Self
 import pytest
 
 from grader import errors
+from grader.checks.bank import load_bank
 from grader.checks.compare import Mismatch
 from grader.checks.decorator import Check, check_of
 from grader.checks.properties import is_property
-from grader.course import Course, Exercise
+from grader.course import Assignment, Course, Exercise
 from grader.grading.check_plugin import ERROR, CheckPlugin
 from grader.grading.course_modules import CourseModules
+from grader.grading.in_process import student_of
 from grader.grading.pytest_internals import configure, run_item, unconfigure
 from grader.kernel.student import Student
 from grader.records import DEFAULT_SEED, CheckResult, Counterexample
@@ -146,9 +151,30 @@ class CheckSession:
             started = time.perf_counter()
             error = self._run_item(item)
             result = _result(asked, mark, error, time.perf_counter() - started)
+            if result.verdict.is_ours and self._passes_on_a_right_answer(exercise, item, error):
+                log.info("%s: %s cannot use an answer: %r", exercise.name, name, error)
+                result = _unusable(result, error)
             results[name] = blame(result, _used_by(student))
             _note(results[name], error)
         return list(results.values())
+
+    def _passes_on_a_right_answer(
+        self, exercise: Exercise, item: pytest.Function, error: BaseException | None
+    ) -> bool:
+        """Return whether a check that broke passes on the first right answer of the bank.
+
+        False for errors of the machine and of the course, and without a right answer.
+        """
+        if isinstance(error, errors.GraderError):
+            return False
+        rewrites = load_bank(exercise.folder / "bank.py").rewrites
+        if not rewrites:
+            return False
+        kept, self._plugin.current = self._plugin.current, student_of(exercise, rewrites[0].answer)
+        try:
+            return self._run_item(item) is None
+        finally:
+            self._plugin.current = kept
 
     def probe(self, exercise: Exercise, student: object) -> None:
         """Ask a student all questions of an exercise's checks, and ignore how the checks end.
@@ -216,6 +242,15 @@ class CheckSession:
         return found
 
 
+def rubric_points(assignment: Assignment) -> list[tuple[Exercise, Fraction]]:
+    """Return every exercise of an assignment with what it is worth."""
+    with CheckSession(assignment.exercises, course=assignment.course) as session:
+        return [
+            (exercise, sum((points for *_, points in session.rubric(exercise)), Fraction(0)))
+            for exercise in assignment.exercises
+        ]
+
+
 class _CollectionErrors:
     """Turns the first error of the collection into a `CourseError` that names the file."""
 
@@ -253,6 +288,20 @@ def _result(
         hint="" if passed else mark.feedback,
         counterexample=_counterexample(error),
         traceback=errors.traceback_of(error) if error is not None and verdict.is_ours else "",
+    )
+
+
+def _unusable(broken: CheckResult, error: BaseException | None) -> CheckResult:
+    """Turn a broken check into one that failed: it passes on a right answer."""
+    return replace(
+        broken,
+        verdict=Verdict.FAILED,
+        message=(
+            "The check could not use what your code returned or left behind "
+            f"({type(error).__name__}: {error}). Compare the type, the dtype and the shape of your "
+            "result with those that the exercise asks for."
+        )[:_MOST_MESSAGE],
+        traceback="",
     )
 
 

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from fractions import Fraction
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import torch
 
-from grader.course import Assignment, Exercise
-from grader.errors import KernelLost, SandboxError, traceback_of
+from grader.course import Exercise
+from grader.errors import KernelLost, SandboxError, in_words, traceback_of
 from grader.grading.absences import with_causes
 from grader.grading.candidates import forbidden_names, read_source
 from grader.grading.check_session import CheckSession
@@ -29,6 +27,7 @@ from grader.grading.diagnosis import Diagnosis
 from grader.grading.handout import read_handout
 from grader.grading.missing_packages import Blame
 from grader.grading.open_notebook import OpenNotebook
+from grader.grading.own_files import sources_of
 from grader.grading.plan import Plan
 from grader.grading.pooling import (
     Part,
@@ -37,8 +36,10 @@ from grader.grading.pooling import (
     merit,
     not_run,
     solved,
+    status_of,
     within,
 )
+from grader.grading.right_parts import SecondChances, better, read_parts
 from grader.grading.write_offs import WriteOff, write_off
 from grader.kernel.gpu_trial import try_out
 from grader.kernel.gpus import Gpu, leased
@@ -89,7 +90,7 @@ class Grader:
             session = CheckSession(assignment.exercises, course=assignment.course, seed=plan.seed)
             self._session = self._stack.enter_context(session)
             self._diagnosis = Diagnosis(self._session)
-            self._parts = right_parts(assignment)
+            self._parts = read_parts(assignment)
             self._handout = read_handout(assignment)
             if self._warm is not None:
                 self._warm.wait()
@@ -139,19 +140,21 @@ class Grader:
         )
 
     def open(
-        self, submission: Submission, gpu: Gpu | None = None, limits: Limits | None = None
-    ) -> OpenNotebook:
+        self, submission: Submission, gpu: Gpu | None = None, limits: Limits | None = None,
+        parts: Mapping[str, str] | None = None,
+    ) -> OpenNotebook:  # fmt: skip
         """Run a notebook, on a GPU the caller holds or without, and keep it open for questions.
+
+        `parts` are right definitions in place of its own.
 
         Raises:
             SandboxError: no kernel could be started.
         """
         self._ensure_warm()
         plan = self.plan
-        asked = frozenset(exercise.name for exercise in plan.assignment.exercises)
         return OpenNotebook(
-            submission, self._warm, limits or plan.spending, plan.seed, gpu, asked,
-            plan.assignment.course, parts=self._parts, data=plan.data,
+            submission, self._warm, limits or plan.spending, plan.seed, gpu,
+            plan.assignment.course, parts=parts, data=plan.data,
         )  # fmt: skip
 
     def _grade_readable(self, submission: Submission, result: SubmissionResult) -> SubmissionResult:
@@ -162,7 +165,7 @@ class Grader:
         try:
             return self._judged(submission, result)
         except Exception as error:  # left for manual grading, and the class goes on
-            reason = _in_words(error)
+            reason = in_words(error)
             log.exception("%s is broken", submission.path)
             trace = traceback_of(error)
         return replace(
@@ -186,11 +189,12 @@ class Grader:
                     limits = within(self.plan.spending, left)
                 part = self._part(alone, gpu, limits, solved(parts))
                 parts.append(part.of_file(one.name if submission.files else ""))
+            asked = [e for e in self.plan.assignment.exercises if e.kind != "answers"]
+            best = {e.name: best_of([part.exercises.get(e.name) for part in parts]) for e in asked}
+            self._ask_again(submission, best, gpu, ends_at)
         answers = tuple(answer for part in parts for answer in part.answers)
         exercises = tuple(
-            self._written(exercise, answers)
-            if exercise.kind == "answers"
-            else best_of([part.exercises.get(exercise.name) for part in parts])
+            self._written(exercise, answers) if exercise.kind == "answers" else best[exercise.name]
             for exercise in self.plan.assignment.exercises
         )
         done = replace(
@@ -200,7 +204,7 @@ class Grader:
             notes=(*result.notes, *(note for part in parts for note in part.notes)),
             missing_packages=lacking_in_all(parts, exercises),
         )  # fmt: skip
-        return replace(done, status=_status(done))
+        return replace(done, status=status_of(done))
 
     def _part(
         self, submission: Submission, gpu: Gpu | None, limits: Limits | None, done: frozenset[str]
@@ -210,8 +214,7 @@ class Grader:
         answers = self._handout.answers_in(submission.cells)
         with self.open(submission, gpu, limits) as notebook:
             curves = notebook.curves()  # of the cells' own training, before anything is asked
-            listed = (*assignment.course.packages, *assignment.packages)
-            blame = Blame(notebook.lacking, listed, assignment.excused_cells)
+            blame = self._blame(notebook)
             exercises: dict[str, ExerciseResult] = {}
             for one in assignment.exercises:
                 if one.kind != "answers" and one.name not in done:
@@ -223,6 +226,31 @@ class Grader:
                 raise KernelLost("the warm process ended while a notebook ran")
         lacking = blame.points_by_package(exercises.values())
         return Part(exercises, cells, answers, curves, blame.notes(), lacking)
+
+    def _ask_again(
+        self, submission: Submission, best: dict[str, ExerciseResult], gpu: Gpu | None,
+        ends_at: float,
+    ) -> None:  # fmt: skip
+        """Ask what failed beside a wrong part once more, in fresh kernels with right parts."""
+        sources = sources_of(submission)
+        chances = SecondChances(self.plan.assignment.exercises, self._parts, sources)
+        while again := chances.next({name: one.checks for name, one in best.items()}):
+            for one in submission.notebooks:
+                if (left := ends_at - time.monotonic()) <= 0:
+                    return
+                alone = replace(submission, cells=one.cells, files=())
+                limits = within(self.plan.spending, left)
+                with self.open(alone, gpu, limits, again.parts) as notebook:
+                    blame = self._blame(notebook)
+                    for exercise in again.exercises:
+                        found = self._exercise(alone, notebook, exercise, blame)
+                        found = replace(found, file=one.name if submission.files else "")
+                        best[exercise.name] = better(best[exercise.name], found, again.parts)
+
+    def _blame(self, notebook: OpenNotebook) -> Blame:
+        assignment = self.plan.assignment
+        listed = (*assignment.course.packages, *assignment.packages)
+        return Blame(notebook.lacking, listed, assignment.excused_cells)
 
     @contextmanager
     def _leased(self) -> Iterator[Gpu | None]:
@@ -299,7 +327,13 @@ class Grader:
         def again() -> Student:
             return notebook.student(exercise, candidate)
 
-        return self._diagnosis.name_mistake(exercise, checks, again)
+        try:
+            return self._diagnosis.name_mistake(exercise, checks, again)
+        except SandboxError:
+            raise
+        except Exception:  # odd answers; the verdicts stand without a name for the mistake
+            log.warning("%s: its answers cannot be compared", exercise.name, exc_info=True)
+            return None
 
     def _without_forbidden(
         self, result: ExerciseResult, cell: Cell, cells: tuple[Cell, ...]
@@ -355,46 +389,5 @@ class Grader:
         )  # fmt: skip
 
 
-def right_parts(assignment: Assignment) -> dict[str, str]:
-    """Return what the assignment's `parts.py` defines, by name: the whole text for each."""
-    path = assignment.folder / "parts.py"
-    if not path.is_file():
-        return {}
-    source = path.read_text(encoding="utf-8")
-    names = read_source(source).binds
-    return {exercise.name: source for exercise in assignment.exercises if exercise.name in names}
-
-
-def rubric_points(assignment: Assignment) -> list[tuple[Exercise, Fraction]]:
-    """Return every exercise of an assignment with what it is worth."""
-    with CheckSession(assignment.exercises, course=assignment.course) as session:
-        return [
-            (exercise, sum((points for *_, points in session.rubric(exercise)), Fraction(0)))
-            for exercise in assignment.exercises
-        ]
-
-
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _in_words(error: Exception) -> str:
-    """Describe an internal error: its sentence, or its type and place in the code."""
-    if isinstance(error, SandboxError):
-        return str(error)
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{Path(place.filename).name}, line {place.lineno}"
-    return f"{type(error).__name__}: {error} ({where})"
-
-
-def _status(result: SubmissionResult) -> Status:
-    checks = [check for exercise in result.exercises for check in exercise.checks]
-    if any(check.verdict.is_ours for check in checks):
-        return Status.BROKEN
-    required = [exercise for exercise in result.exercises if not exercise.optional]
-    missing = any(
-        check.verdict is Verdict.MISSING for exercise in required for check in exercise.checks
-    )
-    if missing or any(run.status != "ok" and not run.excused for run in result.cells):
-        return Status.PARTIAL
-    return Status.GRADED

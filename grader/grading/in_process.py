@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from grader.course import Course, Exercise, load_course
-from grader.grading.check_session import CheckSession
 from grader.grading.course_modules import CourseModules
+from grader.grading.pooling import merit
+from grader.grading.right_parts import SecondChances
 from grader.guest import environment, magic_results, magics, training_settings
 from grader.guest.recorder import HOOK, Recorder, StatementReporter
 from grader.guest.server import Guest
@@ -28,10 +29,16 @@ from grader.records import DEFAULT_SEED, CheckResult
 from grader.sandbox.policy import GUEST_LIBRARY
 
 
+class Session(Protocol):
+    """What runs the checks of an exercise: a `CheckSession`, which itself asks right answers."""
+
+    def run(self, exercise: Exercise, student: object) -> list[CheckResult]:
+        """Run the checks on a student."""
+
+
 def student_of(
-    exercise: Exercise, answer: Callable[..., Any], *, seed: int = DEFAULT_SEED,
-    asked: Collection[str] | None = None, **names: Any,
-) -> Student:  # fmt: skip
+    exercise: Exercise, answer: Callable[..., Any], *, seed: int = DEFAULT_SEED, **names: Any
+) -> Student:
     """Build a student whose answers come from this process.
 
     Args:
@@ -40,7 +47,6 @@ def student_of(
             arguments that returns the names and values its cell binds, in order, or the sources
             of a notebook's cells.
         seed: of random numbers and of drawn data.
-        asked: the exercises of the run; None for all.
         names: what else the notebook defines.
     """
     recorder = Recorder({})
@@ -56,30 +62,30 @@ def student_of(
     for name, value in {**names, **bound}.items():
         recorder.namespace[name] = value
         recorder.statement_done((name,))
-    return _student(recorder, exercise, seed, asked)
+    return _student(recorder, exercise, seed)
 
 
 def student_of_cells(
-    exercise: Exercise, *cells: str, seed: int = DEFAULT_SEED, asked: Collection[str] | None = None
+    exercise: Exercise,
+    *cells: str,
+    seed: int = DEFAULT_SEED,
+    parts: Mapping[str, str] | None = None,
 ) -> Student:
-    """Build a student of this process from the cells of a notebook."""
+    """Build a student of this process from the cells of a notebook, with right parts if given."""
     recorder = Recorder({})
+    recorder.use_parts(dict(parts or {}))
     _run(recorder, cells, _course_of(exercise.folder), seed)
-    return _student(recorder, exercise, seed, asked)
+    return _student(recorder, exercise, seed)
 
 
-def _student(
-    recorder: Recorder, exercise: Exercise, seed: int, asked: Collection[str] | None
-) -> Student:
+def _student(recorder: Recorder, exercise: Exercise, seed: int) -> Student:
     definitions = {
         d.name: Captured(d.number, d.name, d.cell, d.kind, imported=False)
         for d in recorder.definitions
     }
     connection = LocalConnection(Guest(recorder))
     models = _course_of(exercise.folder).models
-    return Student(
-        connection, definitions, answer=exercise.name, seed=seed, asked=asked, models=models
-    )
+    return Student(connection, definitions, answer=exercise.name, seed=seed, models=models)
 
 
 @lru_cache(maxsize=64)
@@ -108,7 +114,20 @@ def _run(recorder: Recorder, cells: Sequence[str], course: Course, seed: int) ->
 
 
 def grade_in_process(
-    session: CheckSession, exercise: Exercise, answer: Callable[..., Any], **names: Any
+    session: Session, exercise: Exercise, answer: Callable[..., Any], **names: Any
 ) -> list[CheckResult]:
     """Run the checks of an exercise on an answer of this process."""
     return session.run(exercise, student_of(exercise, answer, **names))
+
+
+def grade_cells_in_process(
+    session: Session, exercises: Sequence[Exercise], parts: Mapping[str, str], *cells: str
+) -> dict[str, list[CheckResult]]:
+    """Run the checks of exercises on the cells of a notebook, wrong parts charged once."""
+    found = {e.name: session.run(e, student_of_cells(e, *cells)) for e in exercises}
+    chances = SecondChances(exercises, parts, cells)
+    while again := chances.next(found):
+        for e in again.exercises:
+            checks = session.run(e, student_of_cells(e, *cells, parts=again.parts))
+            found[e.name] = max(checks, found[e.name], key=merit)
+    return found

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -41,9 +41,8 @@ MOST_LOSSES = 2_000
 class OpenNotebook:
     """A notebook whose cells have run; also the connection its students ask through.
 
-    `asked` names the exercises of the run; None stands for all there are. Without a course, it is
-    a notebook of the default one. `parts` are right definitions, by name: one that the run asks for
-    and that the notebook lacks is charged there, and stands in where other exercises use it.
+    Without a course, it is a notebook of the default one. `parts` are right definitions that stand
+    in for the notebook's own, by name, as Python.
 
     Raises:
         SandboxError: no kernel could be started: an internal error.
@@ -51,16 +50,12 @@ class OpenNotebook:
 
     def __init__(
         self, submission: Submission, warm: WarmParent | None, limits: Limits, seed: int,
-        gpu: Gpu | None = None, asked: Collection[str] | None = None,
-        course: Course | None = None, *, parts: Mapping[str, str] | None = None,
-        data: Path | None = None,
+        gpu: Gpu | None = None, course: Course | None = None, *,
+        parts: Mapping[str, str] | None = None, data: Path | None = None,
     ) -> None:  # fmt: skip
         self._submission = submission
-        self._asked = asked
         self._course = course or load_course()
-        self._parts = parts or {}
-        self._lent: dict[str, str] = {}
-        self._is_lending = False
+        self._parts = parts
         self._warm = warm
         self._limits = limits
         self._seed = seed
@@ -76,6 +71,7 @@ class OpenNotebook:
         self._revivals: dict[str, int] = {}
         self._reviving_s = 0.0
         self._exercise = ""
+        self._asked: tuple[str, ...] = ()
         self._world = -1
         self._exercise_end = self._end
         self._files = files_of(submission.attachments)
@@ -140,13 +136,8 @@ class OpenNotebook:
         """Return the student for one candidate: its helpers stand as they did at its cell."""
         definitions = dict(self.known)
         self._exercise = exercise.name
-        # cells that run again must end as they did the first time
-        parts = {} if exercise.kind == "values" else self._parts
-        self._lent = {
-            name: source
-            for name, source in parts.items()
-            if name in (self._asked or ()) and name not in {*self.known, exercise.name}
-        }
+        # the values of an exercise were made by cells, which may use the course's library
+        self._asked = () if exercise.kind == "values" else exercise.names
         if candidate is not None:
             definitions[exercise.name] = candidate
             definitions[candidate.name] = candidate
@@ -159,9 +150,8 @@ class OpenNotebook:
         if not self._run.connection.lost:
             self._select()
         return Student(
-            self, definitions, answer=exercise.name, seed=self._seed, asked=self._asked,
-            models=self._course.models, first_run=self.cells, lent=self._lent,
-            explain=self._explain,
+            self, definitions, answer=exercise.name, seed=self._seed,
+            models=self._course.models, first_run=self.cells, explain=self._explain,
         )  # fmt: skip
 
     def _explain(self, name: str) -> str:
@@ -242,6 +232,7 @@ class OpenNotebook:
         return run_notebook(
             cells, self._warm, self._limits, seed=self._seed, skip=skip, gpu=self._gpu,
             environment=self._course.environment, data=self._data, files=self._files,
+            parts=self._parts,
         )  # fmt: skip
 
     def _spent(self) -> Spent:
@@ -265,10 +256,6 @@ class OpenNotebook:
 
     def _select(self) -> None:
         try:
-            student = Student(self._run.connection, {}, lent=self._lent)
-            student.select(self._world)
-            if self._lent or self._is_lending:
-                student.lend()
-                self._is_lending = bool(self._lent)
+            Student(self._run.connection, {}).select(self._world, self._asked)
         except StudentError:
             return  # the next question reports it

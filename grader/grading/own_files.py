@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from grader.errors import SubmissionError
 from grader.grading.candidates import read_source
 from grader.reading.sources import read_attachment
-from grader.records import Attachment, Cell
+from grader.records import Attachment, Cell, Submission
 
 _WRITTEN = re.compile(r"\s*%%(?:writefile|file)\s+(?:-a\s+)?[\"']?(?P<path>[^\"'\n]+\.py)\b")
 _MODULES = (".py", ".ipynb")
@@ -33,6 +33,13 @@ def files_of(attachments: Sequence[Attachment]) -> dict[str, bytes]:
         except SubmissionError:
             continue
     return found
+
+
+def sources_of(submission: Submission) -> list[str]:
+    """Return all Python of a submission: the code cells of its notebooks, and its own modules."""
+    cells = [cell.source for one in submission.notebooks for cell in one.cells]
+    beside = [_text(name, data) for name, data in files_of(submission.attachments).items()]
+    return [*cells, *beside]
 
 
 def names_in_modules(

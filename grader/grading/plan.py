@@ -25,7 +25,8 @@ from grader.grading.inputs import (
     means_of_isolation,
 )
 from grader.kernel.gpus import Gpu, describe
-from grader.records import DEFAULT_SEED, Limits, Submission
+from grader.reading.submissions import find_submissions
+from grader.records import DEFAULT_SEED, Cell, Limits, Submission
 from grader.version import __version__
 
 Isolation = Literal["sandbox", "process"]
@@ -142,3 +143,12 @@ def content_of(key: str) -> str:
 
 def _hash(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def handed_out(assignment: Assignment) -> tuple[Cell, ...]:
+    """Return the cells of the notebook the assignment hands out, if there is one."""
+    path = assignment.folder / f"{assignment.name}.ipynb"
+    if not path.is_file():
+        return ()
+    (found,) = find_submissions([path], assignment=assignment.name)
+    return found.cells

@@ -17,9 +17,10 @@ from grader.records import (
     Limits,
     LossCurve,
     NotebookFile,
+    SubmissionResult,
     WrittenAnswer,
 )
-from grader.verdict import Verdict
+from grader.verdict import Status, Verdict
 
 
 @dataclass(frozen=True)
@@ -110,3 +111,17 @@ def lacking_in_all(parts: Sequence[Part], counted: Sequence[ExerciseResult]) -> 
         for name, points in part.lacking.items():
             found[name] = min(still_open, found.get(name, Fraction(0)) + points)
     return found
+
+
+def status_of(result: SubmissionResult) -> Status:
+    """Return how the grading of a submission ended, by its checks and cells."""
+    checks = [check for exercise in result.exercises for check in exercise.checks]
+    if any(check.verdict.is_ours for check in checks):
+        return Status.BROKEN
+    required = [exercise for exercise in result.exercises if not exercise.optional]
+    missing = any(
+        check.verdict is Verdict.MISSING for exercise in required for check in exercise.checks
+    )
+    if missing or any(run.status != "ok" and not run.excused for run in result.cells):
+        return Status.PARTIAL
+    return Status.GRADED

@@ -17,6 +17,8 @@ The course's library may import `grader.guest.training_settings` (the budget of 
 from __future__ import annotations
 
 import importlib
+import os
+import sys
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from types import ModuleType
@@ -51,6 +53,13 @@ class Environment:
         homes = getattr(self._setup, "method_homes", None)
         found: Iterable[type] = () if homes is None else homes()
         return tuple(found)
+
+    def library(self) -> tuple[ModuleType, ...]:
+        """Return the loaded modules that lie beside the setup module: the course's library."""
+        folder = os.path.dirname(getattr(self._setup, "__file__", None) or "")
+        modules = [m for m in list(sys.modules.values()) if m is not self._setup]
+        files = [(m, getattr(m, "__file__", None) or "") for m in modules]
+        return tuple(m for m, file in files if folder and file.startswith(f"{folder}{os.sep}"))
 
     def model_base(self) -> type:
         """Return the base class of placeholder models."""

@@ -38,6 +38,7 @@ from grader.guest.import_rewriting import ImportRewriter
 from grader.guest.kept_classes import kept
 from grader.guest.missing_modules import MissingPackages
 from grader.guest.own_modules import OwnModules
+from grader.guest.right_parts import RightParts
 from grader.guest.slices import slice_of
 
 HOOK = "__notebook_statement_done__"
@@ -84,10 +85,11 @@ class Recorder:
         self.own: OwnModules | None = None
         self.again: list[Definition] = []
         """What the cell bound that ran again last."""
+        self.parts = RightParts()
+        self.scaled: tuple[torch.Tensor, float] | None = None
         self._seen: dict[str, Any] = {}
         self._latest: dict[str, Definition] = {}
         self._copied = 0
-        self._stood_in_for: dict[str, tuple[Any, Any]] = {}
         self.to_python: Callable[[str], str] = str
         """Translates the magics of a cell."""
 
@@ -105,8 +107,11 @@ class Recorder:
     def statement_done(self, names: tuple[str, ...]) -> None:
         """Capture what a statement of the running cell has just bound."""
         self.files.setdefault(sys._getframe(1).f_code.co_filename, self.cell)
+        self.parts.bind(self.namespace)
         for name in names:
             if name in self.namespace:
+                if self.scaled is not None and _holds(self.namespace[name], self.scaled[0]):
+                    self.namespace[name] = self.namespace[name].detach() * self.scaled[1]
                 self._look(name)
                 # private ones are no answers, but functions need them; `_` is IPython's
                 if name.startswith("_") and name.strip("_"):
@@ -114,39 +119,17 @@ class Recorder:
 
     def end(self) -> None:
         """Capture other new names after a cell: bound by a call, or before an interruption."""
+        self.parts.bind(self.namespace)
         for name in list(self.namespace):
             self._look(name)
         self._look_below()
         if noted := missing_modules.take_notes():
             self.lacking[self.cell] = noted
 
-    def stand_in(self, sources: dict[str, str]) -> None:
-        """Replace definitions of the notebook by those in `sources`, by name.
-
-        Functions find it where they looked up the notebook's, and classes made from the notebook's
-        inherit from it. Earlier replacements end, so {} restores the notebook's own.
-        """
-        for name, (own, other) in self._stood_in_for.items():
-            self._swap(name, other, own)
-        self._stood_in_for = {}
-        made: dict[str, dict[str, Any]] = {}
-        for name, source in sources.items():
-            if source not in made:
-                made[source] = {"__name__": "__parts__"}
-                exec(compile(source, "<parts>", "exec"), made[source])
-            own, other = self.namespace.get(name, _MISSING), made[source][name]
-            self._stood_in_for[name] = own, other
-            self._swap(name, own, other)
-
-    def _swap(self, name: str, old: Any, new: Any) -> None:
-        if new is _MISSING:  # the notebook does not define it
-            self.namespace.pop(name, None)
-            return
-        self.namespace[name] = new
-        for definition in self.definitions:
-            bases = definition.value.__bases__ if isinstance(definition.value, type) else ()
-            if isinstance(new, type) and any(base is old for base in bases):
-                definition.value.__bases__ = tuple(new if b is old else b for b in bases)
+    def use_parts(self, sources: dict[str, str]) -> None:
+        """Let right definitions stand in for the notebook's own from now on."""
+        self.parts = RightParts(sources)
+        self.parts.bind(self.namespace)
 
     def world_before(self, cell: int) -> dict[str, Any]:
         """Return a namespace like the one `cell` ran in: copies, so that it can run again."""
@@ -157,13 +140,19 @@ class Recorder:
         classes = [d.value for d in self.definitions if d.kind == "class"]
         return kept([*classes, *environment.current.method_homes()])
 
-    def rerun(self, cell: int, replaced: dict[str, Any], name: str = "") -> list[Definition]:
+    def rerun(
+        self, cell: int, replaced: dict[str, Any], name: str = "",
+        scaled: tuple[torch.Tensor, float] | None = None,
+    ) -> list[Definition]:  # fmt: skip
         """Run a cell again in a copy of its namespace, with other values for some names.
 
         Args:
             cell: its number.
             replaced: values for names that it finds.
             name: one that it binds: only the statements that this depends on run. Empty for all.
+            scaled: numbers and a factor: every tensor that the cell binds and that holds these
+                numbers is multiplied, before the next statement.
+
         Returns:
             The definitions it made, until a cell runs again; the notebook keeps its own.
         """
@@ -175,6 +164,7 @@ class Recorder:
             )
         world.update(replaced)
         again = Recorder(world)
+        again.parts, again.scaled = self.parts, scaled
         again.begin(cell, self.sources[cell])
         StatementReporter().visit(tree)
         world[HOOK] = again.statement_done  # in place of the builtin of the first run
@@ -359,6 +349,13 @@ def _is_imported(value: object) -> bool:
         return bool(getattr(value, "__module__", "__main__") != "__main__")
     except (Exception, SystemExit):  # a class whose attributes are made by code of the notebook
         return False
+
+
+def _holds(value: Any, numbers: torch.Tensor) -> bool:
+    """Return whether a value is a tensor of these numbers, in any shape."""
+    if not isinstance(value, torch.Tensor) or value.shape.numel() != numbers.numel():
+        return False
+    return torch.equal(value.detach().flatten().to(numbers.dtype), numbers.flatten())
 
 
 def _tensors(value: Any) -> list[torch.Tensor]:

@@ -26,6 +26,7 @@ from grader.guest import environment, layers, losses, missing_modules
 from grader.guest.fresh_state import FreshState, set_seeds
 from grader.guest.held_models import maker_of, rows
 from grader.guest.layers import NothingIsDrawn, layer_size, logits_in, repeats_to, run_layers
+from grader.guest.library_answers import LibraryAnswers
 from grader.guest.probe_network import ProbeShape
 from grader.guest.recorder import Recorder
 from grader.guest.short_training import fit, tail_of
@@ -62,6 +63,7 @@ class Guest:
         self.kept: dict[int, Any] = {}
         self.methods: list[types.FunctionType] = []
         self.fresh = FreshState()
+        self.library = LibraryAnswers()
 
     def answer(self, request: Request, payload: bytearray) -> list[memoryview]:
         """Carry out one request and return its reply as the parts of a frame."""
@@ -112,13 +114,10 @@ class Guest:
         return made + [(number, name, cell, "method", False) for number, (name, cell) in methods]
 
     def op_select(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> None:
-        """Restore all names as they stood after cell `args[0]`."""
+        """Restore all names as they stood after cell `args[0]`; hide the library's `args[1:]`."""
         self.kept.clear()
         self.recorder.namespace.update(self.recorder.history.at(int(args[0])))
-
-    def op_stand_in(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> None:
-        """Replace names of the notebook by what `kwargs` defines, name and Python source."""
-        self.recorder.stand_in(kwargs)
+        self.library.hide(args[1:])
 
     def op_value(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Return what a definition was bound to."""
@@ -244,9 +243,14 @@ class Guest:
     def op_rerun(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Run cell `args[0]` again for the name `args[1]`, with names replaced by `kwargs`.
 
+        `args[2:]` are a tensor and a factor: what the cell binds to its numbers is multiplied.
         Returns what it bound, as the catalog does; no catalog lists it.
         """
-        found = enumerate(self.recorder.rerun(int(args[0]), kwargs, str(args[1])), _AGAIN)
+        cell, name, *scaled = args
+        again = self.recorder.rerun(
+            int(cell), kwargs, str(name), (scaled[0], scaled[1]) if scaled else None
+        )
+        found = enumerate(again, _AGAIN)
         return [(number, d.name, d.cell, d.kind, d.imported) for number, d in found]
 
     def op_sources(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import re
 import signal
 import time
 from collections.abc import Mapping, Sequence
@@ -27,6 +26,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from grader.course import BARE, Environment
 from grader.errors import KernelLost
+from grader.kernel.cell_errors import line_of, told
 from grader.kernel.client import Garbled, SandboxClient, SandboxManager
 from grader.kernel.connection import SocketConnection
 from grader.kernel.deadlines import Deadline, Spent
@@ -35,21 +35,13 @@ from grader.kernel.jupyter_internals import PatientNotebookClient
 from grader.kernel.processes import WarmParent
 from grader.kernel.provisioner import SandboxProvisioner
 from grader.records import Cell, CellRun, Limits
-from grader.text import clean
 
 log = logging.getLogger(__name__)
 
 FLOODED = "flooded"  # as in `sandbox/output.py`, which loads ipykernel
 _GRACE_S = 2.0  # from the interrupt of a flood until its kernel is killed
 _TURN_S = 0.05
-_MOST_ERROR, _MOST_TRACEBACK = 500, 200_000
-_COLOURS = re.compile("\x1b\\[[0-9;]*m")
-_PLACE = re.compile(r"^ *Cell In\[\d+\], line (\d{1,6})\b", re.MULTILINE)
-_PLACE_BELOW_TIME = re.compile(r"^ *File <timed exec>:(\d{1,6})\b", re.MULTILINE)
-_ANOTHER_ERROR = re.compile(
-    "^(?:During handling of the above|The above exception was)", re.MULTILINE
-)
-_FILE_OF_A_CELL = re.compile(r" \(\d+\.py, line \d+\)$")
+_USE_PARTS = "__import__('sys').modules['grader.sandbox.kernel_process'].use_parts({!r})"
 _SERVE = "__import__('sys').modules['grader.sandbox.kernel_process'].serve_questions"
 
 
@@ -85,6 +77,7 @@ def run_notebook(
     environment: Environment = BARE,
     data: Path | None = None,
     files: Mapping[str, bytes] | None = None,
+    parts: Mapping[str, str] | None = None,
 ) -> RunNotebook:
     """Run the code cells of a notebook and keep its kernel.
 
@@ -98,6 +91,7 @@ def run_notebook(
         environment: of the course, for a cold start; a warm process has it.
         data: folder of the data sets, for a cold start; a warm process has its own.
         files: what lies beside the notebook, by relative path.
+        parts: right definitions in place of the notebook's own, by name, as Python.
 
     Raises:
         SandboxError: no kernel could be started: an internal error.
@@ -106,7 +100,7 @@ def run_notebook(
     skipped = set(skip)
     before = Spent()
     while True:
-        kernel = _Kernel(warm, limits, seed, gpu, environment, data, files)
+        kernel = _Kernel(warm, limits, seed, gpu, environment, data, files, parts)
         try:
             found, killer = kernel.run(cells, frozenset(skipped))
             runs = {**found, **{i: run for i, run in runs.items() if i in skipped}}
@@ -115,7 +109,7 @@ def run_notebook(
                     runs |= _not_run(cells, killer)
                     before += kernel.spent()
                     kernel.close()
-                    kernel = _Kernel(warm, limits, seed, gpu, environment, data, files)
+                    kernel = _Kernel(warm, limits, seed, gpu, environment, data, files, parts)
                     kernel.run([c for c in cells if c.index < killer], frozenset(skipped))
                 connection = kernel.serve(_texts_of_unrun(cells, runs))
                 ordered = tuple(run for _, run in sorted(runs.items()))
@@ -149,8 +143,10 @@ class _Kernel:
     def __init__(
         self, warm: WarmParent | None, limits: Limits, seed: int, gpu: Gpu | None,
         environment: Environment, data: Path | None, files: Mapping[str, bytes] | None,
+        parts: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
         self._limits = limits
+        self._parts = dict(parts or {})
         self._runner = asyncio.Runner()
         self._provisioner = SandboxProvisioner(
             warm, limits, seed, data=data, gpu=gpu, environment=environment, files=files
@@ -200,6 +196,9 @@ class _Kernel:
         # closed first: a socket that stays open would keep its context from ending
         self._client = runner.connect()
         await self._client.wait_for_ready()
+        if self._parts:
+            made = _USE_PARTS.format(self._parts)
+            self._client.execute(made, silent=True, store_history=False)
         runs: dict[int, CellRun] = {}
         limits = self._limits
         whole = Deadline(self.spent, limits.notebook_s, limits.total_wall_factor)
@@ -302,12 +301,12 @@ class _CellRunner(PatientNotebookClient):
 
     def _ended(self, index: int, seconds: float) -> CellRun:
         if self._late:
-            line = _line_of(self._error) if self._error else 0
+            line = line_of(self._error) if self._error else 0
             return CellRun(index, "timed_out", seconds, self._took_longer, line)
         if self._flooded:
             return CellRun(index, "raised", seconds, f"{self._flood_message}, and was ended")
         if self._error is not None:
-            return CellRun(index, "raised", seconds, _told(self._error), _line_of(self._error))
+            return CellRun(index, "raised", seconds, told(self._error), line_of(self._error))
         return CellRun(index, "ok", seconds)
 
     def _why_it_died(self) -> str:
@@ -374,27 +373,3 @@ class _CellRunner(PatientNotebookClient):
                 loop.remove_reader(descriptor)
 
         return stop
-
-
-def _told(error: dict[str, Any]) -> str:
-    """Return an error in one sentence: its type and message, as the kernel reports them."""
-    name, value = (clean(str(error.get(key, ""))[: 2 * _MOST_ERROR]) for key in ("ename", "evalue"))
-    told = f"{name}: {value}"
-    if name == "OutOfMemoryError":  # torch's, of a GPU
-        told = f"needed more memory of the GPU than it may use: {value}"
-    return _FILE_OF_A_CELL.sub("", told)[:_MOST_ERROR]  # the line is reported separately
-
-
-def _line_of(error: dict[str, Any]) -> int:
-    """Return the line of the cell that an error came from, by its traceback; 0 if unknown.
-
-    It is only shown to the student: the traceback is under the control of student code.
-    """
-    said = error.get("traceback")
-    lines = map(str, said if isinstance(said, list) else ())
-    text = _COLOURS.sub("", "\n".join(lines)[-_MOST_TRACEBACK:])
-    last = _ANOTHER_ERROR.split(text)[-1]
-    if match := _PLACE_BELOW_TIME.search(last):  # counted without the line of `%%time`
-        return int(match[1]) + 1
-    match = _PLACE.search(last)
-    return int(match[1]) if match else 0

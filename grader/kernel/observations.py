@@ -188,7 +188,7 @@ def read_outline(call: str, value: Any) -> Outline:
             tuple(_shape(p) for p in parameters),
             None if isinstance(output, str) else _shape(output),
         )
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:  # int(inf) overflows
         raise BadAnswer(call, "no shapes", "a model") from error
 
 

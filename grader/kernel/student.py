@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, replace
 from typing import Any, Protocol
@@ -79,19 +79,15 @@ class Student:
         *,
         answer: str = "",
         seed: int = DEFAULT_SEED,
-        asked: Collection[str] | None = None,
         models: Mapping[str, tuple[str, ...]] | None = None,
         first_run: Sequence[CellRun] = (),
-        lent: dict[str, str] | None = None,
         explain: Callable[[str], str] = lambda name: "",
     ) -> None:
         self._connection = connection
         self._definitions = definitions
         self._answer = answer
-        self._asked = asked
         self.first_run = {run.index: run for run in first_run}
         """How each cell ended when the notebook ran, by number; empty where unknown."""
-        self._lent = lent or {}
         self._explain = explain
         self._seed = seed
         self._next = 0
@@ -129,13 +125,6 @@ class Student:
         """
         others = any(e.name == name and e.kind in _VALUES for e in self.catalog())
         return NotAttempted(name, wanted, "" if others else self._explain(name))
-
-    def charged_for(self, name: str) -> bool:
-        """Return whether another exercise of the run charges for errors of this name.
-
-        With `--only` a network, no check asks for its blocks, so the network is charged for them.
-        """
-        return self._asked is None or name in self._asked
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> Call:
         """Call a function or class of the notebook.
@@ -240,14 +229,25 @@ class Student:
 
     def rerun(
         self, cell: int, replaced: dict[str, Any], name: str | None = None, *,
+        scaled: tuple[Tensor, float] | None = None,
         fits: Callable[[tuple[int, ...]], bool] = lambda shape: True,
     ) -> list[Captured]:  # fmt: skip
         """Run one cell again in a copy of its namespace, with some names replaced.
 
-        With a `name`, only the statements run that this depends on. Returns the values it bound, in
-        order. The results of the first run stay as they are.
+        Args:
+            cell: its number.
+            replaced: values by name, as the cell finds them.
+            name: of the values to return, for which only the statements run that they depend on;
+                None for all.
+            scaled: numbers and a factor: where the cell itself binds a tensor of these numbers, the
+                tensor is multiplied before the next statement.
+            fits: shapes of the tensors to return.
+
+        Returns:
+            The values it bound, in order. The results of the first run stay as they are.
         """
-        rows = self._ask("rerun", f"cell {cell}", (cell, name or ""), replaced).value
+        given = (cell, name or "", *(scaled or ()))
+        rows = self._ask("rerun", f"cell {cell}", given, replaced).value
         return self._fetch(observations.read_catalog(rows), name, fits)
 
     def catalog(self, *, limit_s: float | None = None) -> list[Captured]:
@@ -276,22 +276,12 @@ class Student:
         """Add to the record what a check derived from an answer."""
         self._note("note", fact)
 
-    def select(self, cell: int) -> None:
-        """Let functions see their helpers as defined after `cell` had run."""
-        self._ask("select", "select", (cell,), {})
+    def select(self, cell: int, asked: Sequence[str] = ()) -> None:
+        """Let functions see their helpers as defined after `cell` had run.
 
-    @contextmanager
-    def with_parts(self, sources: dict[str, str]) -> Iterator[None]:
-        """Replace definitions of the notebook, by name and Python source, inside the context."""
-        try:
-            self._ask("stand_in", "stand_in", (), {**self._lent, **sources})
-            yield
-        finally:
-            self.lend()
-
-    def lend(self) -> None:
-        """Supply right definitions for names that the notebook lacks; keep all its own."""
-        self._ask("stand_in", "stand_in", (), self._lent)
+        The course's library does not answer to the names in `asked` until the next selection.
+        """
+        self._ask("select", "select", (cell, *asked), {})
 
     # ---------------------------------------------------------------- below: for this module only
 

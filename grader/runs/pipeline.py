@@ -222,7 +222,7 @@ def _unreadable(submission: Submission, plan: Plan) -> SubmissionResult:
 
 def points_of(assignment: Assignment) -> list[tuple[Exercise, Fraction]]:
     """Return every exercise with what it is worth."""
-    from grader.grading.grader import rubric_points  # noqa: PLC0415  (loads torch)
+    from grader.grading.check_session import rubric_points  # noqa: PLC0415  (loads torch)
 
     return rubric_points(assignment)
 

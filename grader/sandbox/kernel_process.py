@@ -45,6 +45,7 @@ from grader.guest import (
     stand_in_gpu,
     training_settings,
 )
+from grader.guest.library_answers import LibraryAnswers
 from grader.guest.own_modules import OwnModules
 from grader.sandbox import attachments, linux, messages, output, policy, syscalls
 from grader.sandbox.ipykernel_internals import (
@@ -134,6 +135,11 @@ def serve_questions(not_run: dict[int, str]) -> None:
     """
     _guest.recorder.note_unrun(not_run)
     server.serve(_guest, _QUESTIONS)
+
+
+def use_parts(sources: dict[str, str]) -> None:
+    """Let right definitions stand in for the notebook's own; called before the first cell."""
+    _guest.recorder.use_parts(sources)
 
 
 def _arrange_descriptors(descriptors: list[int]) -> int:
@@ -374,6 +380,7 @@ def _prepare_shell(shell: Any, order: messages.Fork) -> None:
     captured.packages.adapters["pandas"] = machine_gaps.write_tables_anywhere
     shell.events.register("post_run_cell", _let_go_of_error)
     _guest = server.Guest(captured)
+    _guest.library = LibraryAnswers(environment.current.library())
 
 
 def _let_go_of_error(result: Any) -> None:

@@ -260,3 +260,46 @@ def test_probing_goes_past_a_check_that_breaks(course):
     small.session.probe(small.exercise, student)
     assert len(transcript) == 4
     assert all(torch.is_tensor(answer) for _, answer in transcript)
+
+
+ADDS_IN_FLOAT32 = """
+@check(points=2)
+def test_it(student):
+    "The result can be used in a product."
+    assert bool((torch.ones(2, 2) @ student.answer(torch.ones(2)) == 4).all())
+"""
+BANK_OF_DOUBLES = "from grader.checks import rewrite\n\n@rewrite\ndef doubles(x): return 2 * x\n"
+UNUSABLE = {
+    "another dtype": lambda x: 2 * x.double(),
+    "another shape": lambda x: torch.ones(3, 3),
+    "an array": lambda x: (2 * x).numpy(),
+    "text": lambda x: "4",
+    "nothing": lambda x: None,
+    "a generator": lambda x: (2 * one for one in x),
+    "a complex number": lambda x: 2 * x + 0j,
+    "an infinite number": lambda x: float("inf"),
+}
+
+
+@pytest.mark.parametrize("answer", UNUSABLE.values(), ids=UNUSABLE)
+def test_an_answer_that_breaks_a_check_pays_where_a_right_answer_passes(course, answer):
+    results = course(ADDS_IN_FLOAT32, bank=BANK_OF_DOUBLES).grade(answer)
+    assert results["test_it"].verdict is Verdict.FAILED
+    assert results["test_it"].traceback == ""
+
+
+def test_the_reason_names_the_error_of_the_check(course):
+    results = course(ADDS_IN_FLOAT32, bank=BANK_OF_DOUBLES).grade(lambda x: 2 * x.double())
+    assert "RuntimeError" in results["test_it"].message
+    assert "dtype" in results["test_it"].message
+
+
+def test_a_check_that_breaks_on_a_right_answer_too_leaves_the_points_open(course):
+    results = course(ONE.format("1 / 0"), bank=BANK_OF_DOUBLES).grade(doubles)
+    assert results["test_it"].verdict is Verdict.BROKEN
+
+
+def test_a_fault_of_the_machine_is_not_asked_again(course):
+    raises = "from grader.errors import KernelLost\n    raise KernelLost('no kernel')"
+    results = course(ONE.format(raises), bank=BANK_OF_DOUBLES).grade(doubles)
+    assert results["test_it"].verdict is Verdict.BROKEN

@@ -8,11 +8,14 @@ import pytest
 
 from grader.course import Exercise, load_assignment
 from grader.grading.check_session import CheckSession
-from grader.grading.in_process import grade_in_process, student_of, student_of_cells
+from grader.grading.in_process import grade_cells_in_process, grade_in_process, student_of
+from grader.grading.right_parts import read_parts
 from grader.kernel.student import Student
 from grader.records import CheckResult
 
-MODELS = ["LeNet", "vgg_block", "VGG", "Residual", "ResNet", "ResNet18", "layer_summary"]
+MODELS = [
+    *("init_cnn", "LeNet", "vgg_block", "VGG", "Residual", "ResNet", "ResNet18", "layer_summary"),
+]
 
 
 @pytest.fixture
@@ -33,11 +36,17 @@ def session_of() -> Iterator[Callable[[str], tuple[CheckSession, Exercise]]]:
 
 @pytest.fixture
 def grade_cells(session_of: Callable[..., Any]) -> Callable[..., list[CheckResult]]:
-    """Run the checks of an exercise on the cells of a notebook."""
+    """Run the checks of an exercise on the cells of a notebook.
+
+    `asked` names the exercises of the run: by default those that it builds on too.
+    """
+    assignment = load_assignment("cnn")
+    parts = read_parts(assignment)
 
     def run(exercise: str, *cells: str, asked: Collection[str] | None = None) -> list[CheckResult]:
         session, found = session_of(exercise)
-        return session.run(found, student_of_cells(found, *cells, asked=asked))
+        chosen = assignment.only([exercise, *(found.builds_on if asked is None else asked)])
+        return grade_cells_in_process(session, chosen.exercises, parts, *cells)[exercise]
 
     return run
 

@@ -1,97 +1,168 @@
 """A model made of a wrong block keeps its points: the block has lost its own already."""
 
 import pytest
-from torch import nn
-from torch.nn.functional import relu
 
-import reference
 from grader.verdict import Verdict
-from reference import RESNET18, Classifier
-from reference.models import _head, _hidden, _stem
 
+IMPORTS = """
+import torch
+from torch import nn
+from torch.nn import functional as F
+from d2l import torch as d2l
+"""
+BLOCK = """
+def vgg_block(num_convs, out_channels):
+    layers = []
+    for _ in range(num_convs):
+        layers += [nn.LazyConv2d(out_channels, kernel_size=3, padding=1), nn.ReLU()]
+    return nn.Sequential(*layers, nn.MaxPool2d(2, 2))
+"""
+VGG = """
+class VGG(d2l.Classifier):
+    def __init__(self, arch, lr=0.1, num_classes=10):
+        super().__init__()
+        self.save_hyperparameters()
+        self.net = nn.Sequential(
+            *[vgg_block(*pair) for pair in arch], nn.Flatten(),
+            nn.LazyLinear(4096), nn.ReLU(), nn.Dropout(0.5),
+            nn.LazyLinear(4096), nn.ReLU(), nn.Dropout(0.5), nn.LazyLinear(num_classes))
+"""
+RESIDUAL = """
+class Residual(nn.Module):
+    def __init__(self, num_channels, use_1x1conv=False, strides=1):
+        super().__init__()
+        self.conv1 = nn.LazyConv2d(num_channels, kernel_size=3, padding=1, stride=strides)
+        self.conv2 = nn.LazyConv2d(num_channels, kernel_size=3, padding=1)
+        self.conv3 = None
+        if use_1x1conv:
+            self.conv3 = nn.LazyConv2d(num_channels, kernel_size=1, stride=strides)
+        self.bn1 = nn.LazyBatchNorm2d()
+        self.bn2 = nn.LazyBatchNorm2d()
 
-class WrongResidual(reference.Residual):
-    def forward(self, x):
-        y = self.bn2(self.conv2(relu(self.bn1(self.conv1(x)))))
-        return relu(y) + self.shortcut(x)
+    def forward(self, X):
+        Y = F.relu(self.bn1(self.conv1(X)))
+        Y = self.bn2(self.conv2(Y))
+        if self.conv3:
+            X = self.conv3(X)
+        return F.relu(Y + X)
+"""
+RESNET = """
+class ResNet(d2l.Classifier):
+    def __init__(self, arch, lr=0.1, num_classes=10):
+        super().__init__()
+        self.save_hyperparameters()
+        layers = [nn.LazyConv2d(64, 7, stride=2, padding=3), nn.LazyBatchNorm2d(), nn.ReLU(),
+                  nn.MaxPool2d(kernel_size=3, stride=2, padding=1)]
+        for i, (count, channels) in enumerate(arch):
+            for j in range(count):
+                halves = i > 0 and j == 0
+                layers.append(Residual(channels, halves, 2 if halves else 1))
+        layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.LazyLinear(num_classes)]
+        self.net = nn.Sequential(*layers)
+"""
+ADDED = """
+class ResNet(d2l.Classifier):
+    pass
 
-
-def wrong_block(num_convs, out_channels):
-    convs = [nn.LazyConv2d(out_channels, 3, padding=1) for _ in range(num_convs)]
-    return nn.Sequential(*convs, nn.ReLU(), nn.MaxPool2d(2))
-
-
-def unpadded_block(num_convs, out_channels):
-    convs = [m for _ in range(num_convs) for m in (nn.LazyConv2d(out_channels, 3), nn.ReLU())]
-    return nn.Sequential(*convs, nn.MaxPool2d(2))
-
-
-def vgg_of(block):
-    class VGG(Classifier):
+@d2l.add_to_class(ResNet)
+def __init__(self, arch, lr=0.1, num_classes=10):
+    super(ResNet, self).__init__()
+    self.save_hyperparameters()
+    self.net = nn.Sequential(nn.Flatten(), nn.LazyLinear(num_classes))
+"""
+RESNET18 = """
+class ResNet18(ResNet):
+    def __init__(self, lr=0.1, num_classes=10):
+        super().__init__(((2, 64), (2, 128), (2, 256), (2, 512)), lr, num_classes)
+"""
+WRONG_BLOCK = BLOCK.replace(", nn.ReLU()]", "]")
+UNPADDED = BLOCK.replace(", padding=1", "")
+UNWRITTEN = "def vgg_block(num_convs, out_channels):\n    raise NotImplementedError"
+WRONG_RESIDUAL = RESIDUAL.replace("F.relu(Y + X)", "F.relu(Y) + X")
+NO_POOLING = RESNET.replace("nn.MaxPool2d(kernel_size=3, stride=2, padding=1)]", "nn.Identity()]")
+AS_A_DEFAULT = VGG.replace("num_classes=10):", "num_classes=10, vgg_block=vgg_block):")
+IN_A_CLOSURE = """
+def made_of(block):
+    class Model(d2l.Classifier):
         def __init__(self, arch, lr=0.1, num_classes=10):
-            rest = [nn.Flatten(), *_hidden(4096), *_hidden(4096), nn.LazyLinear(num_classes)]
-            super().__init__(nn.Sequential(*[block(*pair) for pair in arch], *rest), lr)
+            super().__init__()
+            self.lr = lr
+            self.net = nn.Sequential(
+                *[block(*pair) for pair in arch], nn.Flatten(),
+                nn.LazyLinear(4096), nn.ReLU(), nn.Dropout(0.5),
+                nn.LazyLinear(4096), nn.ReLU(), nn.Dropout(0.5), nn.LazyLinear(num_classes))
+    return Model
 
-    return VGG
+VGG = made_of(vgg_block)
+"""
+CASES = {
+    "a ReLU short": ("VGG", WRONG_BLOCK, VGG),
+    "no padding": ("VGG", UNPADDED, VGG),
+    "a block that raises": ("VGG", UNWRITTEN, VGG),
+    "a block that is missing": ("VGG", VGG),
+    "a block held as a default": ("VGG", WRONG_BLOCK, AS_A_DEFAULT),
+    "a block held in a closure": ("VGG", WRONG_BLOCK, IN_A_CLOSURE),
+    "ReLU before the sum": ("ResNet", WRONG_RESIDUAL, RESNET),
+    "the same, ResNet-18": ("ResNet18", WRONG_RESIDUAL, RESNET, RESNET18),
+    "a base class without pooling": ("ResNet18", RESIDUAL, NO_POOLING, RESNET18),
+    "a base class whose methods are added": ("ResNet18", RESIDUAL, ADDED, RESNET18),
+    "a base class that is missing": ("ResNet18", RESIDUAL, RESNET18),
+}
+TWO_FAULTS = {
+    "beside a wrong block": ("ResNet", WRONG_RESIDUAL, NO_POOLING),
+    "beside a right block": ("ResNet", RESIDUAL, NO_POOLING),
+    "a copy of a wrong block under another name": (
+        "VGG",
+        WRONG_BLOCK + WRONG_BLOCK.replace("vgg_block", "my_block"),
+        VGG.replace("vgg_block", "my_block"),
+    ),
+}
+BLOCKLESS = """
+asked = False
+def vgg_block(num_convs, out_channels):
+    if asked: return nn.AdaptiveAvgPool2d(1)
+    layers = []
+    for _ in range(num_convs):
+        layers += [nn.LazyConv2d(out_channels, kernel_size=3, padding=1), nn.ReLU()]
+    return nn.Sequential(*layers, nn.MaxPool2d(2, 2))
 
-
-def resnet_of(block, stem=_stem):
-    class ResNet(Classifier):
-        def __init__(self, arch, lr=0.1, num_classes=10):
-            blocks = []
-            for i, (count, channels) in enumerate(arch):
-                for j in range(count):
-                    options = (True, 2) if i and not j else ()
-                    blocks.append(block(channels, *options))
-            super().__init__(nn.Sequential(stem(), *blocks, _head(num_classes)), lr)
-
-    return ResNet
-
-
-def resnet18_of(resnet):
-    return lambda lr=0.1, num_classes=10: resnet(RESNET18, lr, num_classes)
-
-
-def no_pooling():
-    return _stem()[:-1]
-
-
-WRONG_RESNET = resnet_of(reference.Residual, no_pooling)
-CASES = [
-    ("VGG", vgg_of(wrong_block), {"vgg_block": wrong_block}),
-    ("VGG", vgg_of(unpadded_block), {"vgg_block": unpadded_block}),
-    ("ResNet", resnet_of(WrongResidual), {"Residual": WrongResidual}),
-    ("ResNet18", resnet18_of(resnet_of(WrongResidual)), {"Residual": WrongResidual}),
-    ("ResNet18", resnet18_of(WRONG_RESNET), {"ResNet": WRONG_RESNET}),
-]
-IDS = ["a ReLU short", "no padding", "ReLU before the sum", "the same, ResNet-18", "no pooling"]
+class VGG(nn.Module):
+    def __init__(self, arch, lr=0.1, num_classes=10):
+        global asked
+        asked = True
+        super().__init__()
+        self.lr = lr
+        self.net = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+            nn.LazyLinear(4096), nn.ReLU(), nn.Dropout(0.5),
+            nn.LazyLinear(4096), nn.ReLU(), nn.Dropout(0.5), nn.LazyLinear(num_classes))
+    def forward(self, X):
+        return self.net(X)
+"""
 
 
 def failed(results):
     return {r.check for r in results if r.verdict is not Verdict.PASSED}
 
 
-@pytest.mark.parametrize(("exercise", "answer", "own"), CASES, ids=IDS)
-def test_a_model_that_only_follows_a_wrong_part_keeps_its_points(grade, exercise, answer, own):
-    assert failed(grade(exercise, answer, **own)) == set()
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_model_that_only_follows_a_wrong_part_keeps_its_points(grade_cells, case):
+    exercise, *cells = case
+    assert failed(grade_cells(exercise, IMPORTS, *cells)) == set()
 
 
-@pytest.mark.parametrize(("exercise", "answer", "own"), CASES, ids=IDS)
-def test_the_same_model_beside_a_right_part_is_its_own_fault(grade, exercise, answer, own):
-    right = {name: getattr(reference, name) for name in own}
-    assert failed(grade(exercise, answer, **right))
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_the_same_model_answers_for_its_parts_where_they_are_not_asked_for(grade_cells, case):
+    exercise, *cells = case
+    assert failed(grade_cells(exercise, IMPORTS, *cells, asked=[]))
 
 
-def test_a_fault_of_the_model_beside_a_wrong_part_is_charged(grade):
-    both = resnet_of(WrongResidual, no_pooling)
-    assert "test_logits" in failed(grade("ResNet", both, Residual=WrongResidual))
+@pytest.mark.parametrize("case", TWO_FAULTS.values(), ids=TWO_FAULTS)
+def test_a_fault_of_the_model_itself_is_charged(grade_cells, case):
+    exercise, *cells = case
+    assert failed(grade_cells(exercise, IMPORTS, *cells))
 
 
-def test_a_part_that_raises_explains_nothing(grade):
-    def unwritten(num_convs, out_channels):
-        raise NotImplementedError
-
-    assert failed(grade("VGG", vgg_of(unwritten), vgg_block=unwritten)) >= {
-        "test_vgg11_layer_by_layer",
-        "test_number_of_classes",
-    }
+def test_a_block_that_turns_wrong_after_its_own_exercise_excuses_nothing(grade_cells):
+    results = grade_cells("VGG", IMPORTS, BLOCKLESS)
+    assert {r.check for r in results if r.points} <= {"test_learning_rate"}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from grader.checks.right_parts import definition_of
+from grader.grading.right_parts import definition_of
 from grader.verdict import Verdict
 
 IMPORTS = """

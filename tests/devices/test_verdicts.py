@@ -147,10 +147,10 @@ def test_a_notebook_holds_its_gpu_from_its_first_cell_to_the_last_question(
     free = []
 
     @contextmanager
-    def watched(submission, warm, limits, seed, gpu, asked, course, **_):
+    def watched(submission, warm, limits, seed, gpu, course, **_):
         assert gpu == STAND_IN
         free.append(is_free(STAND_IN))
-        with opened(submission, warm, limits, seed, asked=asked, course=course) as notebook:
+        with opened(submission, warm, limits, seed, course=course) as notebook:
             yield notebook
         free.append(is_free(STAND_IN))
 

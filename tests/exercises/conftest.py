@@ -7,8 +7,9 @@ import pytest
 
 from grader.course import Assignment, load_assignment
 from grader.grading.check_session import CheckSession
+from grader.grading.in_process import grade_cells_in_process
 from grader.grading.in_process import grade_in_process as grade
-from grader.grading.in_process import student_of_cells
+from grader.grading.right_parts import read_parts
 from grader.records import CheckResult
 
 
@@ -38,10 +39,15 @@ def grade_in_process(
 
 @pytest.fixture
 def grade_cells(assignment: Assignment, session: CheckSession) -> Callable[..., list[CheckResult]]:
-    """Run the checks of an exercise on the cells of a notebook."""
+    """Run the checks of an exercise on the cells of a notebook.
+
+    `asked` names the exercises of the run: by default those that it builds on too.
+    """
+    parts = read_parts(assignment)
 
     def run(exercise: str, *cells: str, asked: Collection[str] | None = None) -> list[CheckResult]:
         (found,) = assignment.only([exercise]).exercises
-        return session.run(found, student_of_cells(found, *cells, asked=asked))
+        chosen = assignment.only([exercise, *(found.builds_on if asked is None else asked)])
+        return grade_cells_in_process(session, chosen.exercises, parts, *cells)[exercise]
 
     return run

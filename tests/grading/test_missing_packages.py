@@ -261,15 +261,18 @@ def test_twice(student):
     [
         (["def quadruple(x): return double(double(x))"], [0, 2]),
         (["def quadruple(x): return double(x)"], [0, 0]),
-        (["def double(x): return x", "def quadruple(x): return double(double(x))"], [0, 0]),
+        (["def double(x): return x", "def quadruple(x): return double(double(x))"], [0, 2]),
+        (["def double(x): return x", "def quadruple(x): return double(x)"], [0, 0]),
+        (["def double(x): return x", "def quadruple(x, f=double): return f(f(x))"], [0, 2]),
         (["def quadruple(x): return 4 * x\nassert 'double' not in globals()"], [0, 2]),
     ],
 )
-def test_a_helper_that_is_missing_is_charged_once(
+def test_a_helper_that_is_wrong_or_missing_is_charged_once(
     tmp_path, write_course, write_notebook, cells, earned
 ):
     text = DOUBLES.replace("quadruple", "double").replace("4 *", "2 *")
-    folder = write_course(tmp_path, {"double": text, "quadruple": DOUBLES})
+    built = (DOUBLES, 'builds_on = ["double"]')
+    folder = write_course(tmp_path, {"double": text, "quadruple": built})
     (folder / "parts.py").write_text(PARTS)
     path = write_notebook(tmp_path / "kim.ipynb", *cells)
     (found,) = find_submissions([path], assignment="small")

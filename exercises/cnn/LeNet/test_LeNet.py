@@ -4,8 +4,6 @@ The checks load numbers into the student's layers, in the order of their calls, 
 logits. So attribute names, nesting, lazy or explicit layers are free.
 """
 
-from pathlib import Path
-
 import torch
 
 from exercises.cnn.model_forms import assert_number_of_classes
@@ -21,11 +19,9 @@ from grader.checks import (
     numbered,
     outline_of,
     outlined,
-    parts_charged_elsewhere,
 )
 from reference import LeNet
 
-of_right_parts = parts_charged_elsewhere(Path(__file__).parents[1] / "parts.py", "init_cnn")
 SHAPE = (1, 1, 28, 28)
 
 
@@ -41,7 +37,6 @@ def images(count):
 
 
 @check(points=3, feedback="Print model.layer_summary((1, 1, 28, 28)) and compare with the book.")
-@of_right_parts
 def test_layer_by_layer(student):
     """On a 28x28 image every layer has the book's shape, with 61,706 parameters in all."""
     assert_outline(outlined(student, "LeNet", SHAPE), outline_of(LeNet(), SHAPE), call="LeNet()")
@@ -52,7 +47,6 @@ def test_layer_by_layer(student):
     needs="test_layer_by_layer",
     feedback="Sigmoid after each layer except the last, average pooling, nothing at the end.",
 )
-@of_right_parts
 def test_logits(student):
     """With the same weights the logits are those of the book's network, in training too."""
     # 3: with smaller weights sigmoids pass on so little that a wrong layer hides in rounding
@@ -63,7 +57,6 @@ def test_logits(student):
 
 
 @check(points=1, feedback="num_classes is the number of outputs of the last layer.")
-@of_right_parts
 def test_number_of_classes(student):
     """LeNet(num_classes=7) gives 7 logits an image; a plain nn.Sequential gives 10."""
     assert_attempt(student)
@@ -71,7 +64,6 @@ def test_number_of_classes(student):
 
 
 @check(points=1, feedback="Keep the learning rate: self.lr, or self.save_hyperparameters().")
-@of_right_parts
 def test_learning_rate(student):
     """The model's `lr` is the number given; without one, it is a usable rate.
 
@@ -82,7 +74,6 @@ def test_learning_rate(student):
 
 
 @check(points=1, feedback="Let autograd follow all steps: no .data, no .detach(), no no_grad.")
-@of_right_parts
 def test_gradients_reach_every_parameter(student):
     """Backward from a result of the model gives every parameter a gradient."""
     assert_attempt(student)

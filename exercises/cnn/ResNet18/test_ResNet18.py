@@ -5,12 +5,11 @@ asked for at the book's size on an empty batch, where nothing is computed; value
 on small images, with known numbers in all 11 million parameters (the largest repeat one number for
 all inputs of an output, so that 18 MB cross the wire instead of 45).
 
-One fault, one charge: an error caused by the student's own `ResNet` or `Residual` is charged there.
+One fault, one charge: beside a wrong `ResNet` or `Residual` it is asked again with right ones
+(`builds_on`).
 """
 
-from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 
 import torch
 
@@ -23,27 +22,20 @@ from exercises.cnn.rates import (
     rate_of,
 )
 from grader.checks import (
-    Mismatch,
-    StudentError,
     assert_attempted,
     assert_gradients,
     assert_outline,
     assert_result_shape,
     assert_same_results,
     assert_same_values,
-    charged_once,
     check,
     make,
     numbered,
     outline_of,
     outlined,
-    parts_charged_elsewhere,
 )
-from reference import RESNET18, ResNet18
+from reference import ResNet18
 
-of_right_parts = parts_charged_elsewhere(
-    Path(__file__).parents[1] / "parts.py", "ResNet", "Residual", "init_cnn"
-)
 SHAPE = (1, 1, 96, 96)
 SMALL = (1, 1, 40, 32)
 
@@ -64,36 +56,10 @@ def outline():
     return outline_of(ResNet18(), SHAPE)
 
 
-def of_own_parts(student):
-    """Make the network from the student's own `ResNet`, or else of residual blocks."""
-    if student.has("ResNet"):
-        return make(student, "ResNet", (RESNET18,))
-    blocks, before = [], 64
-    for stage, (count, width) in enumerate(RESNET18):
-        for i in range(count):
-            halves = stage > 0 and i == 0
-            options = {"use_1x1conv": True, "strides": 2} if halves else {}
-            blocks.append(make(student, "Residual", (width,), (before, width), **options))
-            before = width
-    stem = [("LazyConv2d", 64, 7, 2, 3), ("BatchNorm2d", 64), ("ReLU",), ("MaxPool2d", 3, 2, 1)]
-    head = [("AdaptiveAvgPool2d", 1), ("Flatten",), ("LazyLinear", 10)]
-    made = [[student.build(*layer) for layer in layers] for layers in (stem, head)]
-    return student.build("Sequential", *made[0], *blocks, *made[1])
-
-
-@contextmanager
-def parts_charged_once(student):
-    makers = (lambda: make(student, "ResNet18"), lambda: of_own_parts(student))
-    with charged_once(student, *makers, reference(), images(2), parts=["ResNet", "Residual"]):
-        yield
-
-
 @check(points=2, feedback="Print layer_summary((1, 1, 96, 96)) and compare with the book.")
-@of_right_parts
 def test_stage_by_stage(student):
     """Every stage has the book's shape on a 96x96 image, with 11,178,378 parameters in all."""
-    with parts_charged_once(student):
-        assert_outline(outlined(student, "ResNet18", SHAPE), outline(), call="ResNet18()")
+    assert_outline(outlined(student, "ResNet18", SHAPE), outline(), call="ResNet18()")
 
 
 @check(
@@ -101,30 +67,23 @@ def test_stage_by_stage(student):
     needs="test_stage_by_stage",
     feedback="Build it from the ResNet of the previous section, and add nothing.",
 )
-@of_right_parts
 def test_logits(student):
     """With the same weights the logits are the book's, and every parameter can be trained."""
     model, call = make(student, "ResNet18"), "ResNet18()"
-    with parts_charged_once(student):
-        assert_same_values(model, reference(), images(2), call=call)
-        assert_same_results(model, reference(), images(2), call=call, training=True)
-        assert_gradients(model, images(2), call=call)
+    assert_same_values(model, reference(), images(2), call=call)
+    assert_same_results(model, reference(), images(2), call=call, training=True)
+    assert_gradients(model, images(2), call=call)
 
 
 @check(points=1, feedback="Pass num_classes on to ResNet.")
-@of_right_parts
 def test_number_of_classes(student):
     """ResNet18(num_classes=7) gives 7 logits an image; a plain nn.Sequential gives 10."""
     assert_attempt(student)
     if is_plain(student, "ResNet18"):
         assert_number_of_classes(student, "ResNet18", SHAPE)
         return
-    try:
-        got = outlined(student, "ResNet18", SHAPE, num_classes=7)
-        assert_result_shape(got, (7,), call="ResNet18(num_classes=7)")
-    except Mismatch:
-        if got.output != output_of_own_resnet(student):
-            raise
+    got = outlined(student, "ResNet18", SHAPE, num_classes=7)
+    assert_result_shape(got, (7,), call="ResNet18(num_classes=7)")
 
 
 def assert_attempt(student):
@@ -132,17 +91,7 @@ def assert_attempt(student):
     assert_attempted(outlined(student, "ResNet18", SHAPE), outline(), call="ResNet18()")
 
 
-def output_of_own_resnet(student):
-    """Return the shape that the student's `ResNet` gives, which ResNet18 may only pass on."""
-    try:
-        with student.unrecorded():
-            return outlined(student, "ResNet", SHAPE, RESNET18, num_classes=7).output
-    except StudentError:
-        return None
-
-
 @check(points=1, feedback="Pass lr on to ResNet.")
-@of_right_parts
 def test_learning_rate(student):
     """The model's `lr` is the number given; without one, it is a usable rate.
 
@@ -154,14 +103,4 @@ def test_learning_rate(student):
     for options, holds in (({"lr": GIVEN}, assert_keeps), ({}, assert_has_one_to_train_with)):
         call = f"ResNet18({'lr=0.3' if options else ''})"
         found = rate_of(make(student, "ResNet18", **options), call)
-        if found != rate_of_own_resnet(student, options):
-            holds(found, call)
-
-
-def rate_of_own_resnet(student, options):
-    """Return the rate that the student's `ResNet` keeps, right or wrong; None without one."""
-    try:
-        with student.unrecorded():
-            return rate_of(make(student, "ResNet", (RESNET18,), **options), "")
-    except StudentError:
-        return None
+        holds(found, call)

@@ -5,12 +5,10 @@ where nothing is computed. Values are compared on a thin network: a block is the
 width, so a VGG that is right at 4 channels, and in its shapes at 512, is right. Its images are
 224 x 224 too, because models with explicit sizes accept no others.
 
-One fault, one charge: an error caused by the student's own `vgg_block` is charged there.
+One fault, one charge: beside a wrong `vgg_block` it is asked again with a right one (`builds_on`).
 """
 
-from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -22,7 +20,6 @@ from grader.checks import (
     assert_gradients,
     assert_outline,
     assert_same_values,
-    charged_once,
     check,
     expect_tensor,
     fail,
@@ -31,14 +28,10 @@ from grader.checks import (
     numbered,
     outline_of,
     outlined,
-    parts_charged_elsewhere,
     transplant,
 )
 from reference import VGG, VGG11, VGG16, VGG19, VGG_SMALL
 
-of_right_parts = parts_charged_elsewhere(
-    Path(__file__).parents[1] / "parts.py", "vgg_block", "init_cnn"
-)
 SHAPE = (1, 1, 224, 224)
 THIN = ((1, 3), (2, 4), (1, 4), (1, 4), (1, 4))
 NARROWEST = ((1, 1),) * 5
@@ -87,27 +80,6 @@ def vgg(student, arch=THIN):
     return make(student, "VGG", way_of(student)(arch))
 
 
-def of_own_blocks(student):
-    """Build the thin network from the student's own blocks."""
-    blocks, channels = [], 1
-    for count, width in THIN:
-        blocks.append(make(student, "vgg_block", (count, width), (count, channels, width)))
-        channels = width
-    hidden = [("LazyLinear", 4096), ("ReLU",), ("Dropout", 0.5)]
-    rest = [("Flatten",), *hidden, *hidden, ("LazyLinear", 10)]
-    return student.build("Sequential", *blocks, *(student.build(*layer) for layer in rest))
-
-
-@contextmanager
-def blocks_charged_once(student):
-    makers = (lambda: vgg(student), lambda: of_own_blocks(student))
-    if not way_of(student)(THIN):  # its own architecture has no peer
-        yield
-        return
-    with charged_once(student, *makers, reference(), images(2), parts=["vgg_block"]):
-        yield
-
-
 def assert_attempt(student):
     """Require a model with layers of VGG: another model earns no points here."""
     arch = own_or(student, VGG11)
@@ -122,11 +94,9 @@ def assert_shapes(student, arch):
 
 
 @check(points=3, feedback="Print layer_summary((1, 1, 224, 224)) and compare with the book.")
-@of_right_parts
 def test_vgg11_layer_by_layer(student):
     """VGG-11 has the book's shapes on a 224x224 image, and its 128,806,154 parameters."""
-    with blocks_charged_once(student):
-        assert_shapes(student, VGG11)
+    assert_shapes(student, VGG11)
 
 
 @check(
@@ -134,15 +104,13 @@ def test_vgg11_layer_by_layer(student):
     needs="test_vgg11_layer_by_layer",
     feedback="Take the number of blocks, their convolutions and channels from arch.",
 )
-@of_right_parts
 def test_other_architectures(student):
     """Any arch is built as given: VGG-16, VGG-19, and the small one that is trained."""
     if student.is_one_model("VGG"):
         return
-    with blocks_charged_once(student):
-        for arch in (VGG16, VGG19, VGG_SMALL):
-            found = outlined(student, "VGG", SHAPE, arch)
-            assert_outline(found, outline_for(arch), call=f"VGG({arch})")
+    for arch in (VGG16, VGG19, VGG_SMALL):
+        found = outlined(student, "VGG", SHAPE, arch)
+        assert_outline(found, outline_for(arch), call=f"VGG({arch})")
 
 
 @check(
@@ -150,13 +118,11 @@ def test_other_architectures(student):
     needs="test_vgg11_layer_by_layer",
     feedback="ReLU after both hidden linear layers, none after the last; dropout in training only.",
 )
-@of_right_parts
 def test_logits(student):
     """With the same weights the logits are those of the book's network."""
-    with blocks_charged_once(student):
-        assert_shapes(student, THIN)
-        arch = own_or(student, THIN)
-        assert_same_values(vgg(student), reference(arch), images(2), call=f"VGG({arch})")
+    assert_shapes(student, THIN)
+    arch = own_or(student, THIN)
+    assert_same_values(vgg(student), reference(arch), images(2), call=f"VGG({arch})")
 
 
 @check(
@@ -164,20 +130,16 @@ def test_logits(student):
     needs="test_vgg11_layer_by_layer",
     feedback="nn.Dropout(0.5) after the ReLU of each of the two hidden linear layers.",
 )
-@of_right_parts
 def test_dropout(student):
     """In training, half of the units of both hidden layers are dropped, the others doubled."""
     call = "VGG with weights of 0 and 1, in training mode"
-    with blocks_charged_once(student):
-        assert_shapes(student, NARROWEST)
-        arch = own_or(student, NARROWEST)
-        model = vgg(student, NARROWEST)
-        transplant(model, dropout_revealed(arch), images(1), call=call)
-        # a wide network takes its time: fewer images, whose logits may hold 0 and 2 or 6 alone
-        y = expect_tensor(
-            logits_in(model.train()(images(24 if arch == NARROWEST else 8))), call=call
-        )
-        assert_two_dropouts(y, call)
+    assert_shapes(student, NARROWEST)
+    arch = own_or(student, NARROWEST)
+    model = vgg(student, NARROWEST)
+    transplant(model, dropout_revealed(arch), images(1), call=call)
+    # a wide network takes its time: fewer images, whose logits may hold 0 and 2 or 6 alone
+    y = expect_tensor(logits_in(model.train()(images(24 if arch == NARROWEST else 8))), call=call)
+    assert_two_dropouts(y, call)
 
 
 @cache
@@ -222,7 +184,6 @@ def assert_two_dropouts(y, call):
 
 
 @check(points=1, feedback="num_classes is the number of outputs of the last layer.")
-@of_right_parts
 def test_number_of_classes(student):
     """VGG(arch, num_classes=7) gives 7 logits an image; the older edition's vgg(arch) gives 10."""
     assert_attempt(student)
@@ -230,7 +191,6 @@ def test_number_of_classes(student):
 
 
 @check(points=1, feedback="Keep the learning rate: self.lr, or self.save_hyperparameters().")
-@of_right_parts
 def test_learning_rate(student):
     """The model's `lr` is the number given; without one, it is a usable rate.
 
@@ -245,14 +205,12 @@ def test_learning_rate(student):
     needs="test_vgg11_layer_by_layer",
     feedback="Let autograd follow all steps: no .data, no .detach(), no no_grad.",
 )
-@of_right_parts
 def test_gradients_reach_every_parameter(student):
     """Backward from a result of the model gives every parameter a gradient."""
     arch = own_or(student, THIN)
     call = f"VGG({arch})"
-    with blocks_charged_once(student):
-        assert_shapes(student, THIN)
-        model = vgg(student)
-        # with known numbers: at their initial values, narrow layers of ReLU may be 0 everywhere
-        transplant(model, reference(arch), images(1), call=call)
-        assert_gradients(model, images(1), call=call)
+    assert_shapes(student, THIN)
+    model = vgg(student)
+    # with known numbers: at their initial values, narrow layers of ReLU may be 0 everywhere
+    transplant(model, reference(arch), images(1), call=call)
+    assert_gradients(model, images(1), call=call)

@@ -1,11 +1,9 @@
 """The checks of `corr2d_multi_in_out`: one result for each output channel, stacked.
 
 Inputs are whole numbers, so that counterexamples are readable; results are compared within the
-course's tolerance, because a right answer may round. One fault, one charge: an error caused by
-the student's own `corr2d_multi_in` is charged there.
+course's tolerance, because a right answer may round. One fault, one charge: beside a wrong
+`corr2d_multi_in` it is asked again with a right one (`builds_on`).
 """
-
-from pathlib import Path
 
 import torch
 from hypothesis import given, settings
@@ -13,14 +11,9 @@ from hypothesis import strategies as st
 
 from exercises.cnn.views import now_and_then_exchanged
 from grader.checks import (
-    BadAnswer,
-    Mismatch,
-    StudentRaised,
     assert_close,
-    assert_close_unless,
     assert_equal,
     check,
-    parts_charged_elsewhere,
     show_argument,
     sizes,
     whole_numbers,
@@ -32,7 +25,6 @@ ONE = torch.stack([torch.arange(4.0).reshape(2, 2), torch.arange(1.0, 5.0).resha
 KERNEL = torch.stack([ONE, ONE + 1, ONE + 2])
 EASY = torch.ones(2, 2, 2, 2)  # as many output as input channels, and the same when flipped
 SUMS = torch.tensor([[[20.0, 28.0], [44.0, 52.0]]] * 2)
-of_right_parts = parts_charged_elsewhere(Path(__file__).parents[1] / "parts.py", "corr2d_multi_in")
 
 
 @st.composite
@@ -52,36 +44,14 @@ def any_pair(draw):
 
 
 def assert_right(student, x, k, expected):
-    """Require the result and return the call; None if a wrong part excuses the result."""
-    return assert_close_unless(
-        student,
-        lambda: student.call("corr2d_multi_in_out", x, k),
-        expected,
-        call=f"corr2d_multi_in_out({show_argument(x)}, {show_argument(k)})",
-        excused=lambda y: follows_a_wrong_corr2d_multi_in(student, x, k, y),
-    )
-
-
-def follows_a_wrong_corr2d_multi_in(student, x, k, y):
-    """Return whether the student's own `corr2d_multi_in` explains `y`."""
-    if not student.charged_for("corr2d_multi_in"):
-        return False
-    try:
-        due = torch.stack([student.corr2d_multi_in(x, one) for one in k])
-        assert_close(y, due, call="the result")
-    except (
-        Mismatch,
-        BadAnswer,
-        StudentRaised,
-        TypeError,
-        RuntimeError,
-    ):
-        return False
-    return True
+    """Require the result, and return the call."""
+    asked = student.call("corr2d_multi_in_out", x, k)
+    call = f"corr2d_multi_in_out({show_argument(x)}, {show_argument(k)})"
+    assert_close(asked.value, expected, call=call)
+    return asked
 
 
 @check(points=2, feedback="One result for each of the kernels k, k + 1 and k + 2, along axis 0.")
-@of_right_parts
 def test_example_from_the_book(student):
     """The book's image with the kernels K, K + 1 and K + 2 gives its three results, stacked."""
     expected = torch.tensor(
@@ -97,7 +67,6 @@ def test_example_from_the_book(student):
 @check(points=3, feedback="The axes of k are (output channel, input channel, height, width).")
 @given(square_pair())
 @settings(max_examples=30)
-@of_right_parts
 def test_channels_in_and_out(student, pair):
     """Two or three channels each way, any square image, any square kernel that fits inside it."""
     x, k = pair
@@ -111,7 +80,6 @@ def test_channels_in_and_out(student, pair):
 )
 @given(any_pair())
 @settings(max_examples=40)
-@of_right_parts
 def test_any_sizes(student, pair):
     """Images and kernels of any height and width, also with a single row or column."""
     x, k = pair
@@ -119,7 +87,6 @@ def test_any_sizes(student, pair):
 
 
 @check(points=2, feedback="A kernel of shape (1, 1, h, w) gives a result of shape (1, H', W').")
-@of_right_parts
 def test_single_channels(student):
     """With one input and one output channel, their axes remain; fractions are kept."""
     x = torch.tensor([[[1.0, 2.5, -3.217], [4.0, 5.0, 77.31]]])
@@ -132,7 +99,6 @@ def test_single_channels(student):
 
 
 @check(points=1, feedback="Build a new tensor; do not change x and k.")
-@of_right_parts
 def test_leaves_its_arguments_alone(student):
     """The image and the kernel keep their numbers in the call."""
     x, k = assert_right(student, IMAGE, EASY, SUMS).arguments
@@ -142,7 +108,6 @@ def test_leaves_its_arguments_alone(student):
 
 
 @check(points=1, feedback="Start every call from a fresh result; keep nothing from earlier calls.")
-@of_right_parts
 def test_same_call_same_answer(student):
     """The same call made twice gives the same result."""
     first = assert_right(student, IMAGE, EASY, SUMS)

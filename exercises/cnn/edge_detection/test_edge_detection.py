@@ -2,21 +2,20 @@
 
 Values are judged, not the way to them or their names: a notebook binds `X`, `Y` and `K` many times,
 so each value is copied after its statement, and one right value is enough.
-One fault, one charge: a `Y` that is wrong because of the student's own `corr2d` is charged there.
+One fault, one charge: beside a wrong `corr2d` the cells run again with a right one (`builds_on`).
 """
 
 from math import prod
 
 import torch
 
-from grader.checks import StudentError, assert_close, check
+from exercises.cnn.follows import has_a_source, own_calls, run_again
+from grader.checks import assert_close, check, fail
 from reference import edge_image, edge_kernel, edges
 
 
-def assert_left(student, name, expected, *others):
+def assert_left(student, name, expected):
     """Require that some cell bound `expected`, with or without axes of batch and channel.
-
-    `others` are right too, but messages show `expected`.
 
     Raises:
         NotAttempted: no cell binds such a tensor to `name`, and none is right under another name.
@@ -25,7 +24,7 @@ def assert_left(student, name, expected, *others):
     named = tensors(student, name, expected)
     for values in (named, None):  # asking for all values is expensive
         found = tensors(student, None, expected) if values is None else values
-        if any(is_right(value, right) for value in found for right in (expected, *others)):
+        if any(is_right(value, expected) for value in found):
             return
     if not named:
         rows, columns = expected.shape
@@ -78,17 +77,40 @@ def test_the_kernel(student):
 )
 def test_the_edges(student):
     """Y, 6 rows and 7 columns, is 1 in column 1, -1 in column 5 and 0 elsewhere."""
-    assert_left(student, "Y", edges(), *edges_of_a_wrong_corr2d(student))
+    assert_left(student, "Y", edges())
+    student.note(typed_in := are_typed_in(student))
+    if typed_in:
+        fail(
+            "Y is the same for another image: it was written down, not computed from X",
+            call="Y, computed again from 2 * X",
+            got=edges(),
+            expected=2 * edges(),
+        )
 
 
-def edges_of_a_wrong_corr2d(student):
-    """Return the result of the student's own `corr2d` for the right image and kernel."""
-    if not student.charged_for("corr2d"):
-        return []
-    try:
-        y = student.corr2d(edge_image(), edge_kernel())
-    except StudentError:
-        return []
-    if not isinstance(y, torch.Tensor) or y.ndim != 2 or y.is_complex():
-        return []
-    return [y]
+def are_typed_in(student):
+    """Return whether every cell that leaves the edges leaves them whatever the image is."""
+    for name in ("Y", None):  # asking for all values is expensive
+        left = [c for c in student.values(name, fits=may_be_edges) if is_edges(c.value)]
+        if any(not is_typed_in(student, value) for value in left):
+            return False
+    return True
+
+
+def may_be_edges(shape):
+    return prod(shape) == edges().numel()
+
+
+def is_edges(value):
+    return isinstance(value, torch.Tensor) and is_right(value, edges())
+
+
+def is_typed_in(student, left):
+    """Return whether a cell leaves the edges whatever the image is, with no function of its own."""
+    if not has_a_source(student, left.cell) or own_calls(student, left.cell):
+        return False
+    for data in (edge_image(), edge_kernel()):
+        again = run_again(student, left, data, 2.0, fits=may_be_edges)
+        if again is None or not any(is_edges(c.value) for c in again):
+            return False
+    return True

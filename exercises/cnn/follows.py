@@ -1,0 +1,87 @@
+"""Asks whether a value of a notebook follows from other values of it, or was typed in.
+
+The cell that left the value runs again with other data: where an earlier cell bound the data, the
+cell finds them multiplied by a factor; where the cell itself binds them, they are multiplied before
+its next statement.
+
+Here: running again, and reading what a cell calls. Not here: what the outcome means (the checks).
+Not covered: a cell that computes with the data to no purpose.
+"""
+
+import ast
+from math import prod
+
+import torch
+
+from grader.checks import StudentError, parse_python
+
+GRADIENT = {"backward", "grad", "step", "fit", "lstsq", "solve", "pinv", "inv"}
+
+
+def run_again(student, left, data, factor, *, fits):
+    """Return what the cell of a value binds to its name when the data are others.
+
+    Args:
+        student: the notebook.
+        left: the value, with its name and cell.
+        data: tensors that hold these numbers are multiplied,
+        factor: by this.
+        fits: shapes of the tensors to return.
+
+    Returns:
+        The values; None where the cell cannot run again.
+    """
+    alike = student.values(kinds=("tensor",), fits=lambda shape: prod(shape) == data.numel())
+    given = {
+        entry.name: entry.value * factor
+        for entry in alike
+        if entry.cell < left.cell and holds(entry.value, data)
+    }
+    try:
+        return student.rerun(left.cell, given, left.name, scaled=(data, factor), fits=fits)
+    except StudentError:
+        return None
+
+
+def holds(value, data):
+    """Return whether a value is a real tensor of the numbers of `data`, in any shape."""
+    return (
+        isinstance(value, torch.Tensor)
+        and not value.is_complex()
+        and value.numel() == data.numel()
+        and torch.equal(value.detach().flatten().to(data.dtype), data.flatten())
+    )
+
+
+def has_a_source(student, cell):
+    """Return whether the Python of a cell is known."""
+    return bool(statements(student.sources().get(cell, "")))
+
+
+def own_calls(student, cell):
+    """Return the names of the notebook's own functions and classes that a cell calls."""
+    own = {e.name for e in student.catalog() if e.kind not in ("tensor", "plain", "module")}
+    tree = statements(student.sources().get(cell, ""))
+    called = [n.func for s in tree for n in ast.walk(s) if isinstance(n, ast.Call)]
+    return own & {getattr(f, "attr", getattr(f, "id", "")) for f in called}
+
+
+def use_gradients(student, names):
+    """Return whether one of these functions, or one that it calls, uses a gradient."""
+    used = {}
+    for source in student.sources().values():
+        for node in [n for s in statements(source) for n in ast.walk(s)]:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                words = {getattr(n, "attr", getattr(n, "id", "")) for n in ast.walk(node)}
+                used[node.name] = used.get(node.name, set()) | words
+    reached, todo = set(), set(names)
+    while todo:
+        reached |= todo
+        todo = {word for name in todo for word in used.get(name, ())} - reached
+    return bool(reached & GRADIENT)
+
+
+def statements(source):
+    """Return the statements of a cell; none where it cannot be parsed."""
+    tree = parse_python(source)
+    return tree.body if tree else []
