@@ -62,7 +62,7 @@ def install() -> None:
             kept = _affordable(batch, _FEWEST if losses.spent() else None)
             pixels += _pixels(kept)
             yield kept
-            if pixels >= training_settings.EPOCH_PIXELS or losses.spent():
+            if pixels >= training_settings.epoch_pixels() or losses.spent():
                 return
 
     setattr(without_workers, _MARK, True)

@@ -69,6 +69,7 @@ class Student:
         models: Mapping[str, tuple[str, ...]] | None = None,
         first_run: Sequence[CellRun] = (),
         lent: dict[str, str] | None = None,
+        secret: int = DEFAULT_SEED,
     ) -> None:
         self._connection = connection
         self._definitions = definitions
@@ -84,6 +85,8 @@ class Student:
         """Patterns of the names of models, by kind, as the course declares them."""
         self.seed = seed
         """Of the notebook's random state, and of the images it is given."""
+        self.secret = secret
+        """Seed of data that only the grader has; it never enters the sandbox."""
         self.remembered: dict[str, Any] = {}
         """What the checks of one exercise work out once and use together."""
         self.missing: set[str] = set()

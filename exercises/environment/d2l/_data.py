@@ -175,7 +175,7 @@ def _loader(dataset: Any, batch_size: int, shuffle: bool, resize: Size) -> Loade
     pixels = height * width
     count = len(dataset)
     batch_size = max(1, min(batch_size, training_settings.BATCH_PIXELS // pixels, count // 5))
-    shown = min(count, max(5 * batch_size, training_settings.EPOCH_PIXELS // pixels))
+    shown = min(count, max(5 * batch_size, training_settings.epoch_pixels() // pixels))
     sampler: Any = range(shown)
     if shuffle:
         sampler = torch_data.RandomSampler(dataset, num_samples=shown)
