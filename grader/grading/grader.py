@@ -139,7 +139,7 @@ class Grader:
         asked = frozenset(exercise.name for exercise in plan.assignment.exercises)
         return OpenNotebook(
             submission, self._warm, limits or plan.spending, plan.seed, gpu, asked,
-            plan.assignment.course, parts=self._parts, data=plan.data,
+            plan.assignment.course, parts=self._parts, data=plan.data, secret=plan.secret,
         )  # fmt: skip
 
     def _grade_readable(self, submission: Submission, result: SubmissionResult) -> SubmissionResult:

@@ -21,6 +21,7 @@ from grader.course import Course, Exercise, load_course
 from grader.errors import CallTimedOut, KernelDied, OutOfMemory, StudentError
 from grader.grading.candidates import callables, candidates_for, own_definitions
 from grader.grading.own_files import files_of, names_in_modules
+from grader.grading.plan import new_secret
 from grader.kernel.deadlines import Deadline, Spent
 from grader.kernel.execution import RunNotebook, run_notebook
 from grader.kernel.gpus import Gpu
@@ -42,6 +43,7 @@ class OpenNotebook:
     `asked` names the exercises of the run; None stands for all there are. Without a course, it is
     a notebook of the default one. `parts` are right definitions, by name: one that the run asks for
     and that the notebook lacks is charged there, and stands in where other exercises use it.
+    `secret` is the seed of held-out data; without one, it is drawn.
 
     Raises:
         SandboxError: no kernel could be started: an internal error.
@@ -51,7 +53,7 @@ class OpenNotebook:
         self, submission: Submission, warm: WarmParent | None, limits: Limits, seed: int,
         gpu: Gpu | None = None, asked: Collection[str] | None = None,
         course: Course | None = None, *, parts: Mapping[str, str] | None = None,
-        data: Path | None = None,
+        data: Path | None = None, secret: int | None = None,
     ) -> None:  # fmt: skip
         self._submission = submission
         self._asked = asked
@@ -64,6 +66,7 @@ class OpenNotebook:
         self._seed = seed
         self._gpu = gpu
         self._data = data
+        self._secret = new_secret() if secret is None else secret
         self._gone = Spent()
         """What replaced kernels have spent."""
         self._end = Deadline(
@@ -143,6 +146,7 @@ class OpenNotebook:
         return Student(
             self, definitions, answer=exercise.name, seed=self._seed, asked=self._asked,
             models=self._course.models, first_run=self.cells, lent=self._lent,
+            secret=self._secret,
         )  # fmt: skip
 
     def ask(
