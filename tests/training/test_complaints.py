@@ -148,3 +148,11 @@ def test_a_fit_of_a_hundred_epochs_of_the_library_is_a_training(evidence):
 def test_one_epoch_of_large_batches_is_a_training(evidence):
     loop = LOOP.replace("DATA", "d2l.FashionMNIST(1024)").replace("range(3)", "range(1)")
     assert complaint_of(evidence(loop)) == ""
+
+
+@pytest.mark.parametrize(
+    "name", ["noise and random labels, three steps", "noise in place of the images"]
+)
+def test_a_training_without_the_data_earns_nothing(evidence, name):
+    cell, said = SAID[name]
+    assert said in COMPLAINTS[0](evidence(cell))

@@ -17,6 +17,8 @@ _HIGH_RATE = 2.0  # the probe learns at 1.5, and may not at 3
 _CLIPPED = 0.05
 _LASTING = 0.5
 
+_ALL = "loop over all batches of the data"
+_AT_ONCE = f"it leaves each epoch after its first batch; {_ALL}"
 _OF_IMAGES = {
     Images.ALIKE: "the images that the model sees are all the same; are they those of the data?",
     Images.BLANK: "the images that the model sees are blank: every pixel of an image is equal; are "
@@ -27,17 +29,20 @@ _OF_IMAGES = {
 
 
 def stands_still(found: Evidence) -> str:
-    """Return why the parameters do not move down the gradient, if they do not."""
+    """Return why the parameters do not move down a gradient of the data, if they do not."""
     if found.another:
         return "the model that it trains is a network of another kind, by its layers"
     if found.raised_before:
-        return f"it raised {found.raised_before} when the notebook ran, before its second step"
+        return f"it raised {found.raised_before} in the notebook, before it had trained"
     if found.raised and found.steps <= HARDLY_ANY:
         return f"it raised {found.raised}"
     if not found.steps:
         return "no gradient reaches the model; is backward called on a loss of its output?"
-    if found.moved < 1 and found.images in _OF_IMAGES:
+    # a loop over noise, or of three steps, moves parameters as well
+    if found.images in _OF_IMAGES:
         return _OF_IMAGES[found.images]
+    if found.too_few:
+        return _AT_ONCE if found.first_batches else f"it takes {found.steps} steps in all; {_ALL}"
     if found.moved < 1 and found.pace is not None and 0 < _rate(found) < _TINY_RATE:
         return f"the parameters hardly change, for {_low(found)}"
     if not found.moved:
@@ -58,16 +63,12 @@ def stands_still(found: Evidence) -> str:
 
 def strays(found: Evidence) -> str:
     """Return why the gradients are not those of the cross-entropy on the data, if they are not."""
-    if found.images in _OF_IMAGES:
-        return _OF_IMAGES[found.images]
     if found.validation > 0:
         return "it is trained with images that are kept for validation"
     if found.repeats:
-        return "every step uses the same images; loop over all batches of the data"
+        return f"every step uses the same images; {_ALL}"
     if found.first_batches:
-        return "it leaves each epoch after its first batch; loop over all batches of the data"
-    if found.too_few:
-        return f"it takes {found.steps} steps in all; loop over all batches of the data"
+        return _AT_ONCE
     wrong = [one for one in found.gradients if not one.holds]
     if not wrong:
         return ""

@@ -124,7 +124,7 @@ def judge(student: Student, task: TrainingTask, cell: int, facts: ReplayFacts) -
         steps=steps,
         moved=_moved(judged),
         lasting=_lasting(judged),
-        too_few=taken < LEAST_STEPS and not any(one.cut for one in facts.passes),
+        too_few=taken < LEAST_STEPS and not any(p.cut and p.steps for p in facts.passes),
         first_batches=_leaves_at_once(facts.passes, taken),
         pace=pace,
         descends=pace is None or pace.along >= 0,
