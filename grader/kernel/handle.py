@@ -111,6 +111,12 @@ class Handle:
         with observations.believed(f"{self.type_name}.reached", "yes or no by name"):
             return {name: value is True for name, value in found.items()}
 
+    def reached_through(self, definition: int, *args: Any) -> dict[str, bool]:
+        """Return the same for the result of a function that gets this module and `args`."""
+        found = self._ask("reached", args, {"through": definition}).value
+        with observations.believed(f"{self.type_name}.reached", "yes or no by name"):
+            return {name: value is True for name, value in found.items()}
+
     def layers(self, *args: Any, undrawn: bool = False) -> list[Layer]:
         """Run the module and list its innermost layers in the order in which they are called.
 

@@ -133,6 +133,18 @@ class Student:
             raise BadAnswer(f"nn.{layer}", describe(made), "a layer")
         return made
 
+    def reached(self, name: str, layer: Handle, *args: Any) -> dict[str, bool]:
+        """Call a function of a layer; return which of its parameters a gradient then reaches.
+
+        Raises:
+            NameNotDefined: the notebook has no such name.
+            StudentError: the call or the way back raised.
+        """
+        found = self._definitions.get(name)
+        if found is None:
+            raise NameNotDefined(name)
+        return layer.reached_through(found.number, *args)
+
     def outline(self, name: str, shape: tuple[int, ...], *args: Any, **kwargs: Any) -> Outline:
         """Make a model inside and list its shapes for an input of `shape`, computing nothing.
 

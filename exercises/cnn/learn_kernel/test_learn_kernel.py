@@ -102,6 +102,15 @@ def test_learns_the_kernel_of_the_edge_detector(student):
     if near is None:
         call = f"the kernel in {last.name}"
         assert_close(last.numbers, TARGET, call=call, tolerance=TOLERANCE)
+    assert_kept(student, near)
+
+
+def assert_kept(student, near):
+    """Require that the cell of a learned kernel leaves it: its layer may be made anew."""
+    after = [k for k in kernels(student.values(near.name)) if k.cell == near.cell]
+    if after and not after[-1].is_near(TARGET) and not after[-1].is_near(near.numbers):
+        call = f"the kernel in {near.name} at the end of its cell"
+        assert_close(after[-1].numbers, TARGET, call=call, tolerance=TOLERANCE)
 
 
 @check(
