@@ -17,18 +17,19 @@ def rate_of(model, call):
         call = f"{call}.configure_optimizers()"
         fail(
             f"{call} trains with a rate of {used:g}, and lr is {rate:g}",
-            call=call, got=f"{used:g}", expected=f"{rate:g}",
+            call=call, got=f"an optimiser with a rate of {used:g}", expected=f"{rate:g}",
         )  # fmt: skip
     return rate
 
 
 def rate_of_optimiser(model):
     """Return the rate of the optimiser that a model makes; None where it makes none."""
-    try:
-        made = model.call("configure_optimizers").value
-        options = made.attribute("defaults")
-    except (StudentError, AttributeError):  # a model of plain PyTorch, or several optimisers
-        return None
+    with model.unrecorded():
+        try:
+            made = model.call("configure_optimizers").value
+            options = made.attribute("defaults")
+        except (StudentError, AttributeError):  # a model of plain PyTorch, or several optimisers
+            return None
     rate = options.get("lr") if isinstance(options, dict) else None
     return rate if type(rate) is float else None
 

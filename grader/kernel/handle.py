@@ -8,6 +8,7 @@ back (`facts.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -25,9 +26,16 @@ _MOST_NAME = 100
 class Handle:
     """An object that stays in the sandbox: a module, a class, an instance of one."""
 
-    def __init__(self, ask: Callable[..., Call], node: messages.HandleNode) -> None:
+    def __init__(
+        self,
+        ask: Callable[..., Call],
+        node: messages.HandleNode,
+        unrecorded: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         self._ask_student = ask
         self._node = node
+        self.unrecorded = unrecorded
+        """Leaves what is asked inside the context out of the student's record."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call it: forward for a module, an instance for a class."""

@@ -308,4 +308,4 @@ class Student:
             self._transcript.append((op, answer))
 
     def _handle(self, node: messages.HandleNode) -> Handle:
-        return Handle(self._ask, node)
+        return Handle(self._ask, node, self.unrecorded)

@@ -13,6 +13,7 @@ from grader.checks.training.evidence import HARDLY_ANY, Evidence, Images
 
 _LOW_RATE = 0.005  # 100 steps of 0.01 teach the probe enough
 _TINY_RATE = 1e-4
+_SLOW_RATE = 0.05  # with clipping too, 100 steps may be too few
 _HIGH_RATE = 2.0  # the probe learns at 1.5, and may not at 3
 _CLIPPED = 0.05
 _LASTING = 0.5
@@ -121,7 +122,7 @@ def needs_more_steps(found: Evidence) -> bool:
     """Return whether a low rate is all that may keep a right training from its score."""
     if stands_still(found) or strays(found) or not has_learned_nothing(found):
         return False
-    return found.keeps and not found.remade and _TINY_RATE <= _rate(found) < _LOW_RATE
+    return found.keeps and not found.remade and _TINY_RATE <= _rate(found) < _SLOW_RATE
 
 
 def _rate(found: Evidence) -> float:
