@@ -21,13 +21,9 @@ sys.path.insert(0, str(ROOT))
 from exercises.cnn import training_notebooks as known  # noqa: E402
 from exercises.cnn.training_checks import CLOTHES  # noqa: E402
 from grader.checks.bank import load_bank  # noqa: E402
-from grader.checks.training.claims import (  # noqa: E402
-    COMPLAINTS,
-    Evidence,
-    ModelKind,
-    complaint_of,
-    evidence_of,
-)
+from grader.checks.training.claims import ModelKind, evidence_of  # noqa: E402
+from grader.checks.training.complaints import COMPLAINTS, complaint_of  # noqa: E402
+from grader.checks.training.evidence import Evidence  # noqa: E402
 from grader.course import load_assignment  # noqa: E402
 from grader.grading.in_process import student_of  # noqa: E402
 
@@ -59,11 +55,12 @@ def right_runs() -> Iterator[tuple[str, tuple[str, ...], int]]:
             yield name, cells, batch
     for optimiser, made in OPTIMISERS.items():
         for loss, computed in LOSSES.items():
+            rated = made
             if loss == "summed":  # a rate as much lower as the loss is larger
                 if not optimiser.startswith("SGD"):
                     continue
-                made = made.replace("lr=0.", "lr=0.00")  # noqa: PLW2901
-            cell = known.changed((known.SGD, made), ("nn.CrossEntropyLoss()", computed))
+                rated = made.replace("lr=0.", "lr=0.00")
+            cell = known.changed((known.SGD, rated), ("nn.CrossEntropyLoss()", computed))
             for batch in (64, 128):
                 yield f"{optimiser}, {loss}", (cell,), batch
 

@@ -17,23 +17,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
-
-import msgspec
 
 from grader.digest import assignment_files, hash_files
 from grader.errors import CourseError, UsageError
 from grader.records import Limits
 from grader.text import one_line
-from grader.toml_file import read_toml
+from grader.toml_file import (
+    AssignmentFile,
+    CourseFile,
+    DataTable,
+    EnvironmentTable,
+    ExerciseFile,
+    Kind,
+    read_toml,
+)
 
 # `Fraction` accepts 1e999999999, and would compute on it without end
 _POINTS = re.compile(r"\d{1,6}(?:\.\d{1,6}|/\d{1,6})?", re.ASCII)
 _MOST_POINTS = 1_000_000
 _MOST_OF_A_LIMIT = 1e15
-"""Endings of file names that decide no grade: caches, backups, notes for the team."""
-Kind = Literal["function", "class", "method", "values", "answers"]
-"""What an exercise asks for; `answers` is the student's own text, graded by hand."""
 _PACKAGE = Path(__file__).resolve().parent
 _COURSE_FILE = "course.toml"
 
@@ -159,54 +161,6 @@ class Assignment:
         return replace(self, exercises=kept)
 
 
-class _EnvironmentTable(msgspec.Struct, forbid_unknown_fields=True):
-    folder: str
-    setup: str = ""
-    preload: list[str] = []
-    beside: str = ""
-
-
-class _DataTable(msgspec.Struct, forbid_unknown_fields=True):
-    name: str
-    stand_in: str
-    folders: list[str]
-    files: list[list[str]]
-    loose: list[str] = []
-
-
-class _PackagesTable(msgspec.Struct, forbid_unknown_fields=True):
-    names: list[str]
-    install: str
-
-
-class _CourseFile(msgspec.Struct, forbid_unknown_fields=True):
-    title: str
-    environment: _EnvironmentTable | None = None
-    data: list[_DataTable] = []
-    packages: _PackagesTable | None = None
-    models: dict[str, list[str]] = {}
-
-
-class _ExerciseFile(msgspec.Struct, forbid_unknown_fields=True):
-    title: str
-    section: str
-    kind: Kind
-    names: list[str] = []
-    optional: bool = False
-    layers: str = ""
-    builds_on: list[str] = []
-
-
-class _AssignmentFile(msgspec.Struct, forbid_unknown_fields=True):
-    title: str
-    exercises: list[str]
-    points: dict[str, int | str] = {}
-    limits: dict[str, float] = {}
-    forbid: list[str] = []
-    packages: list[str] = []
-    excused_cells: list[str] = []
-
-
 def course_folder() -> Path:
     """Return the folder of the default course: of the wheel if there is one, or the checkout."""
     inside = _PACKAGE / "course"
@@ -253,7 +207,7 @@ def load_assignment(wanted: str | Path) -> Assignment:
     folder = folder.resolve()
     course = load_course(folder)
     path = folder / "assignment.toml"
-    settings = read_toml(path, _AssignmentFile)
+    settings = read_toml(path, AssignmentFile)
     if unknown := settings.points.keys() - set(settings.exercises):
         named = one_line(", ".join(sorted(unknown)))
         raise CourseError(f"{path}: points of {named}, which is no exercise.")
@@ -282,8 +236,8 @@ def load_assignment(wanted: str | Path) -> Assignment:
 
 def _read_course(folder: Path) -> Course:
     path = folder / _COURSE_FILE
-    settings = read_toml(path, _CourseFile)
-    packages = settings.packages or _PackagesTable([], "")
+    settings = read_toml(path, CourseFile)
+    packages = settings.packages or PackagesTable([], "")
     return Course(
         folder,
         settings.title,
@@ -295,7 +249,7 @@ def _read_course(folder: Path) -> Course:
     )
 
 
-def _environment(folder: Path, table: _EnvironmentTable | None) -> Environment:
+def _environment(folder: Path, table: EnvironmentTable | None) -> Environment:
     reference = Course(folder).reference
     hidden = (folder, *([] if reference is None else [reference]))
     if table is None:
@@ -324,7 +278,7 @@ def _folder_of(course: Path, field_name: str, given: str) -> Path:
     return found
 
 
-def _data_set(path: Path, number: int, table: _DataTable) -> DataSet:
+def _data_set(path: Path, number: int, table: DataTable) -> DataSet:
     for name in ("name", "stand_in", "folders", "files"):
         if not getattr(table, name):
             raise CourseError(f"{path}: data[{number}].{name} must not be empty.")
@@ -333,7 +287,7 @@ def _data_set(path: Path, number: int, table: _DataTable) -> DataSet:
 
 
 def _load_exercise(folder: Path, total: int | str | None) -> Exercise:
-    settings = read_toml(folder / "exercise.toml", _ExerciseFile)
+    settings = read_toml(folder / "exercise.toml", ExerciseFile)
     if not settings.names and settings.kind != "answers":
         raise CourseError(f"{folder / 'exercise.toml'}: names must not be empty.")
     if settings.kind == "answers" and (settings.names or total is not None):

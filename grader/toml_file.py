@@ -1,12 +1,12 @@
-"""Reads a settings file of a course into a record; an invalid file is a `CourseError`.
+"""The settings files of a course, field by field; an invalid file is a `CourseError`.
 
-The message names the file and the field. Not here: what the files say (`course.py`).
+The message names the file and the field. Not here: what the settings mean (`course.py`).
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -14,9 +14,71 @@ from grader.errors import CourseError
 from grader.text import clean, one_line
 
 T = TypeVar("T")
+Kind = Literal["function", "class", "method", "values", "answers"]
+"""What an exercise asks for; `answers` is the student's own text, graded by hand."""
 _MOST_BYTES = 256 << 10
 # the parser keeps every beginning of a dotted key: 40 KB of `a.a.a.a` took 1.6 GB
 _MOST_DOTS = 200
+
+
+class EnvironmentTable(msgspec.Struct, forbid_unknown_fields=True):
+    """What notebooks find: a folder of modules, and how it is set up."""
+
+    folder: str
+    setup: str = ""
+    preload: list[str] = []
+    beside: str = ""
+
+
+class DataTable(msgspec.Struct, forbid_unknown_fields=True):
+    """One data set: its stand-in, and where its files may lie."""
+
+    name: str
+    stand_in: str
+    folders: list[str]
+    files: list[list[str]]
+    loose: list[str] = []
+
+
+class PackagesTable(msgspec.Struct, forbid_unknown_fields=True):
+    """Packages that the course expects, and the command that installs them."""
+
+    names: list[str]
+    install: str
+
+
+class CourseFile(msgspec.Struct, forbid_unknown_fields=True):
+    """A `course.toml`."""
+
+    title: str
+    environment: EnvironmentTable | None = None
+    data: list[DataTable] = []
+    packages: PackagesTable | None = None
+    models: dict[str, list[str]] = {}
+
+
+class ExerciseFile(msgspec.Struct, forbid_unknown_fields=True):
+    """An `exercise.toml`."""
+
+    title: str
+    section: str
+    kind: Kind
+    names: list[str] = []
+    optional: bool = False
+    layers: str = ""
+    builds_on: list[str] = []
+
+
+class AssignmentFile(msgspec.Struct, forbid_unknown_fields=True):
+    """An `assignment.toml`."""
+
+    title: str
+    exercises: list[str]
+    points: dict[str, int | str] = {}
+    limits: dict[str, float] = {}
+    forbid: list[str] = []
+    packages: list[str] = []
+    excused_cells: list[str] = []
 
 
 def read_toml(path: Path, kind: type[T]) -> T:

@@ -1,8 +1,10 @@
 """The learning rate that every model of the course must keep."""
 
+import math
+
 import torch
 
-from grader.checks import StudentRaised, assert_close, expect_number, fail, make
+from grader.checks import StudentError, StudentRaised, assert_close, expect_number, fail, make
 
 GIVEN = 0.3
 MOST = 1.0  # no network of the course trains at a larger one
@@ -26,7 +28,27 @@ def assert_rate(student, name, *way):
 
 
 def rate_of(model, call):
-    return expect_number(model.attribute("lr"), call=f"{call}.lr")
+    rate = expect_number(model.attribute("lr"), call=f"{call}.lr")
+    used = rate_of_optimiser(model)
+    if used is not None and not math.isclose(used, rate, rel_tol=1e-6):
+        call = f"{call}.configure_optimizers()"
+        fail(
+            f"{call} trains with a rate of {used:g}, and lr is {rate:g}",
+            call=call, got=f"an optimiser with a rate of {used:g}", expected=f"{rate:g}",
+        )  # fmt: skip
+    return rate
+
+
+def rate_of_optimiser(model):
+    """Return the rate of the optimiser that a model makes; None where it makes none."""
+    with model.unrecorded():
+        try:
+            made = model.call("configure_optimizers").value
+            options = made.attribute("defaults")
+        except (StudentError, AttributeError):  # a model of plain PyTorch, or several optimisers
+            return None
+    rate = options.get("lr") if isinstance(options, dict) else None
+    return rate if type(rate) is float else None
 
 
 def has_no_rate(student, name, *way):

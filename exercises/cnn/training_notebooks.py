@@ -153,7 +153,8 @@ RIGHT = {
                  "    {'params': model.net[1:].parameters()}], lr=0.1)")),
     ),
     "a_few_steps_of_each_epoch": (
-        changed((STEP, STEP + "        if len(losses) % 5 == 4: break\n")),
+        changed(("        losses.append(l.item())\n", "        losses.append(l.item())\n"
+                 "        if len(losses) % 5 == 0: break\n")),
     ),
     "part_of_the_original_data": (
         changed(("data = DATA\n", "data = DATA\ndata.train = torch.utils.data.Subset(data.train, "

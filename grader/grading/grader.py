@@ -154,7 +154,7 @@ class Grader:
         plan = self.plan
         return OpenNotebook(
             submission, self._warm, limits or plan.spending, plan.seed, gpu,
-            plan.assignment.course, parts=parts, data=plan.data,
+            plan.assignment.course, parts=parts, data=plan.data, secret=plan.secret,
         )  # fmt: skip
 
     def _grade_readable(self, submission: Submission, result: SubmissionResult) -> SubmissionResult:

@@ -23,6 +23,7 @@ from grader.grading.absences import absence_of
 from grader.grading.candidates import callables, candidates_for, own_definitions
 from grader.grading.held_models import models_for
 from grader.grading.own_files import files_of, names_in_modules
+from grader.grading.plan import new_secret
 from grader.kernel.deadlines import Deadline, Spent
 from grader.kernel.execution import RunNotebook, run_notebook
 from grader.kernel.gpus import Gpu
@@ -42,7 +43,8 @@ class OpenNotebook:
     """A notebook whose cells have run; also the connection its students ask through.
 
     Without a course, it is a notebook of the default one. `parts` are right definitions that stand
-    in for the notebook's own, by name, as Python.
+    in for the notebook's own, by name, as Python. `secret` is the seed of held-out data; without
+    one, it is drawn.
 
     Raises:
         SandboxError: no kernel could be started: an internal error.
@@ -52,6 +54,7 @@ class OpenNotebook:
         self, submission: Submission, warm: WarmParent | None, limits: Limits, seed: int,
         gpu: Gpu | None = None, course: Course | None = None, *,
         parts: Mapping[str, str] | None = None, data: Path | None = None,
+        secret: int | None = None,
     ) -> None:  # fmt: skip
         self._submission = submission
         self._course = course or load_course()
@@ -61,6 +64,7 @@ class OpenNotebook:
         self._seed = seed
         self._gpu = gpu
         self._data = data
+        self._secret = new_secret() if secret is None else secret
         self._gone = Spent()
         """What replaced kernels have spent."""
         self._answered, self._answered_before = 0, 0
@@ -150,7 +154,7 @@ class OpenNotebook:
         if not self._run.connection.lost:
             self._select()
         return Student(
-            self, definitions, answer=exercise.name, seed=self._seed,
+            self, definitions, answer=exercise.name, seed=self._seed, secret=self._secret,
             models=self._course.models, first_run=self.cells, explain=self._explain,
         )  # fmt: skip
 

@@ -7,8 +7,9 @@ how what decides a result is identified (`inputs.py`).
 from __future__ import annotations
 
 import hashlib
+import secrets
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -32,6 +33,11 @@ from grader.version import __version__
 Isolation = Literal["sandbox", "process"]
 
 
+def new_secret() -> int:
+    """Draw a secret, for a run without a gradebook."""
+    return secrets.randbits(128)
+
+
 @dataclass(frozen=True)
 class Plan:
     """One run: an assignment, or some exercises of it, and how they are graded."""
@@ -46,6 +52,9 @@ class Plan:
     """Replaces the assignment's limits, where given."""
     gpus: tuple[Gpu, ...] = ()
     """What notebooks may compute on, each notebook on one of them; none means the CPU."""
+    secret: int = field(default_factory=new_secret, repr=False, compare=False)
+    """Seed of data that no notebook may know; a gradebook has one. Verdicts do not depend on it,
+    so it is no part of a key, and it never enters the sandbox."""
 
     @cached_property
     def assignment(self) -> Assignment:

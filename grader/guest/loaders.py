@@ -72,7 +72,7 @@ def install() -> None:
                 count += 1
                 cheap_batches.set_idle(spent)
                 yield batch
-                if pixels >= training_settings.EPOCH_PIXELS or losses.spent():
+                if pixels >= training_settings.epoch_pixels() or losses.spent():
                     # each step of a run for the grader is a real one
                     yield from () if settings.replaying else _rest(self, batch, count)
                     return

@@ -79,7 +79,7 @@ def _replace(
     for number, part in enumerate(parts):
         place = round(number * last / max(1, len(parts) - 1))
         if place in chosen:
-            chosen[place].add_module("further", part)
+            chosen[place].add_module(f"further{number}", part)
         else:
             chosen[place] = part
     for place, (holder, name, layer) in enumerate(places):

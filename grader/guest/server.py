@@ -203,14 +203,16 @@ class Guest:
     def op_reached(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Return by parameter name whether a gradient other than 0 reaches it.
 
-        The numbers of the result are weighted, because a plain sum of a softmax is constant.
+        `kwargs['through']` is a function that gets the module, for the result of that one.
+        The numbers are weighted, because a plain sum of a softmax is constant.
         """
-        module = self._module(request)
+        module, through = self._module(request), kwargs.get("through")
         module.zero_grad(set_to_none=True)
-        y = logits_in(module(*args))
+        y = module(*args) if through is None else self._defined(through)(module, *args)
+        y = logits_in(y)
         (y.flatten() * torch.arange(1.0, y.numel() + 1)).sum().backward()
-        grads = {name: parameter.grad for name, parameter in module.named_parameters()}
-        return {name: grad is not None and bool(grad.any()) for name, grad in grads.items()}
+        grads = [(name, parameter.grad) for name, parameter in module.named_parameters()]
+        return {name: grad is not None and bool(grad.any()) for name, grad in grads}
 
     def op_layers(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Run a module and list its innermost modules in the order in which they are called.
@@ -276,10 +278,8 @@ class Guest:
         """
         cells, patterns, variables = args
         steps, tail, probe = kwargs["steps"], kwargs["tail"], ProbeShape(*kwargs["probe"])
-        made = TrainingReplay(
-            self.recorder, patterns, variables, steps=steps, tail=tail, probe=probe
-        )
-        return made.run(cells)
+        options = {"steps": steps, "tail": tail, "probe": probe}
+        return TrainingReplay(self.recorder, patterns, variables, **options).run(cells)
 
     def op_tail(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Return what a model's forward ends with: logits, softmax or log_softmax."""
@@ -371,11 +371,9 @@ def serve(guest: Guest, descriptor: int) -> None:
 
 
 def _is_worth_keeping(value: object) -> bool:
-    """Return whether a handle to an object is useful: modules, classes and their instances."""
-    if isinstance(value, nn.Module | type):
-        return True
-    module = type(value).__module__
-    return module == "__main__" or callable(value)
+    """Return whether a handle to an object is useful: modules, optimisers, classes, instances."""
+    known = nn.Module | torch.optim.Optimizer | type
+    return isinstance(value, known) or type(value).__module__ == "__main__" or callable(value)
 
 
 def _describe(value: object) -> str:

@@ -5,9 +5,9 @@ parameters are recorded at the first steps. The records are untrusted like every
 is computed outside, from gradients of the same images, and from the answers to held-out images
 whose labels never enter the sandbox.
 
-Here: replacing the model, recording, ending endless loops. Not here: which cells run again
-(`checks/training/cells.py`), what is right (`checks/training/claims.py`), shorter passes over data
-(`short_passes.py`).
+Here: replacing the model, ending endless loops. Not here: which cells run again
+(`checks/training/cells.py`), what is right (`checks/training/claims.py`), what is recorded of a
+probe (`step_log.py`), shorter passes over data (`short_passes.py`).
 Not covered: student code shares this process and can change everything here.
 """
 
@@ -18,11 +18,11 @@ import copy
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from grader.guest import environment
 from grader.guest.model_names import is_model_name
@@ -32,58 +32,16 @@ from grader.guest.probe_network import ProbeNetwork, ProbeShape, small
 from grader.guest.recorder import HOOK, Recorder, StatementReporter, may_change
 from grader.guest.short_passes import short_passes
 from grader.guest.slices import slice_of
+from grader.guest.step_log import MOST_SEEN, StepLog
 
-# steps whose batch, parameters and gradients are noted; the last shows whether batches change
-_NOTED = (1, 2, 3, 4, 5, 6, 40)
 _MOST_MODELS = 6
-_MOST_SEEN = 200
 _ENOUGH_CPU_S = 8.0
+_MORE_CPU_S = 24.0
+_FEW_STEPS = 200  # more are asked for where a low rate needs them
 
 
 class _Enough(BaseException):
     """The watched loop took far too many steps."""
-
-
-@dataclass
-class _Step:
-    number: int
-    x: Tensor
-    before: list[Tensor]
-    grads: list[Tensor]
-
-
-@dataclass
-class _Log:
-    """The record of one probe."""
-
-    steps: int = 0
-    noted: list[_Step] = field(default_factory=list)
-    seen: list[Tensor] = field(default_factory=list)
-    """The first image of each step."""
-    start: list[Tensor] = field(default_factory=list)
-    waiting: tuple[Tensor, list[Tensor]] | None = None
-    current: _Step | None = None
-
-    def forward(self, probe: nn.Module, x: Tensor) -> None:
-        if torch.is_grad_enabled():
-            before = [p.detach().clone() for p in probe.parameters()]
-            self.start = self.start or before
-            self.waiting = (x.clone(), before)
-
-    def gradient_arrived(self, place: int, parameter: Tensor) -> None:
-        if self.waiting is not None:
-            self.steps += 1
-            x, before = self.waiting
-            self.waiting, self.current = None, None
-            if self.steps == 1:  # `apply_init` initialises again after a first forward
-                self.start = before
-            if len(x) and len(self.seen) < _MOST_SEEN:
-                self.seen.append(x[0])
-            if self.steps in _NOTED:
-                self.current = _Step(self.steps, x, before, [torch.zeros_like(p) for p in before])
-                self.noted.append(self.current)
-        if self.current is not None and parameter.grad is not None:
-            self.current.grads[place] = parameter.grad.detach().clone()
 
 
 class _Understudy:
@@ -104,7 +62,7 @@ class _Watched(ProbeNetwork):
     ) -> None:
         super().__init__(replay.probe, tail)
         self.layers = layers or self.layers
-        self.log = _Log()
+        self.log = StepLog()
         self._replay = (replay,)  # in a tuple, since it is no part of the module
         replay.probes.append(self)
         for place, parameter in enumerate(self.parameters()):
@@ -117,7 +75,7 @@ class _Watched(ProbeNetwork):
         layers = copy.deepcopy(self.layers, memo)
         copied = _Watched(self._replay[0], self.tail, layers=layers)
         memo[id(self)] = copied
-        copied.log = _Log(start=self.log.start)  # a copy of a model is trained separately
+        copied.log = StepLog(start=self.log.start)  # a copy of a model is trained separately
         return copied
 
     def parts(self) -> list[nn.Module]:
@@ -168,6 +126,7 @@ class TrainingReplay:
         steps: int, tail: str, probe: ProbeShape,
     ) -> None:  # fmt: skip
         self.probe = probe
+        self._cpu_s = _ENOUGH_CPU_S if steps <= _FEW_STEPS else _MORE_CPU_S
         self._recorder = recorder
         self._patterns = tuple(patterns)
         self._variables = frozenset(variables)
@@ -185,6 +144,8 @@ class TrainingReplay:
 
         Returns:
             `raised`: how the last cell ended, in words; empty where it ran through.
+            `passes`: of each pass over a loader: its batches, its steps, whether it was cut short
+            here, whether the loop left it early.
             `models`: of each model that was trained or is still named: its names, how many
             gradients reached it, its first and last parameters, the steps that were noted, and the
             module itself.
@@ -193,18 +154,24 @@ class TrainingReplay:
         before = dict(namespace)
         world = self._recorder.world_before(cells[0])
         raised = ""
-        self._ends_at = time.process_time() + _ENOUGH_CPU_S
+        self._ends_at = time.process_time() + self._cpu_s
         self._goes_on = True
         try:
             namespace.clear()
             namespace.update(world)
             namespace.update(stand_ins(self._recorder.sources, cells, world, self._fits))
             namespace[HOOK] = self._bound
-            passes = short_passes(self._spent, steps=self._steps, seconds=_ENOUGH_CPU_S / 2)
-            with self._recorder.kept_classes(), self._replaced(), passes:
+            short = short_passes(
+                self._spent, steps=self._steps, seconds=self._cpu_s / 2, taken=self._taken
+            )
+            with self._recorder.kept_classes(), self._replaced(), short as passes:
                 for cell in cells:
                     raised = self._run_cell(cell, whole=cell != cells[-1])
-            return {"raised": raised, "models": self._found(namespace)}
+            return {
+                "raised": raised,
+                "passes": [(p.batches, p.steps, p.cut, p.left) for p in passes[:MOST_SEEN]],
+                "models": self._found(namespace),
+            }
         finally:
             self._goes_on = False
             namespace.clear()
@@ -214,7 +181,7 @@ class TrainingReplay:
         """End the cell when the loop takes far more steps than are recorded."""
         if not self._goes_on:  # a question about what was learned
             return
-        over = sum(probe.log.steps for probe in self.probes) > 4 * self._steps
+        over = self._taken() > 4 * self._steps
         if over or time.process_time() > self._ends_at:
             raise _Enough
 
@@ -234,9 +201,12 @@ class TrainingReplay:
     def _is_wanted(self, name: str) -> bool:
         return name in self._variables or self._fits(name)
 
+    def _taken(self) -> int:
+        return sum(probe.log.steps for probe in self.probes)
+
     def _spent(self) -> bool:
-        steps = sum(probe.log.steps for probe in self.probes)
-        return steps >= self._steps or time.process_time() > self._ends_at - _ENOUGH_CPU_S / 2
+        late = time.process_time() > self._ends_at - self._cpu_s / 2
+        return late or self._taken() >= self._steps
 
     # ------------------------------------------------------------------ taking the model's place
 
@@ -244,10 +214,16 @@ class TrainingReplay:
     def _replaced(self) -> Iterator[None]:
         with ExitStack() as stack:
             stack.callback(self._restore)
+            hook = register_optimizer_step_pre_hook(self._stepping)
+            stack.callback(hook.remove)
             homes = [(home.__name__, home) for home in environment.current.method_homes()]
             for name, value in [*homes, *self._recorder.namespace.items()]:
                 self._replace(name, value)
             yield
+
+    def _stepping(self, optimiser: torch.optim.Optimizer, *_: object) -> None:
+        for probe in self.probes:
+            probe.log.stepping(probe, optimiser)
 
     def _restore(self) -> None:
         for made, init in self._patched.items():
@@ -337,7 +313,10 @@ class TrainingReplay:
                 "steps": probe.log.steps,
                 "start": probe.log.start,
                 "end": [p.detach().clone() for p in probe.parameters()],
-                "noted": [(s.number, s.x, s.before, s.grads) for s in probe.log.noted],
+                "noted": [
+                    (s.number, s.x, s.before, s.grads, s.used, s.rate) for s in probe.log.noted
+                ],
+                "changes": probe.log.changes,
                 "seen": [torch.stack(probe.log.seen)] if probe.log.seen else [],
                 "module": holder,
             }

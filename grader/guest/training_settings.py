@@ -14,6 +14,7 @@ from pathlib import Path
 BATCH_PIXELS = 301_056
 # of one pass over a loader, training or validation
 EPOCH_PIXELS = 3_136_000
+_IN_A_REPLAY = 15  # times as many: its images are small, and its steps are counted
 
 
 @dataclass
@@ -29,6 +30,11 @@ class Settings:
 
 
 settings = Settings()
+
+
+def epoch_pixels() -> int:
+    """Return how many pixels one pass over a loader may have."""
+    return EPOCH_PIXELS * (_IN_A_REPLAY if settings.replaying else 1)
 
 
 def configure(

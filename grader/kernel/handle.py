@@ -8,6 +8,7 @@ back (`facts.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -25,9 +26,16 @@ _MOST_NAME = 100
 class Handle:
     """An object that stays in the sandbox: a module, a class, an instance of one."""
 
-    def __init__(self, ask: Callable[..., Call], node: messages.HandleNode) -> None:
+    def __init__(
+        self,
+        ask: Callable[..., Call],
+        node: messages.HandleNode,
+        unrecorded: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         self._ask_student = ask
         self._node = node
+        self.unrecorded = unrecorded
+        """Leaves what is asked inside the context out of the student's record."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call it: forward for a module, an instance for a class."""
@@ -108,6 +116,12 @@ class Handle:
     def reached(self, *args: Any) -> dict[str, bool]:
         """Return by parameter name whether a gradient other than 0 reaches the parameter."""
         found = self._ask("reached", args, {}).value
+        with observations.believed(f"{self.type_name}.reached", "yes or no by name"):
+            return {name: value is True for name, value in found.items()}
+
+    def reached_through(self, definition: int, *args: Any) -> dict[str, bool]:
+        """Return the same for the result of a function that gets this module and `args`."""
+        found = self._ask("reached", args, {"through": definition}).value
         with observations.believed(f"{self.type_name}.reached", "yes or no by name"):
             return {name: value is True for name, value in found.items()}
 

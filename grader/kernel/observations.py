@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -100,6 +100,10 @@ class NotedStep:
     """The parameters when the images went in."""
     gradients: list[Tensor]
     """What the parameters held after `backward`."""
+    used: list[Tensor] = field(default_factory=list)
+    """What they held when an optimiser took the step; empty where none of torch did."""
+    rate: float = 0.0
+    """The learning rate of that optimiser; 0 where unknown."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,21 @@ class Trained:
     """The first input of each step."""
     module: Any
     """A handle, to ask it about held-out images."""
+    changes: tuple[int, ...] = ()
+    """For each parameter, after how many of the steps it was another; empty for none."""
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One pass over a loader during a training replay."""
+
+    batches: int
+    """How many the loop took."""
+    steps: int
+    cut: bool
+    """Whether the replay ended it."""
+    left: bool
+    """Whether the loop left it before its data ended."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +144,7 @@ class ReplayFacts:
 
     raised: str
     models: tuple[Trained, ...]
+    passes: tuple[Pass, ...] = ()
 
 
 @contextmanager
@@ -259,15 +279,27 @@ def read_replay(call: str, value: Any, probe: ProbeShape) -> ReplayFacts:
                 numbers(row["start"]),
                 numbers(row["end"]),
                 tuple(
-                    NotedStep(int(n), images(x), numbers(before), numbers(gradients))
-                    for n, x, before, gradients in row["noted"]
+                    NotedStep(
+                        int(n),
+                        images(x),
+                        numbers(before),
+                        numbers(gradients),
+                        numbers(used),
+                        float(rate),
+                    )
+                    for n, x, before, gradients, used, rate in row["noted"]
                 ),
                 images(torch.cat([torch.zeros(0, *probe.image), *row["seen"]])),
                 row["module"],
+                tuple(int(n) for n in row["changes"]),
             )
             for row in value["models"]
         )
-        return ReplayFacts(str(value["raised"])[:500], models)
+        passes = tuple(
+            Pass(int(batches), int(steps), cut is True, left is True)
+            for batches, steps, cut, left in value["passes"]
+        )
+        return ReplayFacts(str(value["raised"])[:500], models, passes)
     except (TypeError, ValueError, KeyError, AttributeError, IndexError, RuntimeError) as error:
         raise BadAnswer(call, "something else", "the steps of a training") from error
 

@@ -82,6 +82,7 @@ class Student:
         models: Mapping[str, tuple[str, ...]] | None = None,
         first_run: Sequence[CellRun] = (),
         explain: Callable[[str], str] = lambda name: "",
+        secret: int = DEFAULT_SEED,
     ) -> None:
         self._connection = connection
         self._definitions = definitions
@@ -96,6 +97,8 @@ class Student:
         """Patterns of the names of models, by kind, as the course declares them."""
         self.seed = seed
         """Of the notebook's random state, and of the images it is given."""
+        self.secret = secret
+        """Seed of data that only the grader has; it never enters the sandbox."""
         self.remembered: dict[str, Any] = {}
         """What the checks of one exercise work out once and use together."""
         self.missing: set[str] = set()
@@ -166,6 +169,18 @@ class Student:
         if not isinstance(made, Handle):
             raise BadAnswer(f"nn.{layer}", describe(made), "a layer")
         return made
+
+    def reached(self, name: str, layer: Handle, *args: Any) -> dict[str, bool]:
+        """Call a function of a layer; return which of its parameters a gradient then reaches.
+
+        Raises:
+            NameNotDefined: the notebook has no such name.
+            StudentError: the call or the way back raised.
+        """
+        found = self._definitions.get(name)
+        if found is None:
+            raise NameNotDefined(name)
+        return layer.reached_through(found.number, *args)
 
     def outline(self, name: str, shape: tuple[int, ...], *args: Any, **kwargs: Any) -> Outline:
         """Make a model inside and list its shapes for an input of `shape`, computing nothing.
@@ -367,4 +382,4 @@ class Student:
             self._transcript.append((op, as_noted(op, answer)))
 
     def _handle(self, node: messages.HandleNode) -> Handle:
-        return Handle(self._ask, node)
+        return Handle(self._ask, node, self.unrecorded)

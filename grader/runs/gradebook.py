@@ -5,14 +5,16 @@ it stopped. Grading again under another key leaves the old row: history is kept.
 The journal is SQLite's rollback journal and not WAL: between two results the gradebook is one
 file, which can be copied, and which works on a network folder. SQLite 3.31 is enough.
 
-Here: schema, migrations, queries. For queries in SQL the file has a view `checks`, one row
-a check: `sqlite3 gradebook.sqlite 'select verdict, count(*) from checks group by verdict'`.
-Not here: what a key is made of (the grading decides), frames (`report/frames.py`).
+Here: storing and queries. For queries in SQL the file has a view `checks`, one row a check:
+`sqlite3 gradebook.sqlite 'select verdict, count(*) from checks group by verdict'`.
+Not here: tables and migrations (`gradebook_schema.py`), what a key is made of (the grading
+decides), frames (`report/frames.py`).
 """
 
 from __future__ import annotations
 
 import math
+import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -27,11 +29,12 @@ import msgspec
 from grader.errors import NO_ROOM, CannotStore, GraderError, UsageError
 from grader.points import standing_of
 from grader.records import SubmissionResult
+from grader.runs.gradebook_schema import no_gradebook, prepare
 from grader.text import without_surrogates
 from grader.verdict import Status
 
-_APPLICATION_ID = 0x47524442  # "GRDB", in the header of the file
 _LOCK_S = 30.0
+_SECRET_BITS = 128
 
 
 @dataclass(frozen=True)
@@ -72,13 +75,13 @@ class Gradebook:
         except sqlite3.Error as error:
             raise UsageError(f"cannot open the gradebook {path}: {error}.") from error
         try:
-            _prepare(connection, path)
+            prepare(connection, path)
         except sqlite3.OperationalError as error:
             connection.close()
             raise _in_words(path, error) from error
         except sqlite3.DatabaseError as error:
             connection.close()
-            raise _no_gradebook(path) from error
+            raise no_gradebook(path) from error
         except BaseException:
             connection.close()
             raise
@@ -121,6 +124,19 @@ class Gradebook:
             for position, key in enumerate(dict.fromkeys(keys)):
                 execute("INSERT INTO run_entries VALUES (?, ?, ?)", (run_id, position, key))
         return run_id
+
+    def secret(self) -> int:
+        """Return the number that only this gradebook has, drawing it where there is none yet.
+
+        Held-out data is drawn from it: the same for all submissions, and unknown to all of them.
+        """
+        kept = "SELECT value FROM secrets WHERE name = 'held_out'"
+        if (row := self._execute(kept).fetchone()) is None:
+            drawn = str(secrets.randbits(_SECRET_BITS))
+            with self._transaction() as execute:  # another run may have been first
+                execute("INSERT OR IGNORE INTO secrets VALUES ('held_out', ?)", (drawn,))
+                row = execute(kept, ()).fetchone()
+        return int(row[0])
 
     def save(self, result: SubmissionResult, run_id: int) -> None:
         """Store a result and add it to a run, durably; once this returns, a crash loses nothing.
@@ -311,36 +327,6 @@ def _storable(value: Any) -> Any:
     return value
 
 
-# ---- schema
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Check that the file is a gradebook, and migrate its schema."""
-    # FULL: a commit is on the disk when it returns, even if the process or the machine dies next
-    for pragma in ("journal_mode = DELETE", "synchronous = FULL", "foreign_keys = ON"):
-        connection.execute(f"PRAGMA {pragma}")
-    connection.execute("BEGIN IMMEDIATE")
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    if application != _APPLICATION_ID and (tables or application or version):
-        raise _no_gradebook(path)
-    if version > len(_MIGRATIONS):
-        raise UsageError(
-            f"{path} was written by a newer grader (schema {version}, this one knows "
-            f"{len(_MIGRATIONS)}); update the grader, or choose another --out."
-        )
-    if version == len(_MIGRATIONS):
-        connection.execute("COMMIT")  # without writes: a full disk must not prevent reading
-        return
-    for statements in _MIGRATIONS[version:]:
-        for statement in statements:
-            connection.execute(statement)
-    connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
-    connection.execute("COMMIT")
-
-
 def _in_words(path: Path, error: sqlite3.Error) -> GraderError:
     """Return the error for a failure of SQLite, which has rolled back, so the file is whole."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
@@ -349,48 +335,3 @@ def _in_words(path: Path, error: sqlite3.Error) -> GraderError:
     if isinstance(error, sqlite3.OperationalError):
         return CannotStore(str(path), str(error))
     return UsageError(f"the gradebook {path} cannot be used: {error}.")
-
-
-def _no_gradebook(path: Path) -> UsageError:
-    return UsageError(f"{path} is no gradebook; choose another --out, or move that file away.")
-
-
-_AS_NUMBER = """CASE instr({0}, '/') WHEN 0 THEN CAST({0} AS REAL)
-    ELSE CAST(substr({0}, 1, instr({0}, '/') - 1) AS REAL) / substr({0}, instr({0}, '/') + 1) END"""
-_POINTS = _AS_NUMBER.format("json_extract(c.value, '$.points')")
-_MAX_POINTS = _AS_NUMBER.format("json_extract(c.value, '$.max_points')")
-
-# schema n is made by the first n of these; a change of schema appends one and edits none
-_MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    (
-        """
-        CREATE TABLE results(
-            key TEXT PRIMARY KEY, student TEXT NOT NULL, submission TEXT NOT NULL,
-            assignment TEXT NOT NULL, status TEXT NOT NULL, points REAL NOT NULL,
-            max_points REAL NOT NULL, finished_at TEXT NOT NULL, record TEXT NOT NULL)
-        """,
-        """
-        CREATE TABLE runs(
-            id INTEGER PRIMARY KEY AUTOINCREMENT, assignment TEXT NOT NULL,
-            started_at TEXT NOT NULL, options TEXT NOT NULL)
-        """,
-        """
-        CREATE TABLE run_entries(
-            run_id INTEGER NOT NULL REFERENCES runs(id), position INTEGER NOT NULL,
-            key TEXT NOT NULL, PRIMARY KEY (run_id, position), UNIQUE (run_id, key))
-        """,
-        f"""
-        CREATE VIEW checks AS SELECT
-            r.key, r.student, r.submission, r.assignment, r.finished_at,
-            json_extract(c.value, '$.exercise') AS exercise,
-            json_extract(c.value, '$.check') AS "check",
-            json_extract(c.value, '$.verdict') AS verdict,
-            {_POINTS} AS points, {_MAX_POINTS} AS max_points,
-            json_extract(c.value, '$.seconds') AS seconds,
-            json_extract(c.value, '$.message') AS message,
-            json_extract(e.value, '$.mistake.title') AS mistake
-        FROM results AS r, json_each(r.record, '$.exercises') AS e,
-            json_each(e.value, '$.checks') AS c
-        """,
-    ),
-)

@@ -86,6 +86,7 @@ def grade_and_store(
     keys = [plan.key(submission) for submission in submissions]
     origins = Origins()
     with Gradebook.open(out / GRADEBOOK) as gradebook:
+        plan = replace(plan, secret=gradebook.secret())
         options = _options(plan, gradebook)
         options[_PASSED_OVER] = msgspec.json.encode(list(passed_over)).decode()
         run_id = gradebook.start_run(plan.assignment.name, keys=keys, options=options)

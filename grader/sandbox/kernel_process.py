@@ -129,9 +129,7 @@ def run(
 def serve_questions(not_run: dict[int, str]) -> None:
     """Answer the grader's questions in the main thread; called after the last cell.
 
-    Args:
-        not_run: cells that ended an earlier kernel or had no time. A training is judged by running
-            it again, so the text of its cell is enough.
+    `not_run` holds the text of cells that ended an earlier kernel or had no time: of trainings.
     """
     _guest.recorder.note_unrun(not_run)
     server.serve(_guest, _QUESTIONS)

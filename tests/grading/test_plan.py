@@ -44,6 +44,14 @@ def test_the_key_changes_with_the_submission(plan):
     assert content(plan) != content(plan, replace(HANDED_IN, digest="cd" * 32))
 
 
+def test_a_secret_is_drawn_for_each_run_and_stands_in_no_key_and_no_text(plan):
+    other = replace(plan, secret=plan.secret + 1)
+    assert other.key(HANDED_IN) == plan.key(HANDED_IN)
+    assert Plan("cnn").secret != Plan("cnn").secret
+    shown = f"{plan!r} {plan.facts()} {plan.inputs(HANDED_IN)}"
+    assert str(plan.secret) not in shown
+
+
 @pytest.mark.parametrize("changes", [{"student": "lee"}, {"path": "cnn/kim/other.ipynb"}])
 def test_a_result_is_the_same_whosever_it_is_and_each_has_a_key_of_its_own(plan, changes):
     other = replace(HANDED_IN, **changes)

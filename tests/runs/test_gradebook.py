@@ -26,7 +26,7 @@ from grader.records import (
     SubmissionResult,
     WrittenAnswer,
 )
-from grader.runs import gradebook
+from grader.runs import gradebook_schema
 from grader.runs.gradebook import Gradebook
 from grader.verdict import Status, Verdict
 
@@ -98,12 +98,19 @@ def test_no_statement_needs_more_than_sqlite_3_31(book):
         ask("k1")
     book.previous("kim", "cnn")
     book.results_of(run)
-    schema = [sql for group in gradebook._MIGRATIONS for sql in group]
+    schema = [sql for group in gradebook_schema._MIGRATIONS for sql in group]
     newer = re.compile(
         r"\b(returning|sqlite_schema|strict|iif|->|drop column|materialized)\b", re.I
     )
     assert len(statements) > 8
     assert not [sql for sql in (*statements, *schema) if newer.search(sql)]
+
+
+def test_a_secret_is_that_of_one_gradebook_and_kept_with_it(book, tmp_path):
+    with Gradebook.open(book.path) as opened_by_another_run:
+        assert book.secret() == opened_by_another_run.secret() == book.secret()
+    with Gradebook.open(tmp_path / "another" / "gradebook.sqlite") as another:
+        assert another.secret() != book.secret()
 
 
 def test_results_come_in_the_order_submissions_were_listed_not_finished(book):

@@ -207,3 +207,17 @@ def test_what_was_passed_over_is_stored_with_the_run(run):
     assert stored.passed_over == pipeline.latest(run.out).passed_over == (line,)
     _, later = run()
     assert later.passed_over == ()
+
+
+def test_all_runs_into_a_gradebook_draw_held_out_data_from_its_secret(run, monkeypatch):
+    secrets = []
+
+    def note(plan, submissions, *, jobs):
+        secrets.append(plan.secret)
+        return grade_all(plan, submissions, jobs=jobs)
+
+    monkeypatch.setattr(pipeline, "grade_all", note)
+    run(1)
+    run(3, plan=replace(run.plan, secret=1))
+    assert len(set(secrets)) == 1
+    assert secrets[0] not in (1, run.plan.secret)

@@ -8,7 +8,8 @@ import pytest
 
 from exercises.cnn import training_notebooks as known
 from exercises.cnn.training_checks import CLOTHES
-from grader.checks.training.claims import Evidence, ModelKind, evidence_of
+from grader.checks.training.claims import ModelKind, evidence_of
+from grader.checks.training.evidence import Evidence
 from grader.course import load_assignment
 from grader.grading.in_process import student_of
 from grader.kernel.student import Student

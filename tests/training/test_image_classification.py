@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exercises.cnn.training_checks import CLOTHES
+from grader.checks.training.evidence import held_out
 from grader.checks.training.protocol import Split
 
 SEED = 20_240
@@ -48,3 +49,13 @@ def test_these_are_the_images_of_the_library(notebook):
     student = notebook("X = d2l.FashionMNIST().train.data[:10].float()[:, None]")
     (entry,) = student.values("X")
     assert bool(CLOTHES.recognise(entry.value, SEED).of_train.all())
+
+
+def test_held_out_images_are_drawn_from_a_secret(notebook):
+    student = notebook("x = 1")
+    student.secret = 2**100 + 7
+    images, labels = held_out(student, CLOTHES)
+    assert labels.shape == (500,)
+    for seed in (SEED, 2**100, 7):
+        drawn, _ = CLOTHES.inputs(seed, Split.HELD_OUT)
+        assert not torch.equal(drawn, images)

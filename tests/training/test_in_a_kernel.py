@@ -8,7 +8,8 @@ import pytest
 
 from exercises.cnn.training_checks import CLOTHES
 from exercises.cnn.training_notebooks import changed
-from grader.checks.training.claims import ModelKind, complaint_of, evidence_of
+from grader.checks.training.claims import ModelKind, evidence_of
+from grader.checks.training.complaints import complaint_of
 from grader.kernel.execution import run_notebook
 from grader.kernel.student import Student
 from grader.records import DEFAULT_SEED, Limits

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from grader.checks.training.claims import ModelKind, complaint_of, evidence_of
+from grader.checks.training.claims import ModelKind, evidence_of
+from grader.checks.training.complaints import complaint_of
 from grader.checks.training.image_classification import ImageClassification
 from grader.checks.training.protocol import Split
 from grader.course import load_assignment

@@ -8,7 +8,8 @@ from torch import nn
 
 from exercises.cnn.training_checks import CLOTHES
 from exercises.cnn.training_notebooks import BOOK, IMPORTS, LOOP, changed
-from grader.checks.training.claims import ModelKind, complaint_of, evidence_of
+from grader.checks.training.claims import ModelKind, evidence_of
+from grader.checks.training.complaints import complaint_of
 from grader.course import load_course
 from grader.errors import CallTimedOut, NothingTrained, ReplayFailed
 from grader.guest.model_shell import dress

@@ -284,8 +284,8 @@ class NoBias(Classifier):
 
 
 @mistake(
-    "layers are kept in a plain list",
-    hint="Layers in a list are not found by an optimiser: use nn.Sequential or nn.ModuleList.",
+    "the parameters of the layers are not the model's",
+    hint="Layers in a list, and plain tensors, are not found by an optimiser: use nn.Sequential.",
     caught_by=(LAYERS, LOGITS, CLASSES, RATE, GRADIENTS),
 )
 class InAPlainList(nn.Module):
@@ -331,8 +331,8 @@ class StandsStillUnlessTold(Classifier):
 
 
 @mistake(
-    "gradients stop between convolutions and linear layers",
-    hint="A tensor that was detached has no way back to the layers before it.",
+    "no gradient reaches the convolutions",
+    hint="What takes tensors or layers out of the graph: .detach(), .data, requires_grad_(False)?",
     caught_by=GRADIENTS,
 )
 class DetachesTheFeatures(nn.Module):

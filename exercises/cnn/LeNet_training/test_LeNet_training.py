@@ -4,7 +4,7 @@ The training itself is judged, not its printed output. The book's LeNet shows no
 thousand steps, so a network that learns fast takes its place.
 """
 
-from exercises.cnn.training_checks import CLOTHES, training_checks
+from exercises.cnn.training_checks import CLOTHES, has_a_convolution, training_checks
 from grader.checks import ModelKind
 
 
@@ -17,4 +17,6 @@ def has_two_large_convolutions(shapes):
     test_moves_every_parameter_down_the_gradient,
     test_uses_the_gradient_of_each_batch,
     test_leaves_a_model_that_has_learned,
-) = training_checks(ModelKind("LeNet", has_two_large_convolutions, CLOTHES), points=(3, 5, 2))
+) = training_checks(
+    ModelKind("LeNet", has_two_large_convolutions, CLOTHES, has_a_convolution), points=(3, 5, 2)
+)

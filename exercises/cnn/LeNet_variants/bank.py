@@ -156,8 +156,8 @@ class SwallowsTheImage(Classifier):
 
 
 @mistake(
-    "gradients stop before the linear layers",
-    hint="A tensor that was detached has no way back to the layers before it.",
+    "no gradient reaches the convolutions",
+    hint="What takes tensors or layers out of the graph: .detach(), .data, requires_grad_(False)?",
     caught_by=(LEARNS, RUN),
 )
 class DetachesTheFeatures(Classifier):
@@ -169,8 +169,8 @@ class DetachesTheFeatures(Classifier):
 
 
 @mistake(
-    "layers are kept in a plain list",
-    hint="Layers in a list are not found by an optimiser: use nn.Sequential or nn.ModuleList.",
+    "the parameters of the layers are not the model's",
+    hint="Layers in a list, and plain tensors, are not found by an optimiser: use nn.Sequential.",
     caught_by=(LEARNS, RUN),
 )
 class InAPlainList(nn.Module):

@@ -206,7 +206,7 @@ class SmallStem(Classifier):
 
 
 @mistake(
-    "the stem has no batch norm",
+    "the stem has no batch norm with a weight and a bias",
     hint="A batch norm follows the 7x7 convolution.",
     caught_by=BUILT_ON_STAGES,
 )
@@ -241,7 +241,7 @@ class AveragesInTheStem(Classifier):
 
 
 @mistake(
-    "global average pooling is missing",
+    "the linear layer takes every pixel of a channel",
     hint="Each channel goes into the linear layer as its mean.",
     caught_by=BUILT_ON_STAGES,
 )
@@ -322,8 +322,8 @@ class RepeatsOneBlock(Classifier):
 
 
 @mistake(
-    "the stages are kept in a plain list",
-    hint="Layers in a list are not found by an optimiser: use nn.Sequential or nn.ModuleList.",
+    "the parameters of stem and stages are not the model's",
+    hint="Layers in a list, and plain tensors, are not found by an optimiser: use nn.Sequential.",
     caught_by=(STAGES, ARCHS, LOGITS, TRAINING, CLASSES, RATE, GRADIENTS),
 )
 class InAPlainList(nn.Module):
@@ -360,8 +360,8 @@ class IgnoresTheRate(Classifier):
 
 
 @mistake(
-    "gradients do not reach the stem",
-    hint="A tensor that was detached has no way back to the layers before it.",
+    "no gradient reaches the stem",
+    hint="What takes tensors or layers out of the graph: .detach(), .data, requires_grad_(False)?",
     caught_by=GRADIENTS,
 )
 class DetachesTheStem(nn.Module):

@@ -230,7 +230,7 @@ class DropsLogits(Classifier):
 
 
 @mistake(
-    "the parameters are kept from being trained",
+    "no gradient reaches the parameters",
     hint="Training changes every parameter: leave requires_grad as it is.",
     caught_by=LOGITS,
 )

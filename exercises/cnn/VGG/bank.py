@@ -233,7 +233,7 @@ class OneConvolutionEach(Classifier):
 
 
 @mistake(
-    "global average pooling in place of flattening",
+    "global pooling in place of flattening",
     hint="VGG flattens all 7 x 7 places: 25,088 numbers go into the first linear layer.",
     caught_by=BUILT_ON_LAYERS,
 )
@@ -285,8 +285,8 @@ class IgnoresTheRate(Classifier):
 
 
 @mistake(
-    "the blocks are kept in a plain list",
-    hint="Layers in a list are not found by an optimiser: use nn.Sequential or nn.ModuleList.",
+    "the parameters of the blocks are not the model's",
+    hint="Layers in a list, and plain tensors, are not found by an optimiser: use nn.Sequential.",
     caught_by=BUILT_ON_LAYERS,
 )
 class BlocksInAPlainList(nn.Module):
@@ -314,8 +314,8 @@ class ForgetsTheBlocks(Classifier):
 
 
 @mistake(
-    "gradients stop between the blocks and the linear layers",
-    hint="A tensor that was detached has no way back to the layers before it.",
+    "no gradient reaches the blocks",
+    hint="What takes tensors or layers out of the graph: .detach(), .data, requires_grad_(False)?",
     caught_by=GRADIENTS,
 )
 class DetachesTheFeatures(nn.Module):

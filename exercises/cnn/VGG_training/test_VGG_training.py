@@ -4,7 +4,7 @@ The training itself is judged, not its printed output. A VGG without batch norm 
 for hundreds of steps, so a network that learns fast takes its place.
 """
 
-from exercises.cnn.training_checks import CLOTHES, training_checks
+from exercises.cnn.training_checks import CLOTHES, has_a_convolution, training_checks
 from grader.checks import ModelKind
 
 
@@ -18,4 +18,6 @@ def has_small_convolutions_alone(shapes):
     test_moves_every_parameter_down_the_gradient,
     test_uses_the_gradient_of_each_batch,
     test_leaves_a_model_that_has_learned,
-) = training_checks(ModelKind("VGG", has_small_convolutions_alone, CLOTHES), points=(1, 3, 1))
+) = training_checks(
+    ModelKind("VGG", has_small_convolutions_alone, CLOTHES, has_a_convolution), points=(1, 3, 1)
+)

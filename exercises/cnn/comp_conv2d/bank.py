@@ -9,9 +9,10 @@ from grader.checks import mistake, rewrite
 BOOK = "test_examples_from_the_book"
 LAYER = "test_applies_the_layer"
 LENGTH_1 = "test_keeps_an_axis_of_length_1"
+GRADIENTS = "test_keeps_gradients"
 ONCE = "test_calls_the_layer_once_on_a_batch"
 ARGUMENT = "test_leaves_its_argument_alone"
-ALL = (BOOK, LAYER, LENGTH_1, ONCE)
+ALL = (BOOK, LAYER, GRADIENTS, LENGTH_1, ONCE)
 
 
 @rewrite
@@ -32,9 +33,9 @@ def with_unsqueeze(conv2d, X):
 
 
 @rewrite
-def with_view_and_detach(conv2d, X):
+def with_view(conv2d, X):
     h, w = X.shape
-    Y = conv2d(X.view(1, 1, h, w)).detach()
+    Y = conv2d(X.view(1, 1, h, w))
     return Y.view(Y.size(2), Y.size(3))
 
 
@@ -63,7 +64,7 @@ def prints_what_the_layer_is(conv2d, X):
 @mistake(
     "the axes of batch and channel are still there",
     hint="The result is a matrix (H', W').",
-    caught_by=(BOOK, LAYER, LENGTH_1, ARGUMENT),
+    caught_by=(BOOK, LAYER, GRADIENTS, LENGTH_1, ARGUMENT),
 )
 def returns_four_axes(conv2d, X):
     return conv2d(X[None, None])
@@ -72,7 +73,7 @@ def returns_four_axes(conv2d, X):
 @mistake(
     "one of the two axes is still there",
     hint="The result is a matrix (H', W').",
-    caught_by=(BOOK, LAYER, LENGTH_1, ARGUMENT),
+    caught_by=(BOOK, LAYER, GRADIENTS, LENGTH_1, ARGUMENT),
 )
 def returns_three_axes(conv2d, X):
     return conv2d(X[None, None])[0]
@@ -108,7 +109,7 @@ def passes_no_batch(conv2d, X):
 @mistake(
     "the result is transposed",
     hint="The first of the two axes that stay is the height.",
-    caught_by=(LAYER, LENGTH_1, ARGUMENT),
+    caught_by=(LAYER, GRADIENTS, LENGTH_1, ARGUMENT),
 )
 def transposes_the_result(conv2d, X):
     return conv2d(X[None, None])[0, 0].t()
@@ -117,7 +118,7 @@ def transposes_the_result(conv2d, X):
 @mistake(
     "the image is transposed",
     hint="The layer's height lies along the rows of X.",
-    caught_by=(LAYER, LENGTH_1, ARGUMENT),
+    caught_by=(LAYER, GRADIENTS, LENGTH_1, ARGUMENT),
 )
 def transposes_the_image(conv2d, X):
     return conv2d(X.t()[None, None])[0, 0]
@@ -126,7 +127,7 @@ def transposes_the_image(conv2d, X):
 @mistake(
     "the size of the book's example is written into the function",
     hint="Take the sizes from X.shape.",
-    caught_by=(LAYER, LENGTH_1),
+    caught_by=(LAYER, GRADIENTS, LENGTH_1),
 )
 def knows_only_8x8(conv2d, X):
     Y = conv2d(X.reshape((1, 1, 8, 8)))
@@ -136,7 +137,7 @@ def knows_only_8x8(conv2d, X):
 @mistake(
     "the result is given the shape of the image",
     hint="Padding and stride decide the shape of the result.",
-    caught_by=(BOOK, LAYER),
+    caught_by=(BOOK, LAYER, GRADIENTS),
 )
 def expects_the_same_size(conv2d, X):
     return conv2d(X[None, None]).reshape(X.shape)
@@ -145,7 +146,7 @@ def expects_the_same_size(conv2d, X):
 @mistake(
     "the layer that was passed is not used",
     hint="Call conv2d, the argument.",
-    caught_by=(BOOK, LAYER, LENGTH_1, ONCE, ARGUMENT),
+    caught_by=(BOOK, LAYER, GRADIENTS, LENGTH_1, ONCE, ARGUMENT),
 )
 def makes_its_own_layer(conv2d, X):
     return nn.Conv2d(1, 1, kernel_size=3, padding=1)(X[None, None])[0, 0]
@@ -154,7 +155,7 @@ def makes_its_own_layer(conv2d, X):
 @mistake(
     "padding and stride of the layer are not used",
     hint="Call the layer; its weight alone is not all of it.",
-    caught_by=(BOOK, LAYER, ONCE),
+    caught_by=(BOOK, LAYER, GRADIENTS, ONCE),
 )
 def uses_the_weight_alone(conv2d, X):
     x = X[None, None]
@@ -166,7 +167,7 @@ def uses_the_weight_alone(conv2d, X):
 @mistake(
     "the bias of the layer is not used",
     hint="Call the layer; its weight alone is not all of it.",
-    caught_by=(LAYER, ARGUMENT),
+    caught_by=(LAYER, GRADIENTS, ARGUMENT),
 )
 def forgets_the_bias(conv2d, X):
     x = X[None, None]
@@ -192,7 +193,7 @@ def calls_twice(conv2d, X):
     caught_by=ARGUMENT,
 )
 def writes_into_the_image(conv2d, X):
-    Y = conv2d(X[None, None])[0, 0].detach()
+    Y = conv2d(X.clone()[None, None])[0, 0]
     X.add_(1)
     return Y
 
@@ -200,7 +201,7 @@ def writes_into_the_image(conv2d, X):
 @mistake(
     "the result goes through an activation",
     hint="The result is what the layer gives.",
-    caught_by=LAYER,
+    caught_by=(LAYER, GRADIENTS),
 )
 def adds_an_activation(conv2d, X):
     return conv2d(X[None, None])[0, 0].relu()
@@ -209,7 +210,7 @@ def adds_an_activation(conv2d, X):
 @mistake(
     "the shape comes back in place of the result",
     hint="Return the tensor; ask for its shape outside.",
-    caught_by=(BOOK, LAYER, LENGTH_1, ARGUMENT),
+    caught_by=(BOOK, LAYER, GRADIENTS, LENGTH_1, ARGUMENT),
 )
 def returns_the_shape(conv2d, X):
     return conv2d(X[None, None]).shape[2:]
@@ -218,7 +219,7 @@ def returns_the_shape(conv2d, X):
 @mistake(
     "the result is rounded",
     hint="The result is what the layer gives.",
-    caught_by=LAYER,
+    caught_by=(LAYER, GRADIENTS),
 )
 def rounds_the_result(conv2d, X):
     return conv2d(X[None, None])[0, 0].round(decimals=2)
@@ -234,3 +235,23 @@ def starts_the_layer_anew(conv2d, X):
     if hasattr(conv2d, "weight"):
         nn.init.ones_(conv2d.weight)
     return Y
+
+
+@mistake(
+    "the result is cut off from the layer, which gets no gradient",
+    hint="What takes a tensor out of the graph: .data, .detach(), no_grad, .numpy()?",
+    caught_by=GRADIENTS,
+)
+def detaches_the_result(conv2d, X):
+    return conv2d(X[None, None])[0, 0].detach()
+
+
+@mistake(
+    "the layer is called with gradients switched off",
+    hint="The result should be usable in a training.",
+    caught_by=GRADIENTS,
+    named=False,
+)
+def switches_gradients_off(conv2d, X):
+    with torch.no_grad():
+        return conv2d(X[None, None])[0, 0]

@@ -59,7 +59,7 @@ def test_examples_from_the_book(student):
         assert_shape(y, shape, call=f"comp_conv2d(nn.LazyConv2d(1, {arguments}), X), X 8x8")
 
 
-@check(points=4, feedback="The result is conv2d(X[None, None])[0, 0], with the given layer.")
+@check(points=3, feedback="The result is conv2d(X[None, None])[0, 0], with the given layer.")
 @given(layer_and_image())
 @settings(max_examples=40)
 def test_applies_the_layer(student, drawn):
@@ -78,6 +78,28 @@ def test_applies_the_layer(student, drawn):
         f"padding {padding} and stride {stride}"
     )
     assert_close(student.comp_conv2d(layer, x), expected, call=call)
+
+
+@check(
+    points=1,
+    needs="test_applies_the_layer",
+    feedback="Let autograd follow the result: no .data, no .detach(), no no_grad.",
+)
+def test_keeps_gradients(student):
+    """Backward from the result gives the layer's kernel and bias a gradient."""
+    layer = layer_with(student, torch.tensor([[2.0, 1.0]]), 1)
+    try:
+        reached = student.reached("comp_conv2d", layer, IMAGE)
+    except StudentRaised as error:
+        if "does not require grad" not in error.message:
+            return  # it writes into what backward needs, and is charged for that
+        reached = {}
+    if not (reached and all(reached.values())):
+        call = "backward from comp_conv2d(layer, X)"
+        fail(
+            f"{call}: no gradient reaches the layer",
+            call=call, got="no gradient", expected="one for the kernel and one for the bias",
+        )  # fmt: skip
 
 
 @check(points=2, feedback="squeeze() drops every axis of length 1; drop the first two by position.")

@@ -115,21 +115,25 @@ def assert_xavier(before, weight, layer):
             )
 
 
+def assert_xavier_each_time(student, layer):
+    """Require Xavier's distribution in two layers of a type: a network has several."""
+    for which in ("", ", the second of its type"):
+        before, after = initialised(student, *layer)
+        weights = [held(state, "weight", layer) for state in (before, after)]
+        assert_xavier(*weights, f"{shown(*layer)}{which}")
+
+
 @check(points=3, feedback="nn.init.xavier_uniform_(module.weight), in place.")
 def test_linear_layer(student):
     """A linear layer gets a new weight from Xavier's uniform distribution."""
-    before, after = initialised(student, *LINEAR)
-    weights = [held(state, "weight", LINEAR) for state in (before, after)]
-    assert_xavier(*weights, shown(*LINEAR))
+    assert_xavier_each_time(student, LINEAR)
     assert_trainable(student, LINEAR, torch.ones(2, 10))
 
 
 @check(points=3, feedback="Convolutional layers are initialised like linear ones.")
 def test_convolutional_layer(student):
     """A convolutional layer gets a new weight from Xavier's uniform distribution."""
-    before, after = initialised(student, *CONV)
-    weights = [held(state, "weight", CONV) for state in (before, after)]
-    assert_xavier(*weights, shown(*CONV))
+    assert_xavier_each_time(student, CONV)
     assert_trainable(student, CONV, torch.ones(2, 3, 12, 12))
 
 

@@ -226,3 +226,27 @@ def goes_down_the_columns():
     conv2d.weight.data = torch.tensor([0.3, 0.2]).reshape(1, 1, 2, 1)
     X, Y = image().transpose(2, 3), answers().transpose(2, 3)
     return {"conv2d": train(conv2d, X, Y)}
+
+
+@mistake(
+    "the layer is made anew after it has learned",
+    hint="Which object does conv2d name when the cell ends?",
+    caught_by=NEAR,
+    named=False,
+)
+def made_anew():
+    make = "nn.Conv2d(1, 1, kernel_size=(1, 2), bias=False)"
+    training = f"""
+conv2d = {make}
+conv2d.weight.data[:] = 0.2
+X, Y = X.reshape(1, 1, 6, 8), Y.reshape(1, 1, 6, 7)
+for _ in range(10):
+    conv2d.zero_grad()
+    ((conv2d(X) - Y) ** 2).sum().backward()
+    conv2d.weight.data[:] -= 3e-2 * conv2d.weight.grad
+trained = 1
+conv2d = {make}
+conv2d.weight.data[:] = 0.3
+"""
+    image = "import torch\nfrom torch import nn\nX = torch.ones(6, 8)\nX[:, 2:6] = 0\n"
+    return image + "Y = X[:, :-1] - X[:, 1:]", training

@@ -96,6 +96,16 @@ def test_learns_the_kernel_of_the_edge_detector(student):
         assert_close(last.numbers, TARGET, call=call, tolerance=TOLERANCE)
     else:
         assert_learned(student, near)
+        assert_kept(student, near)
+
+
+def assert_kept(student, near):
+    """Require that the cell of a learned kernel leaves it: its layer may be made anew."""
+    left = student.values(near.name, fits=may_be_kernel)
+    after = [k for k in kernels(left) if k.cell == near.cell]
+    if after and not after[-1].is_near(TARGET) and not after[-1].is_near(near.numbers):
+        call = f"the kernel in {near.name} at the end of its cell"
+        assert_close(after[-1].numbers, TARGET, call=call, tolerance=TOLERANCE)
 
 
 def assert_learned(student, near):

@@ -25,12 +25,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from statistics import median
+from dataclasses import dataclass, replace
 
 from grader.checks.compare import fail
 from grader.checks.training.cells import NotebookText, TrainingCells
-from grader.checks.training.evidence import HARDLY_ANY, STEPS, Evidence, judge
+from grader.checks.training.complaints import (
+    COMPLAINTS,
+    has_learned_nothing,
+    needs_more_steps,
+    stands_still,
+    strays,
+)
+from grader.checks.training.evidence import HARDLY_ANY, MANY_STEPS, STEPS, Evidence, judge
 from grader.checks.training.protocol import TrainingTask
 from grader.errors import NothingTrained, ReplayFailed, StudentError
 from grader.guest.model_names import is_model_name
@@ -53,15 +59,12 @@ class ModelKind:
     """Whether a model without such a name is one, by the shapes of its parameters."""
     task: TrainingTask
     """The data that it is trained with."""
+    may_be: Callable[[list[tuple[int, ...]]], bool] = lambda shapes: True
+    """Whether a model that has such a name may be one, by the shapes of its parameters."""
 
     def patterns(self, student: Student) -> tuple[str, ...]:
         """Return patterns of its classes' names: the course's, or all that hold its own."""
         return student.models.get(self.name, (f"*{self.name}*",))
-
-
-def complaint_of(found: Evidence) -> str:
-    """Return the first error of a training; empty for a right one."""
-    return next(filter(None, (complaint(found) for complaint in COMPLAINTS)), "")
 
 
 # --------------------------------------------------------------------------- claims
@@ -74,7 +77,7 @@ def assert_trains(student: Student, kind: ModelKind) -> None:
         NothingTrained: there is no such cell.
         Mismatch: parameters do not move; the message says what is missing.
     """
-    _demand(evidence_of(student, kind), _stands_still)
+    _demand(evidence_of(student, kind), stands_still)
 
 
 def assert_follows_the_gradient(student: Student, kind: ModelKind) -> None:
@@ -84,7 +87,7 @@ def assert_follows_the_gradient(student: Student, kind: ModelKind) -> None:
         NothingTrained: there is no such cell.
         Mismatch: the gradients differ; the message says how.
     """
-    _demand(evidence_of(student, kind), _strays)
+    _demand(evidence_of(student, kind), strays)
 
 
 def assert_learns(student: Student, kind: ModelKind) -> None:
@@ -94,68 +97,15 @@ def assert_learns(student: Student, kind: ModelKind) -> None:
         NothingTrained: there is no such cell.
         Mismatch: it does not, or the model that was kept is not the trained one.
     """
-    _demand(evidence_of(student, kind), _has_learned_nothing)
+    _demand(evidence_of(student, kind), has_learned_nothing)
 
 
 def _demand(evidence: Evidence, complaint: Callable[[Evidence], str]) -> None:
     message = complaint(evidence)
     if message:
-        call = f"cell {evidence.cell}, run again with a small network as its model"
+        again = not (evidence.raised_before or evidence.another)
+        call = f"cell {evidence.cell}" + ", run again with a small network as its model" * again
         fail(f"{call}: {message}", call=call, got=message, expected="a training")
-
-
-def _stands_still(found: Evidence) -> str:
-    if found.raised and found.steps <= HARDLY_ANY:
-        return f"it raised {found.raised}"
-    if not found.steps:
-        return "no gradient reaches the model; is backward called on a loss of its output?"
-    if not found.moved:
-        return "the parameters never change; is there a step after backward, on this model's own?"
-    if found.moved < 1:
-        return "some parameters never change; does the optimiser have all of them?"
-    if not found.descends:
-        return "the parameters move along the gradient; a descent subtracts it"
-    return ""
-
-
-def _strays(found: Evidence) -> str:
-    if found.validation > 0:
-        return "it is trained with images that are kept for validation"
-    if found.repeats:
-        return "every step uses the same images; loop over all batches of the data"
-    wrong = [one for one in found.gradients if not one.holds]
-    if not wrong:
-        return ""
-    later = [one for one in found.gradients if one.step > 1]
-    if all(one.holds for one in found.gradients if one.step == 1) and later:
-        return "from the second step on the gradient still holds what earlier steps left in it"
-    typical = median(one.cos for one in wrong)
-    if typical <= -0.9 and all(one.has_length for one in wrong):
-        return "the gradient is that of the negative loss: the loss is made larger"
-    if typical >= 0.9:
-        much = "longer" if median(one.ratio for one in wrong) > 1 else "shorter"
-        return (
-            f"the gradient points where it should and is much {much} than that of a cross-entropy"
-        )
-    return (
-        "the gradient is not that of the cross-entropy of the model's output and the images' labels"
-    )
-
-
-def _has_learned_nothing(found: Evidence) -> str:
-    if found.remade:
-        return "every step makes a new model, which loses what the last one had learned"
-    if not found.keeps:
-        return "the model that was trained is not the one that the notebook's name holds afterwards"
-    if found.accuracy < found.due:
-        return (
-            "afterwards the model does not recognise images that it never saw; plain gradient "
-            "descent with these steps would"
-        )
-    return ""
-
-
-COMPLAINTS = (_stands_still, _strays, _has_learned_nothing)
 
 
 # --------------------------------------------------------------------------- evidence
@@ -182,14 +132,11 @@ def evidence_of(student: Student, kind: ModelKind) -> Evidence:
         tried = ((c, e) for c in _likely(cells) for e in _tails(student, kind.task, sources, c))
         for one, end in tried:
             try:
-                facts = student.replay(
-                    one.cells, patterns, one.variables, probe=kind.task.probe, steps=STEPS, tail=end
-                )
-                showed = judge(student, kind.task, one.cell, facts)
+                showed = _showed(student, kind, one, end)
                 if _fails_only_here(student, showed):
                     ours.append(ReplayFailed(showed.cell, showed.raised))
                     continue
-                found.append(showed)
+                found.append(_with_first_run(student, kind, one, showed))
             except StudentError as error:
                 lost.append(error)
             if found and _holding(found[-1]) == len(COMPLAINTS):
@@ -205,6 +152,60 @@ def evidence_of(student: Student, kind: ModelKind) -> Evidence:
     if remembered is None:
         raise NothingTrained(kind.name)
     return remembered
+
+
+def _showed(student: Student, kind: ModelKind, one: TrainingCells, tail: str) -> Evidence:
+    """Run the cells of a training again; with many more steps where its rate needs them."""
+    for steps in (STEPS, MANY_STEPS):
+        facts = student.replay(
+            one.cells, kind.patterns(student), one.variables, probe=kind.task.probe, steps=steps,
+            tail=tail,
+        )  # fmt: skip
+        showed = judge(student, kind.task, one.cell, facts)
+        if not needs_more_steps(showed):
+            break
+    return showed
+
+
+def _with_first_run(
+    student: Student, kind: ModelKind, one: TrainingCells, showed: Evidence
+) -> Evidence:
+    """Add what only the notebook's own run shows: the replay takes its model away."""
+    held = [
+        (list(entry.value.sizes().values()), entry.value)
+        for entry in student.values(kinds=("module",))
+        if entry.name in one.variables and entry.cell <= one.cell
+        if isinstance(entry.value, Handle)
+    ]
+    # a loss is a module too, and a loop over a model's layers leaves one behind
+    shapes, model = max(reversed(held), key=lambda each: len(each[0]), default=([], None))
+    are_known = bool(shapes) and all(shapes)  # those of lazy layers are not
+    own = _own_error(student, kind.task, one.cell, model) if model and not showed.raised else ""
+    return replace(showed, another=are_known and not kind.may_be(shapes), raised_before=own)
+
+
+def _own_error(student: Student, task: TrainingTask, cell: int, model: Handle) -> str:
+    """Return the error of a cell in the notebook's run, if its own model and data are the cause.
+
+    A model that works with none of the course's images is charged in its own exercise; an error
+    after the first steps is none of the training.
+    """
+    run = student.first_run.get(cell)
+    if run is None or run.status != "raised" or "alloc" in run.error:
+        return ""
+    if len(dict(student.curves()).get(cell, ())) > HARDLY_ANY:
+        return ""
+    return run.error if _works(model, task) else ""
+
+
+def _works(model: Handle, task: TrainingTask) -> bool:
+    for x in task.trial_inputs():
+        try:
+            found = model.train().gradients(x)
+        except StudentError:  # images of another size, perhaps
+            continue
+        return any(gradient is not None for gradient in found.values())
+    return False
 
 
 def _fails_only_here(student: Student, found: Evidence) -> bool:

@@ -39,6 +39,8 @@ class Recognised:
     """Whether it is, from the split for validation."""
     place: Tensor
     """Its place among all known inputs, int64, shape (N,)."""
+    resembles: Tensor
+    """Whether it may be a known input that was changed: cut, turned, blurred; bool, shape (N,)."""
 
     @property
     def known(self) -> Tensor:

@@ -1,0 +1,25 @@
+"""A model's own optimiser uses the rate that the model was made with."""
+
+import pytest
+import torch
+
+from exercises.cnn.LeNet.bank import AsInTheBook
+
+RATE = "test_learning_rate"
+
+
+def with_an_optimiser(rate):
+    class LeNet(AsInTheBook):
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), lr=rate(self))
+
+    return LeNet
+
+
+@pytest.mark.parametrize(
+    ("rate", "verdict"), [(lambda model: model.lr, "passed"), (lambda model: 0.01, "failed")]
+)
+def test_an_optimiser_that_ignores_the_rate_is_wrong(grade_in_process, rate, verdict):
+    results = grade_in_process("LeNet", with_an_optimiser(rate))
+    assert {r.check: str(r.verdict) for r in results}[RATE] == verdict
+    assert all(r.verdict == "passed" for r in results if r.check != RATE)

@@ -1,0 +1,158 @@
+"""A training that is wrong is told what is wrong, in a sentence that is true of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from exercises.cnn.training_notebooks import BACK, BOOK, LOOP, LOSS, SGD, STEP, changed
+from grader.checks.training.complaints import COMPLAINTS, complaint_of
+
+APPENDED = "        losses.append(l.item())\n"
+EACH = "    for X, y in data.train_dataloader():\n"
+
+
+def before_the_loss(line):
+    return changed((LOSS, f"        {line}\n{LOSS}"))
+
+
+def with_a_rate_of(rate):
+    return changed(("lr=0.1)", f"lr={rate})"))
+
+
+def clipped_to(norm):
+    clip = f"        nn.utils.clip_grad_norm_(model.parameters(), {norm})\n"
+    return changed((BACK, BACK + clip))
+
+
+SAID = {
+    "a rate of 1e4": (with_a_rate_of("1e4"), "the learning rate of about 1e+04 is far too high"),
+    "a rate of 10 with Adam": (
+        changed((SGD, "torch.optim.Adam(model.parameters(), lr=10)")),
+        "the learning rate of about 10 is far too high",
+    ),
+    "a rate of 1e-8": (with_a_rate_of("1e-8"), "the learning rate of 1e-08 is far too low"),
+    "a rate of 1e-5": (with_a_rate_of("1e-5"), "the learning rate of 1e-05 is far too low"),
+    "a rate of 0": (with_a_rate_of("0.0"), "the learning rate is 0"),
+    "steps of 1e-6 by hand": (
+        changed((STEP, "        for p in model.parameters():\n"
+                       "            p.data -= 1e-6 * p.grad\n")),
+        "a step is no more than 1e-06 of the gradient",
+    ),
+    "gradients that are clipped to nothing": (clipped_to(1e-6), "the gradients are clipped to"),
+    "gradients that are clipped far": (clipped_to(1e-4), "the gradients are clipped to"),
+    "zeros in place of the images": (before_the_loss("X = torch.zeros_like(X)"), "are blank"),
+    "one image in place of all": (
+        changed(("losses = []\n", "losses = []\none = torch.rand(1, 1, 28, 28)\n"),
+                (LOSS, "        X = one.expand_as(X)\n" + LOSS)),
+        "are all the same",
+    ),
+    "noise in place of the images": (
+        before_the_loss("X = torch.rand_like(X)"), "are not those of the data",
+    ),
+    "noise and random labels, three steps": (
+        "model = MAKE\noptimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n"
+        "for step in range(3):\n"
+        "    X, y = torch.randn(64, 1, 28, 28), torch.randint(10, (64,))\n"
+        "    optimizer.zero_grad()\n    F.cross_entropy(model(X), y).backward()\n"
+        "    optimizer.step()\n",
+        "are not those of the data",
+    ),
+    "three steps with right images": (
+        "data = DATA\nmodel = MAKE\noptimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n"
+        "X, y = next(iter(data.train_dataloader()))\n"
+        "for i in range(3):\n"
+        "    optimizer.zero_grad()\n"
+        "    F.cross_entropy(model(X[20 * i : 20 * i + 20]), y[20 * i : 20 * i + 20]).backward()\n"
+        "    optimizer.step()\n",
+        "it takes 3 steps in all",
+    ),
+    "only the first batch of each epoch": (
+        changed((APPENDED, APPENDED + "        break\n")), "leaves each epoch after its first",
+    ),
+    "only the first batch of 20 epochs, counted": (
+        changed(("range(3)", "range(20)"), (EACH, "    for i, (X, y) in enumerate("
+                 "data.train_dataloader()):\n        if i == 1: break\n")),
+        "leaves each epoch after its first",
+    ),
+    "only the first batch of 10 epochs, taken": (
+        changed(("range(3)", "range(10)"),
+                (EACH, "    for X, y in [next(iter(data.train_dataloader()))]:\n")),
+        "leaves each epoch after its first",
+    ),
+    "a layer that is frozen after some steps": (
+        before_the_loss("if len(losses) == 8: model.net[-1].weight.requires_grad_(False)"),
+        "some parameters change at",
+    ),
+    "an optimiser that gets the last layer alone after some steps": (
+        before_the_loss(
+            "if len(losses) == 8: optimizer = torch.optim.SGD([list(model.parameters())[-1]], 0.1)"
+        ),
+        "some parameters change at",
+    ),
+    "another instance is fitted": (
+        BOOK.replace("trainer.fit(model, data)", "trainer.fit(MAKE, data)"),
+        "not the one that the notebook's name holds",
+    ),
+    "another instance is fitted in a loop": (
+        "kept = MAKE\ndef run(model):\n    data = DATA\n    optimizer = " + SGD + "\n"
+        "    for X, y in data.train_dataloader():\n        optimizer.zero_grad()\n"
+        "        F.cross_entropy(model(X), y).backward()\n        optimizer.step()\n"
+        "kept(next(iter(DATA.train_dataloader()))[0])\nkept.apply(d2l.init_cnn)\nrun(MAKE)\n",
+        "not the one that the notebook's name holds",
+    ),
+    "crops of images with labels of others": (
+        before_the_loss("X = X.roll((2, 3), (2, 3)); y = y[torch.randperm(len(y))]"),
+        "are due",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("cell", "said"), SAID.values(), ids=SAID)
+def test_a_wrong_training_is_told_what_is_wrong_with_it(evidence, cell, said):
+    found = [complaint(evidence(cell)) for complaint in COMPLAINTS]
+    assert said in next(filter(None, found), "nothing")
+
+
+RIGHT = {
+    "random crops": (
+        "X = torch.stack([F.pad(x, (4, 4, 4, 4))[:, i : i + 28, j : j + 28] for x, i, j in "
+        "zip(X, torch.randint(9, (len(X),)), torch.randint(9, (len(X),)))])"
+    ),
+    "erased parts": "X = X.clone(); X[:, :, 5:15, 5:15] = torch.rand(1)",
+    "a frame": "X = F.pad(X, (2, 2, 2, 2))",
+    "negatives": "X = 1 - X",
+    "noise on the images": "X = X + 0.2 * torch.randn_like(X)",
+}
+
+
+@pytest.mark.parametrize("line", RIGHT.values(), ids=RIGHT)
+def test_a_training_with_changed_images_is_right(evidence, line):
+    assert complaint_of(evidence(before_the_loss(line))) == ""
+
+
+def test_a_training_at_a_low_rate_gets_the_steps_that_it_needs(evidence):
+    found = evidence(with_a_rate_of("0.002"))
+    assert complaint_of(found) == ""
+    assert found.steps > 900
+
+
+def test_batches_that_are_drawn_one_by_one_are_a_training(evidence):
+    drawn = "    for _ in range(50):\n        X, y = next(iter(data.train_dataloader()))\n"
+    assert complaint_of(evidence(changed((EACH, drawn)))) == ""
+
+
+def test_a_fit_of_a_hundred_epochs_of_the_library_is_a_training(evidence):
+    assert complaint_of(evidence(BOOK.replace("max_epochs=10", "max_epochs=200"))) == ""
+
+
+def test_one_epoch_of_large_batches_is_a_training(evidence):
+    loop = LOOP.replace("DATA", "d2l.FashionMNIST(1024)").replace("range(3)", "range(1)")
+    assert complaint_of(evidence(loop)) == ""
+
+
+@pytest.mark.parametrize(
+    "name", ["noise and random labels, three steps", "noise in place of the images"]
+)
+def test_a_training_without_the_data_earns_nothing(evidence, name):
+    cell, said = SAID[name]
+    assert said in COMPLAINTS[0](evidence(cell))
