@@ -29,6 +29,7 @@ from grader.toml_file import (
     EnvironmentTable,
     ExerciseFile,
     Kind,
+    PackagesTable,
     read_toml,
 )
 
