@@ -1,7 +1,7 @@
-"""Right parts of the course, which replace a student's own while a check is repeated.
+"""Right parts of the course, which replace a student's own when an exercise is asked again.
 
-One fault, one charge: an answer that is right with these parts loses no points
-(`grader.checks.right_parts`). Each part enters alone, with what it uses.
+One fault, one charge: an exercise that builds on a wrong part is asked again in a fresh kernel with
+the right one (`builds_on` in its `exercise.toml`). Each part enters alone, with what it uses.
 This code runs in the sandbox, beside the student's; the book prints it. It accepts both editions'
 signatures, and other names of the options.
 """
