@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exercises.cnn.training_checks import CLOTHES
+from grader.checks.training import image_classification
 from grader.checks.training.evidence import held_out
 from grader.checks.training.protocol import Split
 
@@ -59,3 +60,13 @@ def test_held_out_images_are_drawn_from_a_secret(notebook):
     for seed in (SEED, 2**100, 7):
         drawn, _ = CLOTHES.inputs(seed, Split.HELD_OUT)
         assert not torch.equal(drawn, images)
+
+
+def test_a_batch_larger_than_one_piece_is_recognised_like_its_pieces(monkeypatch):
+    images, _ = CLOTHES.inputs(SEED, Split.TRAIN)
+    whole = CLOTHES.recognise(images[:40], SEED)
+    monkeypatch.setattr(image_classification, "_AT_ONCE", 7)
+    pieces = CLOTHES.recognise(images[:40], SEED)
+    assert whole.place.equal(pieces.place)
+    assert bool(pieces.of_train.all())
+    assert len(CLOTHES.recognise(images[:0], SEED).place) == 0

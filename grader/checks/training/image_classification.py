@@ -24,6 +24,7 @@ from grader.guest.probe_network import ProbeShape
 
 # a normalised image has a correlation of 1 with itself, and one in eight bits of 0.999
 _ALIKE = 0.97
+_AT_ONCE = 500  # images of a batch: a batch may hold 20,000, and the gallery thousands
 # random crops, turns of 30 degrees and erased parts leave half of a batch 0.6 and more with some
 # known image; uniform and normal noise has 0.13 at the most
 _RESEMBLES = 0.3
@@ -65,8 +66,8 @@ class ImageClassification:
     def recognise(self, x: Tensor, seed: int) -> Recognised:
         """Find the known images that a batch (N, C, H, W) shows, mirrored, inverted or neither."""
         gallery, labels = _gallery(self, seed)
-        both = [(_upright(each) @ gallery.T).abs_() for each in (x, x.flip(-1))]
-        alike, place = torch.maximum(*both).max(dim=1)
+        pairs = [_most_similar(piece, gallery) for piece in torch.split(x, _AT_ONCE)]
+        alike, place = (torch.cat(part) for part in zip(*pairs, strict=True))
         known = alike >= _ALIKE
         of_test = place >= self.train
         resembles = alike >= _RESEMBLES
@@ -112,6 +113,13 @@ class ImageClassification:
         """Yield two random images in each of the sizes that models take."""
         for side in self.sides or (self.side,):
             yield torch.rand(2, self.channels, side, side)
+
+
+def _most_similar(x: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
+    """Return how similar the most similar row of the gallery is to each image, and its place."""
+    both = [(_upright(each) @ gallery.T).abs_() for each in (x, x.flip(-1))]
+    found = torch.maximum(*both).max(dim=1)
+    return found.values, found.indices
 
 
 @lru_cache(maxsize=6)
