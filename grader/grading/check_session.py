@@ -133,7 +133,10 @@ class CheckSession:
             blame: changes a result whose answers came by way of packages that are not here.
         """
         with self.modules.active():
-            return self._run(exercise, student, blame)
+            try:
+                return self._run(exercise, student, blame)
+            finally:
+                self._plugin.current = None  # a network of this process would stay until the next
 
     def _run(self, exercise: Exercise, student: object, blame: Blame) -> list[CheckResult]:
         results: dict[str, CheckResult] = {}

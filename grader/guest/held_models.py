@@ -15,7 +15,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from torch import nn
-from torch.nn.modules.conv import _ConvNd
 from torch.nn.parameter import is_lazy
 
 from grader.guest.recorder import Definition
@@ -42,7 +41,7 @@ def rows(definitions: Iterable[Definition]) -> list[tuple[int, str, list[str], s
 
 
 def _in_words(part: nn.Module) -> str:
-    if isinstance(part, _ConvNd):
+    if isinstance(part, nn.Conv1d | nn.Conv2d | nn.Conv3d):
         return "x".join(map(str, part.kernel_size))
     return "linear" if isinstance(part, nn.Linear) else ""
 
