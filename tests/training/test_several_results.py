@@ -3,7 +3,7 @@
 import pytest
 
 from exercises.cnn.training_notebooks import changed
-from grader.checks.training.claims import complaint_of
+from grader.checks.training.complaints import complaint_of
 
 SEVERAL = """
 class LeNet(nn.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exercises.cnn.training_notebooks import changed
-from grader.checks.training.claims import complaint_of
+from grader.checks.training.complaints import complaint_of
 
 OPTIMISER = "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n"
 NORMALISE = """
