@@ -17,7 +17,7 @@ import builtins
 import sys
 import types
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,7 @@ from grader.guest import (
     magics,
     missing_modules,
 )
+from grader.guest.held_numbers import multiplied
 from grader.guest.history import History, copy_of
 from grader.guest.import_rewriting import ImportRewriter
 from grader.guest.kept_classes import kept
@@ -151,7 +152,8 @@ class Recorder:
             replaced: values for names that it finds.
             name: one that it binds: only the statements that this depends on run. Empty for all.
             scaled: numbers and a factor: every tensor that the cell binds and that holds these
-                numbers is multiplied, before the next statement.
+                numbers is multiplied, before the next statement; and those that objects of
+                earlier cells hold.
 
         Returns:
             The definitions it made, until a cell runs again; the notebook keeps its own.
@@ -170,7 +172,7 @@ class Recorder:
         world[HOOK] = again.statement_done  # in place of the builtin of the first run
         names = dict(self.namespace)
         try:
-            with self.kept_classes():
+            with self.kept_classes(), _held_are_multiplied(world, scaled):
                 exec(compile(tree, "<cell>", "exec"), world)
                 again.end()
         finally:  # a function of an earlier cell may bind a name of the notebook
@@ -243,6 +245,15 @@ class Recorder:
             return value, False
         self._copied += size
         return copied, True
+
+
+def _held_are_multiplied(
+    world: dict[str, Any], scaled: tuple[torch.Tensor, float] | None
+) -> AbstractContextManager[None]:
+    if scaled is None:
+        return nullcontext()
+    numbers, factor = scaled
+    return multiplied(list(world.values()), lambda tensor: _holds(tensor, numbers), factor)
 
 
 def kind_of(value: object) -> str:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -134,6 +135,7 @@ class TrainingReplay:
         self._tail = tail
         self.probes: list[_Watched] = []
         self._stands: list[nn.Module] = []
+        self._refused = False
         self._depth = 0
         self._goes_on = False
         self._ends_at = float("inf")
@@ -144,6 +146,7 @@ class TrainingReplay:
 
         Returns:
             `raised`: how the last cell ended, in words; empty where it ran through.
+            `refused`: whether the notebook's own code raised that error, and no library's.
             `passes`: of each pass over a loader: its batches, its steps, whether it was cut short
             here, whether the loop left it early.
             `models`: of each model that was trained or is still named: its names, how many
@@ -169,6 +172,7 @@ class TrainingReplay:
                     raised = self._run_cell(cell, whole=cell != cells[-1])
             return {
                 "raised": raised,
+                "refused": bool(raised) and self._refused,
                 "passes": [(p.batches, p.steps, p.cut, p.left) for p in passes[:MOST_SEEN]],
                 "models": self._found(namespace),
             }
@@ -191,10 +195,13 @@ class TrainingReplay:
             tree.body = slice_of(tree, self._is_wanted, lambda name: may_change(names.get(name)))
         StatementReporter().visit(tree)
         try:
-            exec(compile(tree, f"<cell {cell}>", "exec"), self._recorder.namespace)
+            # without its asserts: they may count the parameters of the model, which is a probe now
+            code = compile(tree, f"<cell {cell}>", "exec", optimize=1)
+            exec(code, self._recorder.namespace)
         except _Enough:
             return ""
         except Exception as error:
+            self._refused = _is_of_a_notebook(error)
             return f"{type(error).__name__}: {str(error)[:300]}"
         return ""
 
@@ -334,6 +341,22 @@ class TrainingReplay:
                 # not what wraps it: that may change images before it passes them on
                 holders.setdefault(id(found), (part, found, []))[2].append(name)
                 return
+
+
+def _is_of_a_notebook(error: BaseException) -> bool:
+    """Return whether the code that raised an error is in a cell, and in no imported module.
+
+    A module of the student's own counts as a library here: the first run imported it as well.
+    """
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    if place is None:
+        return False
+    found = place.tb_frame.f_globals
+    module = sys.modules.get(str(found.get("__name__")))
+    is_imported = module is not None and vars(module) is found
+    return not is_imported or module is sys.modules["__main__"]
 
 
 def _only_wraps(module: nn.Module) -> bool:

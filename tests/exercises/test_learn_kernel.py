@@ -44,7 +44,27 @@ OWN_DATA = (
 net = fit(nn.Conv2d(1, 1, (1, 2), bias=False), X[None, None], edges[None, None])
 """
 )
+FROM_A_LOADER = """
+conv2d = nn.Conv2d(1, 1, (1, 2), bias=False)
+optimizer = torch.optim.SGD(conv2d.parameters(), lr=3e-2)
+for _ in range(10):
+    for x, y in batches:
+        optimizer.zero_grad()
+        ((conv2d(x) - y) ** 2).sum().backward()
+        optimizer.step()
+"""
 RIGHT = {
+    "data in a loader of another cell": [
+        IMAGE,
+        "from torch.utils.data import DataLoader, TensorDataset\n"
+        "batches = DataLoader(TensorDataset(X[None, None].clone(), Y[None, None].clone()))",
+        FROM_A_LOADER,
+    ],
+    "data in a dictionary of another cell": [
+        IMAGE.replace("Y =", "edges =") + "held = {'in': X[None, None], 'out': edges[None, None]}",
+        "batches = [tuple(held.values())]",
+        FROM_A_LOADER,
+    ],
     "the book": [IMAGE, TRAINING, "K = conv2d.weight.data.reshape((1, 2))"],
     "the name is used again": [IMAGE, TRAINING, "conv2d = nn.LazyConv2d(1, kernel_size=3)"],
     "a helper and another cell": [
@@ -74,6 +94,10 @@ RIGHT = {
     "many steps": [IMAGE, TRAINING.replace("range(10)", "range(300)")],
 }
 WRONG = {
+    "copied from the kernel that made the edges": [
+        IMAGE,
+        TRAINING + "conv2d.weight.data = (K * 0.99).reshape(1, 1, 1, 2)",
+    ],
     "written down": [IMAGE, TRAINING.replace("3e-2", "0.0"), ASSIGNED.format("1.0, -1.0")],
     "written down in the training cell": [
         IMAGE,

@@ -142,6 +142,41 @@ def test_an_error_that_the_first_run_did_not_have_is_the_graders(notebook, statu
     assert verdict_of(caught.value) is Verdict.BROKEN
 
 
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        "if type(model) is not LeNet:\n    raise RuntimeError('go away')",
+        "if type(model) is not LeNet:\n    exec('1 / 0', {})",
+        "def look():\n    return {}[type(model) is LeNet]\nif type(model) is not LeNet: look()",
+    ],
+)
+def test_a_cell_that_raises_where_it_finds_the_probe_has_failed(notebook, refusal):
+    student = notebook(f"model = LeNet()\n{refusal}\nmodel.train_it()", definition=LENET)
+    student.first_run = {2: CellRun(2, "ok")}
+    found = evidence_of(student, ModelKind("LeNet", lambda shapes: False, CLOTHES))
+    assert "it raised" in complaint_of(found)
+
+
+def test_an_assert_about_the_model_costs_a_right_training_nothing(evidence):
+    counts = "assert sum(p.numel() for p in model.parameters()) == 7850\n"
+    assert complaint_of(evidence(LOOP.replace("losses = []\n", counts + "losses = []\n"))) == ""
+
+
+@pytest.mark.parametrize(
+    ("before", "between", "old", "new"),
+    [
+        ("settings = {}", "settings['lr'] = 0.1", "lr=0.1", "lr=settings['lr']"),
+        ("nets = {}", "nets['mine'] = MAKE", "model = MAKE", "model = nets['mine']"),
+        ("nets = []", "nets.append(MAKE)", "model = MAKE", "(model,) = nets"),
+    ],
+)
+def test_what_a_cell_puts_into_an_object_of_an_earlier_one_is_there(
+    evidence, before, between, old, new
+):
+    assert LOOP.count(old) == 1
+    assert complaint_of(evidence(before, between, LOOP.replace(old, new))) == ""
+
+
 def test_an_error_that_the_first_run_had_as_well_is_the_students(notebook):
     student = notebook(RAISES, definition=LENET)
     error = "AttributeError: 'LeNet' object has no attribute 'train_it'"

@@ -67,6 +67,13 @@ def test_a_model_without_a_name_of_its_own_is_known_by_what_holds_it():
     assert cells_of("net = build()", "net.fit(x)", models={"net": [0]}) == [(0, 1)]
 
 
+def test_a_model_without_a_name_of_its_own_may_be_made_in_the_cell_that_trains_it():
+    cell = "net = Sequential(Conv2d(1))\ntrain(net)"
+    (found,) = NotebookText({1: cell}).trainings(("*LeNet*",), {"net": [1]})
+    assert found.variables == ("net",)
+    assert not NotebookText({1: cell}).trainings(("*LeNet*",), {"net": [0]})
+
+
 def test_only_what_is_made_from_a_model_holds_it():
     cell = "other = nn.Conv2d(1, 1, 2)\nnet = LeNet()\nmodel = net.to(device)\ndata = load()\n"
     cell += "trainer.fit(model, data)"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 
@@ -165,7 +165,12 @@ class NotebookText:
             if len(found) + len(variants) >= _MOST_TRAININGS:
                 break
             cells, names = self._needed(cell, reach)
-            own = {n for n, held in models.items() if n in reach.free and min(held) <= cell}
+            own = {
+                name
+                for name, held in models.items()
+                if (name in reach.free and min(held) <= cell)
+                or (name in text.binds and cell in held)  # made and trained in one cell
+            }
             kinds = [name for name in names if is_model_name(name, patterns)]
             if own or kinds:
                 made = {name for c in cells for name in self._model_names(c, patterns)}
@@ -174,6 +179,15 @@ class NotebookText:
                 group.append(TrainingCells(tuple(cells), tuple(sorted(own | made))))
         # a well trained variant does not show that the model itself was trained
         return found or ([] if forgotten else variants)
+
+    def with_all_between(self, one: TrainingCells) -> TrainingCells:
+        """Return a training with every cell from its first to its last that does not train.
+
+        A cell may change what the training uses without binding a name: `settings["lr"] = 0.1`.
+        """
+        between = (c for c in self._runs if one.cells[0] < c < one.cell)
+        beside = {c for c in between if not self._reach(self._runs[c], classes=False).trains}
+        return replace(one, cells=tuple(sorted({*one.cells, *beside})))
 
     def _read(self, cell: int, source: str) -> None:
         tree = parse_python(source)

@@ -125,7 +125,8 @@ def evidence_of(student: Student, kind: ModelKind) -> Evidence:
     if "training" not in student.remembered:
         sources = student.sources()
         patterns = kind.patterns(student)
-        cells = NotebookText(sources).trainings(patterns, _holders(student, kind))
+        text = NotebookText(sources)
+        cells = text.trainings(patterns, _holders(student, kind))
         found: list[Evidence] = []
         lost: list[StudentError] = []  # a cell that hangs affects no other cell
         ours: list[ReplayFailed] = []
@@ -133,6 +134,9 @@ def evidence_of(student: Student, kind: ModelKind) -> Evidence:
         for one, end in tried:
             try:
                 showed = _showed(student, kind, one, end)
+                wider = text.with_all_between(one)
+                if (_fails_at_once(showed) or not showed.steps) and wider != one:
+                    showed = _showed(student, kind, wider, end)
                 if _fails_only_here(student, showed):
                     ours.append(ReplayFailed(showed.cell, showed.raised))
                     continue
@@ -209,11 +213,18 @@ def _works(model: Handle, task: TrainingTask) -> bool:
 
 
 def _fails_only_here(student: Student, found: Evidence) -> bool:
-    """Return whether a cell raised at once in the replay but not in the notebook's own run."""
+    """Return whether a cell raised at once in the replay but not in the notebook's own run.
+
+    An error that the notebook's own code raises is the student's: a loop may look for the replay.
+    """
     before = student.first_run.get(found.cell)
-    if before is None or not found.raised or found.steps > HARDLY_ANY:
+    if before is None or not _fails_at_once(found) or found.refused:
         return False
     return before.error.partition(":")[0] != found.raised.partition(":")[0]
+
+
+def _fails_at_once(found: Evidence) -> bool:
+    return bool(found.raised) and found.steps <= HARDLY_ANY
 
 
 def _holding(found: Evidence) -> int:

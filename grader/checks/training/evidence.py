@@ -58,6 +58,8 @@ class Evidence:
     cell: int
     raised: str
     """The error of the cell; empty if it ran through."""
+    refused: bool = False
+    """Whether the notebook's own code raised it, and no library's."""
     raised_before: str = ""
     """Its error when the notebook ran, where only its own model and data are the cause."""
     another: bool = False
@@ -106,7 +108,7 @@ def judge(student: Student, task: TrainingTask, cell: int, facts: ReplayFacts) -
     trained = [m for m in facts.models if m.steps]
     judged = max(named or trained, key=_steps, default=None)
     if judged is None or not judged.start:
-        return Evidence(cell, facts.raised)
+        return Evidence(cell, facts.raised, facts.refused)
     watched = judged if judged.noted else max(trained, key=_steps, default=judged)
     keeps = bool(named) or not any(m.names for m in facts.models)
     noted = [step for step in watched.noted if step.number <= _COMPARED]
@@ -121,6 +123,7 @@ def judge(student: Student, task: TrainingTask, cell: int, facts: ReplayFacts) -
     return Evidence(
         cell,
         facts.raised,
+        facts.refused,
         steps=steps,
         moved=_moved(judged),
         lasting=_lasting(judged),
