@@ -57,7 +57,7 @@ def missing_in_words(results: Sequence[SubmissionResult]) -> list[str]:
     lines = ["not installed here:"]
     for one in found:
         many = f"{one.notebooks} notebook{'s' * (one.notebooks != 1)}"
-        hang = f", {shown(one.points)} points open" if one.points else ", no points hang on it"
+        hang = f", {shown(one.points)} points open" if one.points else ", no points open"
         lines.append(f"  {one_line(one.name, limit=60)}: {many}{hang}")
     if needed := [one.name for one in found if one.points]:
         lines.append(f"`{install_command(needed)}`, then give the same command again.")

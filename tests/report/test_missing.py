@@ -24,8 +24,8 @@ def test_a_run_lists_what_was_missing_with_notebooks_points_and_the_command():
     assert missing_in_words(results) == [
         "not installed here:",
         "  cv2: 1 notebook, 7 points open",
-        "  seaborn: 2 notebooks, no points hang on it",
-        "  my_lib: 1 notebook, no points hang on it",
+        "  seaborn: 2 notebooks, no points open",
+        "  my_lib: 1 notebook, no points open",
         "`pip install opencv-python-headless`, then give the same command again.",
     ]
 
@@ -36,3 +36,11 @@ def test_a_run_that_lacked_nothing_says_nothing():
 
 def test_an_unknown_name_has_no_command():
     assert missing_packages([result("kim", my_lib=0)])[0].command == ""
+
+
+def test_a_name_that_the_student_is_charged_for_leaves_no_points_open():
+    """The charged points are lost, so the line cannot call the name harmless."""
+    assert missing_in_words([result("kim", my_lib=0)]) == [
+        "not installed here:",
+        "  my_lib: 1 notebook, no points open",
+    ]
