@@ -254,6 +254,6 @@ def test_what_a_guest_tells_of_a_notebook_is_bounded():
     assert len(str(caught.value)) < 500
     (found,) = observations.read_catalog([(1, LONG, 0, LONG, False)])
     assert len(found.name) + len(found.kind) < 300
-    told = {"raised": LONG, "models": []}
+    told = {"raised": LONG, "models": [], "passes": []}
     replay = observations.read_replay("cell 1", told, ProbeShape(28, 1, 10))
     assert len(replay.raised) <= 500
