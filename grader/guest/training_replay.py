@@ -298,7 +298,7 @@ class TrainingReplay:
 
     def _stand_in(self, module: nn.Module) -> None:
         parts = (part for probe in self.probes for part in probe.modules())
-        if _only_wraps(module) or any(module is part for part in parts):
+        if self._only_wraps(module) or any(module is part for part in parts):
             return
         probe = _Watched(self, self._tail)
         for whole in dress(module, probe.parts()):
@@ -310,6 +310,17 @@ class TrainingReplay:
                 whole.__class__ = type(kind.__name__, (_Understudy, kind), forward)
         module.train()
         self._stands.append(module)
+
+    def _only_wraps(self, module: nn.Module) -> bool:
+        """Return whether a module is made of models that were replaced, or of layers of theirs.
+
+        `nn.DataParallel(model)`, `AveragedModel(model)` and `nn.Sequential(normalise, model)` have
+        no parameters but the model's; nor has `model.net[:6]`.
+        """
+        held = {id(parameter) for probe in self.probes for parameter in probe.parameters()}
+        own = [id(parameter) for parameter in module.parameters()]
+        inside = any(isinstance(part, _Understudy) for part in module.modules())
+        return (inside or bool(own)) and all(parameter in held for parameter in own)
 
     # ------------------------------------------------------------------ what became of them
 
@@ -365,17 +376,6 @@ def _is_of_a_notebook(error: BaseException) -> bool:
     module = sys.modules.get(str(found.get("__name__")))
     is_imported = module is not None and vars(module) is found
     return not is_imported or module is sys.modules["__main__"]
-
-
-def _only_wraps(module: nn.Module) -> bool:
-    """Return whether a probe computes a module already: its own, or that of a model it wraps.
-
-    `nn.DataParallel(model)`, `AveragedModel(model)` and `nn.Sequential(normalise, model)` have no
-    parameters but the model's.
-    """
-    inside = [part for part in module.modules() if isinstance(part, _Understudy)]
-    held = {id(parameter) for part in inside for parameter in part.parameters()}
-    return bool(inside) and all(id(parameter) in held for parameter in module.parameters())
 
 
 def _probe_of(module: object) -> _Watched | None:

@@ -207,6 +207,16 @@ def test_what_a_cell_puts_into_an_object_of_an_earlier_one_is_there(
     assert complaint_of(evidence(before, between, LOOP.replace(old, new))) == ""
 
 
+def test_a_model_that_is_called_in_two_parts_is_left_to_a_person(notebook):
+    parts = "losses = []\nbody, head = model.net[:1], model.net[1:]\n"
+    cell = LOOP_OF_ITS_OWN.replace("losses = []\n", parts)
+    cell = cell.replace("loss(model(X), y)", "loss(head(body(X)), y)")
+    student = notebook(cell, definition=LENET_OF_IMAGES)
+    student.first_run = {2: CellRun(2, "ok")}
+    with pytest.raises(ReplayFailed):
+        evidence_of(student, ModelKind("LeNet", lambda shapes: False, CLOTHES))
+
+
 def test_an_error_that_the_first_run_had_as_well_is_the_students(notebook):
     student = notebook(RAISES, definition=LENET)
     error = "AttributeError: 'LeNet' object has no attribute 'train_it'"
