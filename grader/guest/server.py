@@ -277,8 +277,7 @@ class Guest:
         `args[1]` are patterns of names that make such a model, `args[2]` names that hold one.
         """
         cells, patterns, variables = args
-        steps, tail, probe = kwargs["steps"], kwargs["tail"], ProbeShape(*kwargs["probe"])
-        options = {"steps": steps, "tail": tail, "probe": probe}
+        options = kwargs | {"probe": ProbeShape(*kwargs["probe"])}
         return TrainingReplay(self.recorder, patterns, variables, **options).run(cells)
 
     def op_tail(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:

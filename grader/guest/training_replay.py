@@ -120,11 +120,13 @@ class TrainingReplay:
         more seconds, the cell is ended.
         tail: what the model's own forward ends with, one of `probe_network.TAILS`.
         probe: the sizes of the network that takes its place.
+        past_errors: whether to go on after a statement that raises: one that looks at the sizes of
+            the model may fail with the probe.
     """
 
     def __init__(
         self, recorder: Recorder, patterns: Sequence[str], variables: Sequence[str], *,
-        steps: int, tail: str, probe: ProbeShape,
+        steps: int, tail: str, probe: ProbeShape, past_errors: bool = False,
     ) -> None:  # fmt: skip
         self.probe = probe
         self._cpu_s = _ENOUGH_CPU_S if steps <= _FEW_STEPS else _MORE_CPU_S
@@ -136,6 +138,7 @@ class TrainingReplay:
         self.probes: list[_Watched] = []
         self._stands: list[nn.Module] = []
         self._refused = False
+        self._past_errors = past_errors
         self._depth = 0
         self._goes_on = False
         self._ends_at = float("inf")
@@ -194,16 +197,21 @@ class TrainingReplay:
         if not whole:  # the cell may train other networks too
             tree.body = slice_of(tree, self._is_wanted, lambda name: may_change(names.get(name)))
         StatementReporter().visit(tree)
-        try:
-            # without its asserts: they may count the parameters of the model, which is a probe now
-            code = compile(tree, f"<cell {cell}>", "exec", optimize=1)
-            exec(code, self._recorder.namespace)
-        except _Enough:
-            return ""
-        except Exception as error:
-            self._refused = _is_of_a_notebook(error)
-            return f"{type(error).__name__}: {str(error)[:300]}"
-        return ""
+        raised = ""
+        for part in [[one] for one in tree.body] if self._past_errors else [tree.body]:
+            taken = self._taken()
+            try:
+                # without asserts: they may count the parameters of the model, which is a probe now
+                code = compile(ast.Module(part, []), f"<cell {cell}>", "exec", optimize=1)
+                exec(code, self._recorder.namespace)
+            except _Enough:
+                return ""
+            except Exception as error:
+                self._refused = _is_of_a_notebook(error)
+                raised = f"{type(error).__name__}: {str(error)[:300]}"
+                if self._taken() > taken:  # the training itself ends here
+                    break
+        return raised
 
     def _is_wanted(self, name: str) -> bool:
         return name in self._variables or self._fits(name)
@@ -290,7 +298,7 @@ class TrainingReplay:
 
     def _stand_in(self, module: nn.Module) -> None:
         parts = (part for probe in self.probes for part in probe.modules())
-        if _only_wraps(module) or any(module is part for part in parts):
+        if self._only_wraps(module) or any(module is part for part in parts):
             return
         probe = _Watched(self, self._tail)
         for whole in dress(module, probe.parts()):
@@ -302,6 +310,17 @@ class TrainingReplay:
                 whole.__class__ = type(kind.__name__, (_Understudy, kind), forward)
         module.train()
         self._stands.append(module)
+
+    def _only_wraps(self, module: nn.Module) -> bool:
+        """Return whether a module is made of models that were replaced, or of layers of theirs.
+
+        `nn.DataParallel(model)`, `AveragedModel(model)` and `nn.Sequential(normalise, model)` have
+        no parameters but the model's; nor has `model.net[:6]`.
+        """
+        held = {id(parameter) for probe in self.probes for parameter in probe.parameters()}
+        own = [id(parameter) for parameter in module.parameters()]
+        inside = any(isinstance(part, _Understudy) for part in module.modules())
+        return (inside or bool(own)) and all(parameter in held for parameter in own)
 
     # ------------------------------------------------------------------ what became of them
 
@@ -357,17 +376,6 @@ def _is_of_a_notebook(error: BaseException) -> bool:
     module = sys.modules.get(str(found.get("__name__")))
     is_imported = module is not None and vars(module) is found
     return not is_imported or module is sys.modules["__main__"]
-
-
-def _only_wraps(module: nn.Module) -> bool:
-    """Return whether a probe computes a module already: its own, or that of a model it wraps.
-
-    `nn.DataParallel(model)`, `AveragedModel(model)` and `nn.Sequential(normalise, model)` have no
-    parameters but the model's.
-    """
-    inside = [part for part in module.modules() if isinstance(part, _Understudy)]
-    held = {id(parameter) for part in inside for parameter in part.parameters()}
-    return bool(inside) and all(id(parameter) in held for parameter in module.parameters())
 
 
 def _probe_of(module: object) -> _Watched | None:

@@ -223,7 +223,8 @@ class Student:
 
     def replay(
         self, cells: Sequence[int], patterns: Sequence[str], variables: Sequence[str], *,
-        probe: ProbeShape, steps: int, tail: str = "logits", limit_s: float = 60.0,
+        probe: ProbeShape, steps: int, tail: str = "logits", past_errors: bool = False,
+        limit_s: float = 60.0,
     ) -> ReplayFacts:  # fmt: skip
         """Replay training cells with a small network in the model's place.
 
@@ -234,11 +235,13 @@ class Student:
             probe: the sizes of that network.
             steps: the data ends soon after so many steps.
             tail: what the model ends with, one of `probe_network.TAILS`.
+            past_errors: whether to go on after a statement of a cell that raises.
             limit_s: for the answer.
         """
         call = f"cell {cells[-1]}, run again"
         args = (list(cells), list(patterns), list(variables))
-        options = {"steps": steps, "tail": tail, "probe": astuple(probe)}
+        probed = {"tail": tail, "probe": astuple(probe)}
+        options = {"steps": steps, "past_errors": past_errors, **probed}
         answer = self._ask("replay", call, args, options, call=call, limit_s=limit_s)
         return observations.read_replay(call, answer.value, probe)
 

@@ -143,15 +143,45 @@ def test_an_error_that_the_first_run_did_not_have_is_the_graders(notebook, statu
 
 
 @pytest.mark.parametrize(
+    "statement",
+    [
+        "if sum(p.numel() for p in model.parameters()) != 7850: raise ValueError('sizes')",
+        "first = next(model.parameters()).reshape(10, 28, 28)",
+        "if type(model) is not LeNet: raise RuntimeError('go away')",
+    ],
+)
+def test_a_statement_that_only_the_probe_makes_fail_is_left_out(notebook, statement):
+    right = LOOP_OF_ITS_OWN.replace("losses = []\n", f"losses = []\n{statement}\n")
+    for cell, complaint in ((right, ""), (right.replace("lr=", "lr=0*"), "rate is 0")):
+        student = notebook(cell, definition=LENET_OF_IMAGES)
+        student.first_run = {2: CellRun(2, "ok")}
+        found = evidence_of(student, ModelKind("LeNet", lambda shapes: False, CLOTHES))
+        assert complaint in complaint_of(found)
+        assert bool(complaint) == bool(complaint_of(found))
+
+
+LENET_OF_IMAGES = """
+class LeNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+    def forward(self, x):
+        return self.net(x)
+"""
+
+
+@pytest.mark.parametrize(
     "refusal",
     [
-        "if type(model) is not LeNet:\n    raise RuntimeError('go away')",
-        "if type(model) is not LeNet:\n    exec('1 / 0', {})",
-        "def look():\n    return {}[type(model) is LeNet]\nif type(model) is not LeNet: look()",
+        "raise RuntimeError('go away')",
+        "exec('1 / 0', {})",
+        "{}[model]",
     ],
 )
 def test_a_cell_that_raises_where_it_finds_the_probe_has_failed(notebook, refusal):
-    student = notebook(f"model = LeNet()\n{refusal}\nmodel.train_it()", definition=LENET)
+    loop = "        if type(model) is not LeNet: "
+    cell = LOOP_OF_ITS_OWN.replace("        l = ", f"{loop}{refusal}\n        l = ")
+    student = notebook(cell, definition=LENET_OF_IMAGES)
     student.first_run = {2: CellRun(2, "ok")}
     found = evidence_of(student, ModelKind("LeNet", lambda shapes: False, CLOTHES))
     assert "it raised" in complaint_of(found)
@@ -175,6 +205,16 @@ def test_what_a_cell_puts_into_an_object_of_an_earlier_one_is_there(
 ):
     assert LOOP.count(old) == 1
     assert complaint_of(evidence(before, between, LOOP.replace(old, new))) == ""
+
+
+def test_a_model_that_is_called_in_two_parts_is_left_to_a_person(notebook):
+    parts = "losses = []\nbody, head = model.net[:1], model.net[1:]\n"
+    cell = LOOP_OF_ITS_OWN.replace("losses = []\n", parts)
+    cell = cell.replace("loss(model(X), y)", "loss(head(body(X)), y)")
+    student = notebook(cell, definition=LENET_OF_IMAGES)
+    student.first_run = {2: CellRun(2, "ok")}
+    with pytest.raises(ReplayFailed):
+        evidence_of(student, ModelKind("LeNet", lambda shapes: False, CLOTHES))
 
 
 def test_an_error_that_the_first_run_had_as_well_is_the_students(notebook):

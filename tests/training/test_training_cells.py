@@ -74,6 +74,11 @@ def test_a_model_without_a_name_of_its_own_may_be_made_in_the_cell_that_trains_i
     assert not NotebookText({1: cell}).trainings(("*LeNet*",), {"net": [0]})
 
 
+def test_a_cell_whose_function_declares_what_is_needed_runs_again():
+    setup = "def setup():\n    global model, other\n    model, other = LeNet(), 2\n"
+    assert cells_of(setup + "setup()", "x = 1", "train(model)", models={"model": [0]}) == [(0, 2)]
+
+
 def test_only_what_is_made_from_a_model_holds_it():
     cell = "other = nn.Conv2d(1, 1, 2)\nnet = LeNet()\nmodel = net.to(device)\ndata = load()\n"
     cell += "trainer.fit(model, data)"

@@ -34,6 +34,8 @@ class _Text:
     attributes: set[str] = field(default_factory=set)
     calls: set[str] = field(default_factory=set)
     binds: set[str] = field(default_factory=set)
+    declares: set[str] = field(default_factory=set)
+    """Names of the notebook that its functions bind: `global model`."""
 
     @property
     def mentions(self) -> set[str]:
@@ -82,6 +84,8 @@ class _Text:
                     bound.add(name)
                 case ast.Attribute(attr=name) if not name.startswith("__"):
                     self.attributes.add(name)
+                case ast.Global(names=names):
+                    self.declares |= set(names)
             match part:
                 case ast.Call(func=ast.Name(id=name)) | ast.Call(func=ast.Attribute(attr=name)):
                     self.calls.add(name)
@@ -107,6 +111,7 @@ class _Text:
         self.free |= body.free
         self.attributes |= body.attributes
         self.calls |= body.calls
+        self.declares |= body.declares
 
 
 @dataclass(frozen=True)
@@ -237,6 +242,7 @@ class NotebookText:
                 found.free |= body.free
                 found.attributes |= body.attributes
                 found.calls |= body.calls
+                found.declares |= body.declares
         return found
 
     def _needed(self, cell: int, reach: _Text) -> tuple[list[int], set[str]]:
@@ -246,7 +252,9 @@ class NotebookText:
             text = self._runs[earlier]
             reached = self._reach(text)
             # building a trainer does not train
-            if text.binds & wanted and not self._reach(text, classes=False).trains:
+            if (text.binds | reached.declares) & wanted and not self._reach(
+                text, classes=False
+            ).trains:
                 cells.append(earlier)
                 wanted |= reached.free
                 names |= reached.mentions
