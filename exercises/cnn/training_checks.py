@@ -57,7 +57,8 @@ def training_checks(kind, *, points):
     @check(
         points=follows,
         needs=MOVES,
-        feedback="Compute the loss of one batch, from plain logits and the labels of its images.",
+        feedback="Compute the loss of one batch, from plain logits and the labels of its images, "
+        "and choose a learning rate at which it stays finite.",
     )
     def uses_the_gradient(student):
         """Each step uses the gradient of the cross-entropy on its own images and their labels."""

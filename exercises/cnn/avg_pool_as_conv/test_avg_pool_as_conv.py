@@ -51,7 +51,19 @@ def assert_pools(student, x, size):
     call = call_of(x, size)
     y = expect_tensor(pooled(student, x, size), call=call)
     expected = pool2d(x, size, "avg")
-    assert_close(y.squeeze(), expected.squeeze(), call=call)
+    assert_close(laid_out(y, expected.shape), expected, call=call)
+
+
+def laid_out(y, shape):
+    """Return an answer in the expected shape if the two differ in axes of length 1 alone.
+
+    Any other answer keeps its shape for the message, without the axes of batch and channel.
+    """
+    if y.squeeze().shape == torch.Size(length for length in shape if length != 1):
+        return y.reshape(shape)
+    while y.ndim > len(shape) and y.shape[0] == 1:
+        y = y[0]
+    return y
 
 
 @st.composite
@@ -103,7 +115,8 @@ def test_leaves_its_argument_alone(student):
         except StudentRaised:
             continue
         y = expect_tensor(answer.value, call="the call")
-        assert_close(y.squeeze(), pool2d(IMAGE, (2, 2), "avg"), call=call_of(IMAGE, (2, 2)))
+        expected = pool2d(IMAGE, (2, 2), "avg")
+        assert_close(laid_out(y, expected.shape), expected, call=call_of(IMAGE, (2, 2)))
         assert_equal(answer.arguments[0], arguments[0], call="after the call, X")
         return
     pooled(student, IMAGE, (2, 2))
