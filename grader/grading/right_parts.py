@@ -5,7 +5,8 @@ exercise. An exercise that builds on it (`builds_on` in its `exercise.toml`) is 
 fresh kernel that runs the notebook with the right part. It keeps its points if it is right there;
 nothing else excuses it.
 
-A part counts as wrong if its exercise has lost points in this run. It enters a kernel only after
+A part counts as wrong if its exercise has lost points in this run, or if the notebook lacks it and
+this run does not ask for it. It enters a kernel only after
 its exercise has been judged for good: every definition in every notebook of the submission, and
 again with the right parts that it builds on itself. The kernel it enters answers the exercises that
 build on it and no others. So a notebook that keeps what enters cannot earn anything by it.
@@ -54,11 +55,13 @@ class SecondChances:
         self._exercises = exercises
         used = {last for source in sources for last in _last_names(source)}
         self._parts = {name: source for name, source in parts.items() if name in used}
+        bound = {name for source in sources for name in _bound_names(source)}
+        self._lacking = self._parts.keys() - {e.name for e in exercises} - bound
         self._had: dict[str, frozenset[str]] = {}
 
     def next(self, results: Mapping[str, Sequence[CheckResult]]) -> Round | None:
         """Return what to ask next, given the results so far by exercise; None at the end."""
-        wrong = frozenset(name for name in self._parts if is_wrong(results.get(name, ())))
+        wrong = self._lacking | {n for n in self._parts if is_wrong(results.get(n, ()))}
         missing = {
             exercise.name: frozenset(exercise.builds_on) & wrong - self._had_by(exercise.name)
             for exercise in self._exercises
@@ -96,12 +99,15 @@ def better(
 
 
 def read_parts(assignment: Assignment) -> dict[str, str]:
-    """Return the source of each right part that an assignment's `parts.py` defines, by name."""
+    """Return the source of each right part that an assignment's `parts.py` defines, by name.
+
+    Those of exercises that the run does not ask for are among them.
+    """
     path = assignment.folder / "parts.py"
     if not path.is_file():
         return {}
-    defined = {node.name for node in _body(path) if isinstance(node, _DEFINITIONS)}
-    return {e.name: definition_of(e.name, path) for e in assignment.exercises if e.name in defined}
+    defined = [node.name for node in _body(path) if isinstance(node, _DEFINITIONS)]
+    return {name: definition_of(name, path) for name in defined}
 
 
 def definition_of(name: str, parts: Path) -> str:
@@ -131,6 +137,12 @@ def _body(path: Path) -> list[ast.stmt]:
         return ast.parse(path.read_text(encoding="utf-8")).body
     except SyntaxError as error:
         raise CourseError(f"{path} cannot be read: {error}") from error
+
+
+def _bound_names(source: str) -> frozenset[str]:
+    """Return the names that code binds, imports included."""
+    read = read_source(source)
+    return read.binds | read.imports.keys()
 
 
 @lru_cache(maxsize=256)

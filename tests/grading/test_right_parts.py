@@ -90,6 +90,22 @@ def test_no_part_enters_without_need(found):
     assert chances(CHAIN).next(found) is None
 
 
+@pytest.mark.parametrize(
+    ("source", "enters"),
+    [
+        ("double(1)", True),
+        ("def double(x): return x\ndouble(1)", False),  # charged here: no other exercise asks
+        ("from utils import double\ndouble(1)", False),
+    ],
+)
+def test_a_part_that_the_run_does_not_ask_for_enters_only_where_the_notebook_lacks_it(
+    source, enters
+):
+    found = results(quadruple="raised")
+    assert (chances(CHAIN[1:], [source]).next(found) is not None) == enters
+    assert chances(CHAIN[1:], [source]).next(results(quadruple="passed")) is None
+
+
 def test_a_part_that_no_code_uses_does_not_enter():
     found = results(double="failed", quadruple="failed")
     assert chances(CHAIN, ["def double(x): return x", "x = 'double'"]).next(found) is None

@@ -193,11 +193,15 @@ def _showed(
 def _with_first_run(
     student: Student, kind: ModelKind, one: TrainingCells, showed: Evidence
 ) -> Evidence:
-    """Add what only the notebook's own run shows: the replay takes its model away."""
+    """Add what only the notebook's own run shows: the replay takes its model away.
+
+    Only a model that these cells make: where they could not make theirs, another section's may have
+    the name.
+    """
     held = [
         (list(entry.value.sizes().values()), entry.value)
         for entry in student.values(kinds=("module",))
-        if entry.name in one.variables and entry.cell <= one.cell
+        if entry.name in one.variables and entry.cell in one.cells
         if isinstance(entry.value, Handle)
     ]
     # a loss is a module too, and a loop over a model's layers leaves one behind
