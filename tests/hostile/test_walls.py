@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 import grader
+from grader.course import load_course
 from grader.kernel.process_tree import tree_of
 from grader.sandbox import policy
 
 CHECKOUT = Path(grader.__file__).resolve().parent.parent
 LIBRARIES = [policy.GUEST_LIBRARY, *map(Path, policy.libraries().read)]
+LIBRARIES += filter(None, [load_course().environment.folder])
 SCRATCH = [".", *policy.SHARED_FOLDERS]
 
 
