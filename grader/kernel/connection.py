@@ -1,7 +1,7 @@
 """Sends a request to the guest: over a socket with a deadline, or in this process.
 
 Here: deadlines, interrupts, the death of a kernel, and the reading of what comes back.
-Not here: what is asked (`student.py`), the format (`wire.py`).
+Not here: what is asked (`student.py`), the format (`wire/`).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A check calls a handle like the object itself, and asks it for parameters, layers, gradients.
 Here: what can be asked of one object. Not here: names of a notebook (`student.py`), what comes
-back (`facts.py`).
+back (`observations.py`).
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Handle:
     def fit(
         self, x: Tensor, labels: Tensor, *, limit_s: float = 60.0, **options: Any
     ) -> list[float]:
-        """Train a classifier inside for a short while (`short_run.fit`); return the losses."""
+        """Train a classifier inside for a short while (`short_training.fit`); return the losses."""
         answer = self._ask("fit", (x, labels), options, limit_s=limit_s).value
         return [loss for loss in answer if type(loss) is float] if type(answer) is list else []
 

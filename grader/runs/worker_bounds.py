@@ -22,7 +22,7 @@ from grader.records import ExerciseResult, Limits, Submission
 from grader.verdict import Verdict
 
 MOST_BYTES = 1_500_000_000
-"""Of a worker's resident memory; one holds 0.6 GB when it starts and 0.9 GB after large models."""
+"""Of a worker's resident memory; one holds 0.6 GB when it starts and 0.7 GB after a homework."""
 MOST_DATA_BYTES = 4 << 30
 """Of memory that a worker may ask for: above, Python raises MemoryError."""
 _MARGIN = 1.02  # the notebook's own deadline, of the same length, comes first

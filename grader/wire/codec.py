@@ -5,7 +5,7 @@ value that cannot cross (a generator, a sparse or complex tensor, ten gigabytes)
 that describes it.
 
 Here: plain values and tensors, and the bounds of one message as a whole. Not here: the nodes
-themselves and the frames around them (`wire.py`), what is kept by handle (`guest.py`).
+themselves and the frames around them (`messages.py`), what is kept by handle (`guest/server.py`).
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import pytest
 
 from grader.grading.right_parts import definition_of
 from grader.verdict import Verdict
+from tests.checks_models.models_as_printed import RESIDUAL, VGG
 
 IMPORTS = """
 import torch
@@ -37,35 +38,6 @@ def vgg_block(num_convs, out_channels):
         layers += [nn.LazyConv2d(out_channels, kernel_size=3, padding=1), nn.ReLU()]
     layers.append(nn.MaxPool2d(2, 2))
     return layers
-"""
-VGG = """
-class VGG(d2l.Classifier):
-    def __init__(self, arch, lr=0.1, num_classes=10):
-        super().__init__()
-        self.save_hyperparameters()
-        self.net = nn.Sequential(
-            *[vgg_block(*pair) for pair in arch], nn.Flatten(),
-            nn.LazyLinear(4096), nn.ReLU(), nn.Dropout(0.5),
-            nn.LazyLinear(4096), nn.ReLU(), nn.Dropout(0.5), nn.LazyLinear(num_classes))
-"""
-RESIDUAL = """
-class Residual(nn.Module):
-    def __init__(self, num_channels, use_1x1conv=False, strides=1):
-        super().__init__()
-        self.conv1 = nn.LazyConv2d(num_channels, kernel_size=3, padding=1, stride=strides)
-        self.conv2 = nn.LazyConv2d(num_channels, kernel_size=3, padding=1)
-        self.conv3 = None
-        if use_1x1conv:
-            self.conv3 = nn.LazyConv2d(num_channels, kernel_size=1, stride=strides)
-        self.bn1 = nn.LazyBatchNorm2d()
-        self.bn2 = nn.LazyBatchNorm2d()
-
-    def forward(self, X):
-        Y = F.relu(self.bn1(self.conv1(X)))
-        Y = self.bn2(self.conv2(Y))
-        if self.conv3:
-            X = self.conv3(X)
-        return F.relu(Y + X)
 """
 RAISES = RESIDUAL.replace("kernel_size=1, stride=strides", "kernel_size=1")
 DETACHES = RESIDUAL.replace("self.conv2(Y)", "self.conv2(Y.detach())")

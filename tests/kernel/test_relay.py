@@ -117,22 +117,9 @@ def test_a_client_that_reads_nothing_stops_the_sender_and_not_the_relay(relayed)
     assert not stopped.is_set()
 
 
-def test_a_message_without_end_is_stopped(relayed):
-    relay, _, near, far, stopped = relayed
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(far))
-        listener.listen()
-        relay.start()
-        with socket.socket(socket.AF_UNIX) as client:
-            client.connect(near.removeprefix("ipc://"))
-            kernel, _ = listener.accept()
-            with kernel:
-                kernel.sendall(GREETING + frame(b"", more=True) * 100)
-                assert stopped.wait(10)
-                assert client.recv(1 << 16) == b""
-
-
-def test_the_end_of_a_kernel_reaches_the_client_after_its_last_message(relayed):
+@pytest.fixture
+def ends(relayed):
+    """The sockets of a client and of a kernel with the relay between them."""
     relay, _, near, far, _ = relayed
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(far))
@@ -141,10 +128,23 @@ def test_the_end_of_a_kernel_reaches_the_client_after_its_last_message(relayed):
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(near.removeprefix("ipc://"))
             kernel, _ = listener.accept()
-            words = GREETING + message([b"last"])
-            kernel.sendall(words)
-            kernel.close()
-            got = b""
-            while piece := client.recv(1 << 16):
-                got += piece
-            assert got == words
+            with kernel:
+                yield client, kernel
+
+
+def test_a_message_without_end_is_stopped(relayed, ends):
+    client, kernel = ends
+    kernel.sendall(GREETING + frame(b"", more=True) * 100)
+    assert relayed[-1].wait(10)
+    assert client.recv(1 << 16) == b""
+
+
+def test_the_end_of_a_kernel_reaches_the_client_after_its_last_message(ends):
+    client, kernel = ends
+    words = GREETING + message([b"last"])
+    kernel.sendall(words)
+    kernel.close()
+    got = b""
+    while piece := client.recv(1 << 16):
+        got += piece
+    assert got == words
