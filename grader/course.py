@@ -145,6 +145,13 @@ class Assignment:
     """Patterns of lines whose errors do not make a submission partial."""
     digest: str = ""
     """sha256 over every file of the assignment, and of its course, that a grade may depend on."""
+    every: tuple[Exercise, ...] = ()
+    """All exercises of the assignment, where a run asks for some only (`only`)."""
+
+    @property
+    def parts_file(self) -> Path:
+        """Where its right parts are defined, if anywhere."""
+        return self.folder / "parts.py"
 
     def only(self, names: list[str]) -> Assignment:
         """Keep some exercises, in the assignment's order.
@@ -227,6 +234,7 @@ def load_assignment(wanted: str | Path) -> Assignment:
         folder=folder,
         course=course,
         exercises=exercises,
+        every=exercises,
         limits=_limits(path, settings.limits),
         forbid=tuple(settings.forbid),
         packages=tuple(settings.packages),

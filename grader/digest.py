@@ -1,5 +1,9 @@
 """Hashes of the files that a stored result depends on; their place on the disk does not count.
 
+An exercise depends on its own folder, on the modules that its Python imports (and those import in
+turn), on what notebooks may import, and on files that are no Python and lie in no exercise's
+folder, since a check may read them. It does not depend on another exercise, unless it imports it.
+
 Here: which files of a course count, and their hash. Not here: versions of libraries and data
 (`grading/inputs.py`), the key of a result (`grading/plan.py`).
 """
@@ -8,11 +12,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 _MOST_HASHED = 64 << 20
 _NO_PART = ("~", ".pyc", ".md", ".rst")
+_IMPORT = re.compile(
+    r"^[ \t]*(?:from[ \t]+(?P<base>\.*[\w.]*)[ \t]+import[ \t]+(?P<names>\([^)]*\)|[^\n]*)"
+    r"|import[ \t]+(?P<modules>[^\n]+))",
+    re.MULTILINE,
+)
+_LOADS_BY_NAME = re.compile(r"\bimportlib\b|\b__import__\b|\brunpy\b")
 
 
 def hash_files(paths: Iterable[Path], root: Path) -> str:
@@ -83,3 +95,100 @@ def _counts(path: Path) -> bool:
     """Return whether a file or folder can decide a grade: no cache, no hidden file, no notes."""
     name = path.name
     return not name.startswith(".") and name != "__pycache__" and not name.endswith(_NO_PART)
+
+
+class ExerciseFiles:
+    """The files that each exercise of an assignment depends on.
+
+    Args:
+        folder: of the assignment.
+        course: of its course; the same where the assignment stands alone.
+        root: the folder from which modules of the course are imported.
+        reference: of the right answers, where there is one.
+        exercises: the folders of all exercises of the assignment.
+        notebooks: the folder of what notebooks import, where there is one.
+        apart: files that count for no exercise, by their path.
+    """
+
+    def __init__(
+        self, folder: Path, course: Path, root: Path, reference: Path | None, *,
+        exercises: Collection[Path], notebooks: Path | None, apart: Collection[Path],
+    ) -> None:  # fmt: skip
+        self._all = tuple(assignment_files(folder, course, root, reference))
+        self._exercises = frozenset(exercises)
+        self._notebooks = notebooks
+        self._apart = frozenset(apart)
+        self._roots = [root] if reference is None else [root, reference.parent]
+        self._root = root
+
+    def digest(self, exercise: Path, more: Sequence[Path] = ()) -> str:
+        """Hash the files of one exercise, by its folder, and of the modules `more`.
+
+        Raises:
+            OSError: a file cannot be read.
+        """
+        return hash_files(sorted(self._of(exercise, more)), self._root)
+
+    def _of(self, exercise: Path, more: Sequence[Path]) -> set[Path]:
+        own = {path for path in self._all if path.is_relative_to(exercise)}
+        found = own | self._shared
+        todo = [path for path in (*own, *self._shared, *more) if path.suffix == ".py"]
+        while todo:
+            path = todo.pop()
+            found.add(path)
+            text = _text_of(path)
+            if _LOADS_BY_NAME.search(text):  # which modules, the text does not say
+                return set(self._all)
+            todo += self._imported(path, text) - found
+        return found
+
+    @cached_property
+    def _shared(self) -> set[Path]:
+        """What counts for every exercise: no Python, except what no import leads to."""
+        return {
+            path
+            for path in self._all
+            if path not in self._apart
+            and not any(path.is_relative_to(exercise) for exercise in self._exercises)
+            and (path.suffix != ".py" or path.name == "conftest.py" or self._is_of_notebooks(path))
+        }
+
+    def _is_of_notebooks(self, path: Path) -> bool:
+        return self._notebooks is not None and path.is_relative_to(self._notebooks)
+
+    def _imported(self, path: Path, text: str) -> set[Path]:
+        """Return the files of the course that a module imports."""
+        known = frozenset(self._all)
+        found: set[Path] = set()
+        for place, dotted in _imports_of(path, text):
+            for root in [place] if place else self._roots:
+                parts = dotted.split(".") if dotted else []
+                for depth in range(len(parts) + 1):
+                    module = root.joinpath(*parts[:depth])
+                    found |= {module.with_suffix(".py"), module / "__init__.py"} & known
+        return found
+
+
+def _imports_of(path: Path, text: str) -> Iterator[tuple[Path | None, str]]:
+    """Yield each imported name, dotted, and for a relative import the folder it starts from."""
+    for match in _IMPORT.finditer(text):
+        if match["modules"]:
+            yield from (
+                (None, one.split()[0]) for one in match["modules"].split(",") if one.split()
+            )
+            continue
+        base = match["base"].lstrip(".")
+        dots = len(match["base"]) - len(base)
+        place = path.parents[dots - 1] if dots else None
+        for one in match["names"].strip("()").replace("\n", " ").split(","):
+            name = one.split()[0] if one.split() else ""
+            yield place, ".".join(part for part in (base, name) if part)
+
+
+@lru_cache(maxsize=512)
+def _read(path: Path, _changed_ns: int) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")
+
+
+def _text_of(path: Path) -> str:
+    return _read(path, path.stat().st_mtime_ns)

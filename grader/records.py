@@ -68,7 +68,7 @@ class Submission:
     path: str
     """Where it was found, as shown: a file's path, or `archive.zip!member`."""
     digest: str
-    """sha256 of the bytes handed in, hexadecimal."""
+    """Hash of the cells and files handed in, hexadecimal; outputs of cells do not count."""
     cells: tuple[Cell, ...] = ()
     """Of the only notebook, or of the first."""
     problem: str = ""
@@ -81,6 +81,8 @@ class Submission:
     """What lies beside the notebooks, the notebooks themselves included."""
     due: tuple[Attachment, ...] = ()
     """Notebooks that are not read yet (`reading/due.py`), each marked with its sha256."""
+    judged: tuple[ExerciseResult, ...] = ()
+    """Exercises whose stored results still hold; they are not asked again."""
 
     @property
     def notebooks(self) -> tuple[NotebookFile, ...]:
@@ -273,6 +275,9 @@ class SubmissionResult:
     answers: tuple[WrittenAnswer, ...] = ()
     curves: tuple[LossCurve, ...] = ()
     notes: tuple[str, ...] = ()
+    """About what was handed in (`Submission.notes`)."""
+    run_notes: tuple[str, ...] = ()
+    """What was seen while it ran."""
     missing_packages: dict[str, Fraction] = field(default_factory=dict)
     """Missing packages that the notebook uses, with the open points of each."""
     problem: str = ""

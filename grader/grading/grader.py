@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -87,7 +87,7 @@ class Grader:
             self._stack.callback(self._close_warm)
         try:
             assignment = plan.assignment
-            session = CheckSession(assignment.exercises, course=assignment.course, seed=plan.seed)
+            session = CheckSession(plan.judged, course=assignment.course, seed=plan.seed)
             self._session = self._stack.enter_context(session)
             self._diagnosis = Diagnosis(self._session)
             self._parts = read_parts(assignment)
@@ -177,6 +177,7 @@ class Grader:
     def _judged(self, submission: Submission, result: SubmissionResult) -> SubmissionResult:
         """Judge every notebook in a kernel of its own; the best answer to each exercise counts."""
         parts: list[Part] = []
+        before = {one.exercise: one for one in submission.judged}
         ends_at = time.monotonic() + self.plan.spending.submission_s
         with self._leased() as gpu:
             for one in submission.notebooks:
@@ -187,11 +188,14 @@ class Grader:
                         parts.append(not_run(one, self.plan.spending.submission_s))
                         continue
                     limits = within(self.plan.spending, left)
-                part = self._part(alone, gpu, limits, solved(parts))
-                parts.append(part.of_file(one.name if submission.files else ""))
-            asked = [e for e in self.plan.assignment.exercises if e.kind != "answers"]
-            best = {e.name: best_of([part.exercises.get(e.name) for part in parts]) for e in asked}
-            self._ask_again(submission, best, gpu, ends_at)
+                file = one.name if submission.files else ""
+                known = [result for result in submission.judged if result.file == file]
+                part = self._part(alone, gpu, limits, solved(parts) | before.keys(), known)
+                parts.append(part.of_file(file))
+            asked = [e for e in self.plan.judged if e.kind != "answers"]
+            found = {e.name: [part.exercises.get(e.name) for part in parts] for e in asked}
+            best = {name: before.get(name) or best_of(of_parts) for name, of_parts in found.items()}
+            self._ask_again(submission, best, gpu, ends_at, done=before.keys())
         answers = tuple(answer for part in parts for answer in part.answers)
         exercises = tuple(
             self._written(exercise, answers) if exercise.kind == "answers" else best[exercise.name]
@@ -201,22 +205,24 @@ class Grader:
             result, answers=answers, exercises=exercises,
             cells=tuple(run for part in parts for run in part.cells),
             curves=tuple(curve for part in parts for curve in part.curves),
-            notes=(*result.notes, *(note for part in parts for note in part.notes)),
+            run_notes=tuple(note for part in parts for note in part.notes),
             missing_packages=lacking_in_all(parts, exercises),
         )  # fmt: skip
         return replace(done, status=status_of(done))
 
     def _part(
-        self, submission: Submission, gpu: Gpu | None, limits: Limits | None, done: frozenset[str]
-    ) -> Part:
-        """Judge one notebook; exercises that another one solved are not asked again."""
-        assignment = self.plan.assignment
+        self, submission: Submission, gpu: Gpu | None, limits: Limits | None,
+        done: frozenset[str], known: Sequence[ExerciseResult],
+    ) -> Part:  # fmt: skip
+        """Judge one notebook: what is not done; what is known was judged in this one before."""
         answers = self._handout.answers_in(submission.cells)
         with self.open(submission, gpu, limits) as notebook:
             curves = notebook.curves()  # of the cells' own training, before anything is asked
             blame = self._blame(notebook)
             exercises: dict[str, ExerciseResult] = {}
-            for one in assignment.exercises:
+            for result in known:
+                notebook.remember(result.exercise, result.name, result.cell)
+            for one in self.plan.judged:
                 if one.kind != "answers" and one.name not in done:
                     exercises[one.name] = self._exercise(submission, notebook, one, blame)
                     self._tell(exercises[one.name])
@@ -229,11 +235,11 @@ class Grader:
 
     def _ask_again(
         self, submission: Submission, best: dict[str, ExerciseResult], gpu: Gpu | None,
-        ends_at: float,
+        ends_at: float, done: Collection[str],
     ) -> None:  # fmt: skip
         """Ask what failed beside a wrong part once more, in fresh kernels with right parts."""
         sources = sources_of(submission)
-        chances = SecondChances(self.plan.assignment.exercises, self._parts, sources)
+        chances = SecondChances(self.plan.judged, self._parts, sources, done)
         while again := chances.next({name: one.checks for name, one in best.items()}):
             for one in submission.notebooks:
                 if (left := ends_at - time.monotonic()) <= 0:
@@ -278,7 +284,7 @@ class Grader:
     ) -> ExerciseResult:
         """Judge every candidate for an exercise, and keep the best."""
         found = notebook.candidates(exercise)
-        unnamed = [] if found else notebook.held_models(exercise, self.plan.assignment.exercises)
+        unnamed = [] if found else notebook.held_models(exercise, self.plan.assignment.every)
         found = found or unnamed
         if not found and exercise.kind != "values":
             return self._absent(submission, notebook, exercise, blame)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from grader.course import Assignment
 from grader.reading.own_text import read_fingerprints
@@ -35,10 +36,20 @@ class Handout:
 
 def read_handout(assignment: Assignment) -> Handout:
     """Return the notebook `<assignment>.ipynb` of an assignment, and its known sentences."""
-    path = assignment.folder / f"{assignment.name}.ipynb"
+    path, sentences = _places(assignment)
     cells: tuple[Cell, ...] = ()
     if path.is_file():
         (found,) = find_submissions([path], assignment=assignment.name)
         cells = found.cells
-    given = read_fingerprints(assignment.folder / _SENTENCES)
+    given = read_fingerprints(sentences)
     return Handout(cells, given, collect_answers(cells, handed_out=cells))
+
+
+def handed_out_files(assignment: Assignment) -> list[Path]:
+    """Return the files of an assignment that only its written answers depend on."""
+    return [path for path in _places(assignment) if path.is_file()]
+
+
+def _places(assignment: Assignment) -> tuple[Path, Path]:
+    folder = assignment.folder
+    return folder / f"{assignment.name}.ipynb", folder / _SENTENCES

@@ -123,6 +123,12 @@ class OpenNotebook:
         """Return the definitions that may answer an exercise."""
         return candidates_for(exercise, self.own)
 
+    def remember(self, exercise: str, name: str, cell: int | None) -> None:
+        """Let questions of later exercises find the definition that an earlier run judged."""
+        for entry in self.own:
+            if (entry.name, entry.cell) == (name, cell):
+                self.known[exercise] = self.known[name] = entry
+
     def held_models(self, exercise: Exercise, others: Sequence[Exercise]) -> list[Captured]:
         """Return models without a name of their kind that may answer an exercise."""
         if not exercise.layers:

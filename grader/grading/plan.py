@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,21 +17,24 @@ from typing import Literal
 
 import msgspec
 
-from grader.course import Assignment, load_assignment
+from grader.course import Assignment, Exercise, load_assignment
 from grader.errors import SandboxUnavailable
 from grader.grading.data_files import files_of, in_words
 from grader.grading.inputs import (
+    builds_on,
+    checks_of,
     data_identity,
     grader_source,
     libraries,
     means_of_isolation,
 )
 from grader.kernel.gpus import Gpu, describe
-from grader.reading.submissions import find_submissions
-from grader.records import DEFAULT_SEED, Cell, Limits, Submission
+from grader.records import DEFAULT_SEED, Limits, Submission
 from grader.version import __version__
 
 Isolation = Literal["sandbox", "process"]
+CHECKS = "checks of "
+"""Begins the name of the input that is the checks of one exercise."""
 
 
 def new_secret() -> int:
@@ -61,6 +65,14 @@ class Plan:
         """The assignment, with only the wanted exercises."""
         found = load_assignment(self.assignment_name)
         return found.only(list(self.only)) if self.only else found
+
+    @cached_property
+    def judged(self) -> tuple[Exercise, ...]:
+        """The exercises that are judged: those asked for, and those that they build on."""
+        every = self.assignment.every
+        wanted = {name for one in self.assignment.exercises for name in builds_on(one, every)}
+        wanted |= {one.name for one in self.assignment.exercises}
+        return tuple(one for one in every if one.name in wanted)
 
     @property
     def spending(self) -> Limits:
@@ -107,7 +119,17 @@ class Plan:
 
     def inputs(self, submission: Submission) -> dict[str, str]:
         """Return everything that decides a result of this run, by name, and nothing else."""
-        return {"submission": submission.digest, **self._inputs}
+        asked = {f"{CHECKS}{one.name}": self._checks[one.name] for one in self.assignment.exercises}
+        names = ", ".join(one.name for one in self.assignment.exercises)
+        return {**self._shared(submission), "exercises": names, **asked}
+
+    def exercise_keys(self, submission: Submission) -> dict[str, str]:
+        """Return the key of the result of each exercise that is judged, by the exercise's name.
+
+        Neither the student nor another exercise is part of it, except those it builds on.
+        """
+        shared = [f"{name}\0{value}" for name, value in self._shared(submission).items()]
+        return {one.name: _hash(*shared, one.name, self._checks[one.name]) for one in self.judged}
 
     def key(self, submission: Submission) -> str:
         """Return the key of a result: hash of its inputs, a dash, hash of student and path.
@@ -129,12 +151,19 @@ class Plan:
             return f"process, {sys.platform}"
         return f"sandbox, {means_of_isolation()}"
 
+    def _shared(self, submission: Submission) -> dict[str, str]:
+        """Return the inputs that all exercises of a submission share."""
+        return {"submission": submission.digest, **self._inputs}
+
+    @cached_property
+    def _checks(self) -> Mapping[str, str]:
+        """A hash of the checks of each exercise; workers receive it computed."""
+        return checks_of(self.assignment)
+
     @cached_property
     def _inputs(self) -> dict[str, str]:
         """The inputs that all submissions share; workers receive them computed."""
         return {
-            "checks": self.assignment.digest,
-            "exercises": ", ".join(exercise.name for exercise in self.assignment.exercises),
             "grader": f"{__version__} {grader_source()}",
             "libraries": libraries(),
             "data": self._data_identity,
@@ -152,12 +181,3 @@ def content_of(key: str) -> str:
 
 def _hash(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def handed_out(assignment: Assignment) -> tuple[Cell, ...]:
-    """Return the cells of the notebook the assignment hands out, if there is one."""
-    path = assignment.folder / f"{assignment.name}.ipynb"
-    if not path.is_file():
-        return ()
-    (found,) = find_submissions([path], assignment=assignment.name)
-    return found.cells

@@ -5,11 +5,11 @@ exercise. An exercise that builds on it (`builds_on` in its `exercise.toml`) is 
 fresh kernel that runs the notebook with the right part. It keeps its points if it is right there;
 nothing else excuses it.
 
-A part counts as wrong if its exercise has lost points in this run, or if the notebook lacks it and
-this run does not ask for it. It enters a kernel only after
-its exercise has been judged for good: every definition in every notebook of the submission, and
-again with the right parts that it builds on itself. The kernel it enters answers the exercises that
-build on it and no others. So a notebook that keeps what enters cannot earn anything by it.
+A part counts as wrong if its exercise has lost points. A run judges what the asked exercises build
+on, too, so that points do not depend on what else is asked. A part enters a kernel only after its
+exercise has been judged for good: every definition in every notebook of the submission, and again
+with the right parts that it builds on itself. The kernel it enters answers the exercises that build
+on it and no others. So a notebook that keeps what enters cannot earn anything by it.
 
 Here: what is asked again, in which order, with which parts; the text of a part. Not here: asking
 (`grader.py`), the parts themselves (`parts.py` of the assignment), how they enter a kernel
@@ -19,7 +19,7 @@ Here: what is asked again, in which order, with which parts; the text of a part.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -44,24 +44,27 @@ class SecondChances:
     """The exercises of one submission that are asked again, round by round.
 
     Args:
-        exercises: those of the run.
+        exercises: those that are judged; a part of any other counts as right.
         parts: the source of each right part, by the name of its exercise.
         sources: the Python of the submission: cells, and modules beside them.
+        done: exercises that were judged for good before.
     """
 
     def __init__(
-        self, exercises: Sequence[Exercise], parts: Mapping[str, str], sources: Sequence[str]
+        self,
+        exercises: Sequence[Exercise],
+        parts: Mapping[str, str],
+        sources: Sequence[str],
+        done: Collection[str] = (),
     ) -> None:
-        self._exercises = exercises
+        self._exercises = [one for one in exercises if one.name not in done]
         used = {last for source in sources for last in _last_names(source)}
         self._parts = {name: source for name, source in parts.items() if name in used}
-        bound = {name for source in sources for name in _bound_names(source)}
-        self._lacking = self._parts.keys() - {e.name for e in exercises} - bound
         self._had: dict[str, frozenset[str]] = {}
 
     def next(self, results: Mapping[str, Sequence[CheckResult]]) -> Round | None:
         """Return what to ask next, given the results so far by exercise; None at the end."""
-        wrong = self._lacking | {n for n in self._parts if is_wrong(results.get(n, ()))}
+        wrong = {name for name in self._parts if is_wrong(results.get(name, ()))}
         missing = {
             exercise.name: frozenset(exercise.builds_on) & wrong - self._had_by(exercise.name)
             for exercise in self._exercises
@@ -101,9 +104,9 @@ def better(
 def read_parts(assignment: Assignment) -> dict[str, str]:
     """Return the source of each right part that an assignment's `parts.py` defines, by name.
 
-    Those of exercises that the run does not ask for are among them.
+    Those of exercises that a run does not judge are among them.
     """
-    path = assignment.folder / "parts.py"
+    path = assignment.parts_file
     if not path.is_file():
         return {}
     defined = [node.name for node in _body(path) if isinstance(node, _DEFINITIONS)]
@@ -137,12 +140,6 @@ def _body(path: Path) -> list[ast.stmt]:
         return ast.parse(path.read_text(encoding="utf-8")).body
     except SyntaxError as error:
         raise CourseError(f"{path} cannot be read: {error}") from error
-
-
-def _bound_names(source: str) -> frozenset[str]:
-    """Return the names that code binds, imports included."""
-    read = read_source(source)
-    return read.binds | read.imports.keys()
 
 
 @lru_cache(maxsize=256)

@@ -44,5 +44,4 @@ def write_off(
             by_hand=by_hand,
         )  # fmt: skip
         found.append(best_of(judged) if judged else row)
-    notes = (*begun.notes, order.message)
-    return replace(begun, status=Status.PARTIAL, exercises=tuple(found), notes=notes)
+    return replace(begun, status=Status.PARTIAL, exercises=tuple(found), run_notes=(order.message,))

@@ -32,6 +32,8 @@ class Look:
 
     digest: str
     """sha256 of its bytes, hexadecimal; of nothing where they cannot be read."""
+    content: str = ""
+    """Hash of its cells without their outputs; of a large one, and where empty, `digest` is it."""
     notes: tuple[str, ...] = ()
     problem: str = ""
 
@@ -44,8 +46,9 @@ def look(notebook: Attachment, sources: Sources) -> Look:
         data = sources.read(notebook.path, notebook.member, most=MOST_BYTES)
     except SubmissionError as error:
         return Look(hashlib.sha256().hexdigest(), problem=str(error))
-    _, notes, problem = read_notebook(data)
-    return Look(hashlib.sha256(data).hexdigest(), notes, problem)
+    cells, notes, problem = read_notebook(data)
+    content = "" if problem else _hash_cells(cells)
+    return Look(hashlib.sha256(data).hexdigest(), content, notes, problem)
 
 
 def load(submission: Submission) -> Submission:
@@ -81,6 +84,14 @@ def cells_of(notebook: Attachment) -> Sequence[Cell]:
     """Return the cells of one notebook; none of one that cannot be read."""
     with Sources() as sources:
         return _read(notebook, sources)[0]
+
+
+def _hash_cells(cells: Sequence[Cell]) -> str:
+    total = hashlib.sha256()
+    for cell in cells:
+        text = cell.source.encode("utf-8", "surrogatepass")
+        total.update(f"{cell.index} {cell.kind} {len(text)} ".encode() + text)
+    return total.hexdigest()
 
 
 def _read(notebook: Attachment, sources: Sources) -> tuple[tuple[Cell, ...], tuple[str, ...], str]:

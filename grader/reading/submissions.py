@@ -84,6 +84,7 @@ class _Seen:
 
     file: File
     notebook: Attachment
+    content: str
     notes: tuple[str, ...]
     problem: str
 
@@ -114,7 +115,7 @@ def _submission(owner: Owner, sources: Sources) -> Submission:
     attachments, left_out = _attachments(owner, [one.file for one in kept], folder)
     if left_out:
         notes += (f"{left_out} more files were handed in than may lie beside a notebook",)
-    digest = first.notebook.mark if not (others or attachments) else _digest(kept, attachments)
+    digest = first.content if not (others or attachments) else _digest(kept, attachments)
     return Submission(
         owner.label, first.file.shown, digest, notes=notes, attachments=attachments,
         due=tuple(one.notebook for one in kept),
@@ -126,7 +127,8 @@ def _seen(name: str, file: File, sources: Sources) -> _Seen:
     seen = Look(hashlib.sha256().hexdigest(), problem=file.problem)
     if not file.problem:
         seen = look(notebook, sources)
-    return _Seen(file, replace(notebook, mark=seen.digest), seen.notes, seen.problem)
+    content = seen.content or seen.digest
+    return _Seen(file, replace(notebook, mark=seen.digest), content, seen.notes, seen.problem)
 
 
 def _notes(seen: Sequence[_Seen], kept: Sequence[_Seen]) -> tuple[str, ...]:
@@ -146,7 +148,7 @@ def _notes(seen: Sequence[_Seen], kept: Sequence[_Seen]) -> tuple[str, ...]:
 
 
 def _digest(kept: Sequence[_Seen], attachments: Sequence[Attachment]) -> str:
-    parts = [part for one in kept for part in (one.notebook.name, one.notebook.mark)]
+    parts = [part for one in kept for part in (one.notebook.name, one.content)]
     parts += [part for one in attachments for part in (one.name, str(one.size), one.mark)]
     return _hash(parts)
 

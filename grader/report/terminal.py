@@ -89,7 +89,7 @@ def _parts(result: SubmissionResult, hints: int) -> Iterator[RenderableType]:
             yield _indented(f"{place}: {what}", 2)
             if run.note:
                 yield _indented(f"({one_line(run.note, limit=200)})", 4, "dim")
-    for note in result.notes:
+    for note in (*result.notes, *result.run_notes):
         yield _line(f"note: {one_line(note)}", "dim")
     if result.exercises:
         total = standing_of(result)

@@ -138,10 +138,17 @@ class Gradebook:
                 row = execute(kept, ()).fetchone()
         return int(row[0])
 
-    def save(self, result: SubmissionResult, run_id: int) -> None:
+    def save(
+        self, result: SubmissionResult, run_id: int, exercises: Mapping[str, str] | None = None
+    ) -> None:
         """Store a result and add it to a run, durably; once this returns, a crash loses nothing.
 
         A result of the same key is replaced. One that the run did not list comes after the others.
+
+        Args:
+            result: what was graded.
+            run_id: the run.
+            exercises: the keys under which its exercises can serve other runs, by their names.
 
         Raises:
             CannotStore: the disk is full; what was stored before is still there.
@@ -160,6 +167,12 @@ class Gradebook:
         )
         with self._transaction() as execute:
             execute("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+            execute("DELETE FROM exercise_results WHERE result = ?", (result.key,))
+            for name, key in (exercises or {}).items():
+                execute(
+                    "INSERT OR REPLACE INTO exercise_results VALUES (?, ?, ?)",
+                    (key, _storable(name), result.key),
+                )
             self._list(execute, run_id, result.key)
 
     def reuse(self, key: str, run_id: int) -> None:
@@ -195,6 +208,32 @@ class Gradebook:
             with suppress(msgspec.MsgspecError):
                 return _decode(record)
         return None
+
+    def holding(
+        self, exercises: Mapping[str, str]
+    ) -> list[tuple[SubmissionResult, frozenset[str]]]:
+        """Return the results that hold exercises under these keys, and the names of those.
+
+        Args:
+            exercises: keys by the names of the exercises.
+
+        Returns:
+            Each exercise once at most; the results that hold most come first.
+        """
+        found: dict[str, set[str]] = {}
+        for name, key in exercises.items():
+            row = self._execute(
+                "SELECT result FROM exercise_results WHERE key = ? AND exercise = ?",
+                (key, _storable(name)),
+            ).fetchone()
+            if row is not None:
+                found.setdefault(row[0], set()).add(name)
+        held = [(self.find(key), frozenset(names)) for key, names in found.items()]
+        return sorted(
+            [(result, names) for result, names in held if result is not None],
+            key=lambda pair: len(pair[1]),
+            reverse=True,
+        )
 
     def previous(self, student: str, assignment: str) -> SubmissionResult | None:
         """Return the latest stored result of a student; None also in an older form."""

@@ -88,4 +88,11 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
     ),
     ("CREATE TABLE secrets(name TEXT PRIMARY KEY, value TEXT NOT NULL)",),
+    (
+        """
+        CREATE TABLE exercise_results(
+            key TEXT PRIMARY KEY, exercise TEXT NOT NULL, result TEXT NOT NULL)
+        """,
+        "CREATE INDEX exercises_of_results ON exercise_results(result)",
+    ),
 )

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from grader.grading.plan import CHECKS
 from grader.records import SubmissionResult
 from grader.verdict import Status
 
 NEW = "new"
 _REASONS = {
     "submission": "the submission changed",
-    "checks": "the checks changed",
     "exercises": "other exercises were asked for",
     "grader": "the grader changed",
     "libraries": "the libraries changed",
@@ -25,6 +25,7 @@ _REASONS = {
     "seed": "the seed changed",
     "device": "the device changed",
 }
+_MOST_NAMED = 3
 _BROKEN = "broken before"
 _ASKED = "graded again on request"
 
@@ -36,6 +37,8 @@ class Origins:
     stored: int = 0
     graded: tuple[tuple[str, int], ...] = ()
     """Reasons, in the order in which they came up, and how many submissions each concerns."""
+    exercises: tuple[int, int] = (0, 0)
+    """Of submissions that are graded in part: exercises that were stored, and that are graded."""
 
     def with_stored(self) -> Origins:
         """Count one more that was stored."""
@@ -47,13 +50,21 @@ class Origins:
         counts[reason] = counts.get(reason, 0) + 1
         return replace(self, graded=tuple(counts.items()))
 
+    def with_exercises(self, stored: int, judged: int) -> Origins:
+        """Count the exercises of a submission of which some were stored."""
+        return replace(self, exercises=(self.exercises[0] + stored, self.exercises[1] + judged))
+
     def as_text(self) -> str:
-        """Return the sentence for the end of a run."""
+        """Return the sentences for the end of a run."""
         if not self.graded:
             return f"{self.stored} stored before, none graded."
         total = sum(count for _, count in self.graded)
         reasons = ", ".join(f"{count} {reason}" for reason, count in self.graded)
-        return f"{self.stored} stored before, {total} graded: {reasons}."
+        text = f"{self.stored} stored before, {total} graded: {reasons}."
+        if any(self.exercises):
+            stored, judged = self.exercises
+            text += f" Of these, {stored} exercises were stored before, and {judged} were graded."
+        return text
 
     def graded_again(self) -> str:
         """Return a sentence on what was graded though a result was stored; empty without any."""
@@ -74,4 +85,13 @@ def why_graded(inputs: Mapping[str, str], before: SubmissionResult | None) -> st
     changed = [
         reason for name, reason in _REASONS.items() if inputs.get(name) != before.inputs.get(name)
     ]
+    checks = [
+        name.removeprefix(CHECKS)
+        for name, value in inputs.items()
+        if name.startswith(CHECKS) and before.inputs.get(name, value) != value
+    ]
+    if checks:
+        of_all = len(checks) > _MOST_NAMED
+        named = f"{len(checks)} exercises" if of_all else " and ".join(checks)
+        changed.append(f"the checks of {named} changed")
     return " and ".join(changed) or _ASKED

@@ -18,13 +18,13 @@ import msgspec
 
 from grader.course import Assignment, Exercise
 from grader.errors import UsageError
-from grader.grading.known_packages import any_installed
-from grader.grading.plan import Plan, content_of
+from grader.grading.plan import Plan
 from grader.reading.submissions import find
 from grader.records import Found, PassedOver, Submission, SubmissionResult
 from grader.runs.deferred_signals import raise_if_asked
 from grader.runs.gradebook import Gradebook
 from grader.runs.origins import Origins, why_graded
+from grader.runs.reuse import reused, store
 from grader.runs.scheduling import Event, Finished, grade_all
 from grader.verdict import Status, Verdict
 
@@ -83,6 +83,7 @@ def grade_and_store(
         passed_over: what was found and is in no submission, for the reports.
         show: called with every event.
     """
+    submissions = list(submissions)
     keys = [plan.key(submission) for submission in submissions]
     origins = Origins()
     with Gradebook.open(out / GRADEBOOK) as gradebook:
@@ -92,13 +93,16 @@ def grade_and_store(
         run_id = gradebook.start_run(plan.assignment.name, keys=keys, options=options)
         due: list[int] = []
         for position, submission in enumerate(submissions):
-            stored = None if fresh else _reused(gradebook, submission, keys[position], run_id)
-            if stored is not None:
+            stored = None if fresh else reused(gradebook, plan, submission, run_id)
+            if isinstance(stored, SubmissionResult):
                 origins = origins.with_stored()
                 show(Finished(position, stored))
                 continue
             before = gradebook.previous(submission.student, plan.assignment.name)
             origins = origins.with_graded(why_graded(plan.inputs(submission), before))
+            if stored:
+                origins = origins.with_exercises(len(stored), len(plan.judged) - len(stored))
+                submissions[position] = replace(submission, judged=stored)
             if submission.problem:  # nothing to run, and no worker to wait for
                 unreadable = _unreadable(submission, plan)
                 gradebook.save(unreadable, run_id)
@@ -113,36 +117,10 @@ def grade_and_store(
             for event in events:
                 position = due[event.position]
                 if isinstance(event, Finished):
-                    inputs = plan.inputs(submissions[position])
-                    gradebook.save(replace(event.result, inputs=inputs), run_id)
+                    store(gradebook, plan, submissions[position], event.result, run_id)
                 show(replace(event, position=position))
                 raise_if_asked()
         return replace(_stored(gradebook, run_id), origins=origins)
-
-
-def _reused(
-    gradebook: Gradebook, submission: Submission, key: str, run_id: int
-) -> SubmissionResult | None:
-    """Add a stored result to a run and return it; None if no stored result fits.
-
-    One that depends on the same inputs and was stored under another name or path, or for another
-    student, is copied for this one. None serves once a package that it lacked is installed.
-    """
-    stored = gradebook.find(key)
-    if stored is not None:
-        if any_installed(stored.missing_packages):
-            return None
-        gradebook.reuse(key, run_id)
-        return stored
-    alike = gradebook.find_alike(content_of(key))
-    if alike is None or any_installed(alike.missing_packages):
-        return None
-    copied = replace(
-        alike, key=key, student=submission.student, submission=submission.path,
-        notes=submission.notes,
-    )  # fmt: skip
-    gradebook.save(copied, run_id)
-    return copied
 
 
 @contextmanager

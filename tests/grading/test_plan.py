@@ -2,6 +2,7 @@
 
 import gzip
 import importlib.metadata
+import json
 import pickle
 import shutil
 import struct
@@ -111,8 +112,8 @@ def test_the_walls_of_the_key_are_those_that_the_warm_process_finds():
 
 @pytest.mark.parametrize(
     "name",
-    ["add/helpers.py", "add/data/values.csv", "conftest.py", "../conftest.py", "shared/tools.py",
-     "parts.py", "small.ipynb", "add/template.txt"],
+    ["add/helpers.py", "add/data/values.csv", "conftest.py", "../conftest.py", "add/template.txt",
+     "values.csv", "../../conftest.py"],
 )  # fmt: skip
 def test_the_key_changes_with_every_file_that_a_check_may_read(plan, name):
     path = plan.assignment.folder / name
@@ -125,6 +126,89 @@ def test_the_key_changes_with_every_file_that_a_check_may_read(plan, name):
     assert len({before, with_it, corrected}) == 3
     path.unlink()
     assert content(replace(plan)) == before
+
+
+IMPORTS_IT = [
+    "from exercises.SMALL.tools import f",
+    "from exercises.SMALL import views, tools",
+    "from exercises.SMALL import (\n    views,\n    tools,\n)",
+    "import exercises.SMALL.tools as t",
+    "def f():\n    from ..tools import f",
+    "from exercises.SMALL.views import g",  # which imports it
+    "import importlib",  # whichever it loads
+]
+
+
+@pytest.mark.parametrize("line", IMPORTS_IT)
+def test_a_helper_changes_the_results_of_the_exercises_that_import_it_and_of_no_other(plan, line):
+    folder = plan.assignment.folder
+    (folder / "views.py").write_text("from . import tools\ng = 1\n")
+    (folder / "tools.py").write_text("f = 1\n")
+    checks = folder / "add" / "test_add.py"
+    checks.write_text(line.replace("SMALL", folder.name) + "\n" + checks.read_text())
+    before = replace(plan).exercise_keys(HANDED_IN)
+    (folder / "tools.py").write_text("f = 2\n")
+    after = replace(plan).exercise_keys(HANDED_IN)
+    assert {name for name in before if before[name] != after[name]} == {"add"}
+
+
+def test_a_helper_that_no_exercise_imports_changes_nothing(plan):
+    before = content(plan)
+    (plan.assignment.folder / "tools.py").write_text("f = 1\n")
+    assert content(replace(plan)) == before
+
+
+def test_an_exercise_depends_on_no_other_but_those_it_builds_on(tmp_path, write_course):
+    more = 'builds_on = ["add"]'
+    folder = write_course(tmp_path, {"add": CHECK, "double": (CHECK, more), "half": CHECK})
+    (folder / "parts.py").write_text("def add(x): return x\n")
+    plan = Plan(str(folder))
+
+    def changed(path):
+        before = replace(plan).exercise_keys(HANDED_IN)
+        path.write_text(path.read_text() + "# a change\n")
+        after = replace(plan).exercise_keys(HANDED_IN)
+        return {name for name in before if before[name] != after[name]}
+
+    assert changed(folder / "double" / "test_double.py") == {"double"}
+    assert changed(folder / "add" / "test_add.py") == {"add", "double"}
+    assert changed(folder / "parts.py") == {"double"}
+    assert changed(folder / "assignment.toml") == set()
+    (folder / "small.ipynb").write_text("")
+    assert changed(folder / "small.ipynb") == {"add", "double", "half"}
+
+
+def test_what_an_exercise_builds_on_is_judged_whether_asked_for_or_not(tmp_path, write_course):
+    more = 'builds_on = ["add"]'
+    folder = write_course(tmp_path, {"add": CHECK, "double": (CHECK, more), "half": CHECK})
+    whole = Plan(str(folder))
+    alone = replace(whole, only=("double",))
+    assert [one.name for one in alone.judged] == ["add", "double"]
+    assert [one.name for one in alone.assignment.exercises] == ["double"]
+    assert alone.exercise_keys(HANDED_IN).items() <= whole.exercise_keys(HANDED_IN).items()
+
+
+def test_the_key_of_an_exercise_is_the_same_whoever_handed_in(plan):
+    other = replace(HANDED_IN, student="lee", path="elsewhere.ipynb")
+    assert plan.exercise_keys(other) == plan.exercise_keys(HANDED_IN)
+    changed = replace(HANDED_IN, digest="cd" * 32)
+    assert not plan.exercise_keys(changed).items() & plan.exercise_keys(HANDED_IN).items()
+
+
+def test_outputs_decide_nothing(tmp_path, plan, write_notebook):
+    path = write_notebook(tmp_path / "hw2.ipynb", "x = 1")
+    keys = []
+    for outputs in ([], [{"output_type": "stream", "name": "stdout", "text": "1"}]):
+        document = json.loads(path.read_text())
+        document["cells"][-1].update(outputs=outputs, execution_count=len(outputs))
+        (tmp_path / "alone").mkdir(exist_ok=True)
+        (tmp_path / "alone" / "hw2.ipynb").write_text(json.dumps(document))
+        (found,) = find([tmp_path / "alone"], assignment="small").submissions
+        keys.append(content(plan, found))
+    document["cells"][-1]["source"] = "x = 2"
+    (tmp_path / "alone" / "hw2.ipynb").write_text(json.dumps(document))
+    (found,) = find([tmp_path / "alone"], assignment="small").submissions
+    assert keys[0] == keys[1] != content(plan, found)
 
 
 def test_the_key_does_not_change_with_the_place_of_the_course(plan, tmp_path):

@@ -1,5 +1,6 @@
 """Right parts: when they enter a kernel, which one, and that keeping them earns nothing."""
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -90,20 +91,14 @@ def test_no_part_enters_without_need(found):
     assert chances(CHAIN).next(found) is None
 
 
-@pytest.mark.parametrize(
-    ("source", "enters"),
-    [
-        ("double(1)", True),
-        ("def double(x): return x\ndouble(1)", False),  # charged here: no other exercise asks
-        ("from utils import double\ndouble(1)", False),
-    ],
-)
-def test_a_part_that_the_run_does_not_ask_for_enters_only_where_the_notebook_lacks_it(
-    source, enters
-):
-    found = results(quadruple="raised")
-    assert (chances(CHAIN[1:], [source]).next(found) is not None) == enters
-    assert chances(CHAIN[1:], [source]).next(results(quadruple="passed")) is None
+def test_a_part_that_is_not_judged_counts_as_right():
+    assert chances(CHAIN[1:]).next(results(quadruple="raised")) is None
+
+
+def test_what_was_judged_for_good_before_is_not_asked_again():
+    found = results(double="failed", quadruple="failed", last="failed")
+    again = SecondChances(CHAIN, {"double": "D", "quadruple": "Q"}, (USED,), done=["quadruple"])
+    assert asked(again.next(found)) == ({"quadruple": "Q"}, ["last"])
 
 
 def test_a_part_that_no_code_uses_does_not_enter():
@@ -230,3 +225,31 @@ def test_a_notebook_that_keeps_what_enters_earns_nothing_by_it(earned, body):
 def test_a_notebook_that_patches_what_makes_the_parts_earns_nothing_by_it(earned):
     points, _ = earned([PATCHES, THIEF.format(body="pass").replace("LOOT = {}\n", "")])
     assert points == {"double": 0, "half": 0, "quadruple": 0, "eight": 0}
+
+
+def test_points_do_not_depend_on_what_else_is_asked(parts_grader, earned, tmp_path):
+    notebook = [
+        "def double(x): return x",
+        "def quadruple(x): return double(double(x))",
+        "def eight(x, quadruple=quadruple): return double(quadruple(x)) + 1",
+    ]
+    whole, _ = earned(notebook)
+    (found,) = find_submissions([tmp_path / "small"], assignment="small")
+    for asked in (("quadruple",), ("eight",), ("half", "eight")):
+        with Grader(replace(parts_grader.plan, only=asked)) as grader:
+            alone = grader.grade(found).exercises
+        assert {one.exercise: int(one.points) for one in alone} == {n: whole[n] for n in asked}
+    assert whole == {"double": 0, "half": 0, "quadruple": 2, "eight": 0}
+
+
+def test_what_was_judged_before_is_not_asked_again_and_what_builds_on_it_is_judged_beside_it(
+    parts_grader, earned, tmp_path
+):
+    whole, first = earned(["def double(x): return x", "def quadruple(x): return double(double(x))"])
+    (found,) = find_submissions([tmp_path / "small"], assignment="small")
+    double, half, quadruple, eight = first.exercises
+    marked = replace(double, notes=("kept",))
+    with_some = parts_grader.grade(replace(found, judged=(marked, half, eight)))
+    assert with_some.exercises == (marked, half, with_some.exercises[2], eight)
+    assert with_some.exercises[2].notes == quadruple.notes  # asked again, with a right part
+    assert int(with_some.points) == sum(whole.values()) == 2

@@ -146,8 +146,11 @@ def test_a_corrected_helper_grades_again_and_the_run_says_why(run):
     helper.write_text("corrected")
     shown, again = run(2, plan=replace(run.plan))
     assert sum(isinstance(event, Started) for event in shown) == 2
-    assert again.origins.as_text() == "0 stored before, 2 graded: 2 the checks changed."
-    assert again.origins.graded_again() == "Graded again: 2 the checks changed."
+    assert (
+        again.origins.as_text()
+        == "0 stored before, 2 graded: 2 the checks of add and double changed."
+    )
+    assert again.origins.graded_again() == "Graded again: 2 the checks of add and double changed."
     helper.unlink()
     _, back = run(2, plan=replace(run.plan))
     assert back.origins.stored == 2

@@ -259,7 +259,7 @@ def test_a_write_off_has_a_row_for_every_exercise(plan, submissions):
     assert [check.verdict for check in row.checks] == [Verdict.TIMED_OUT]
     assert (nothing.points, nothing.max_points, nothing.seconds) == (0, 2, 3.0)
     assert something.exercises == (DOUBLE,)
-    assert (something.status, something.notes) == (Status.PARTIAL, ("Not judged.",))
+    assert (something.status, something.run_notes) == (Status.PARTIAL, ("Not judged.",))
 
 
 def patient(hire):
