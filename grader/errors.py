@@ -8,7 +8,7 @@ GraderError
                      BadAnswer, KernelDied, OutOfMemory, GpuOutOfMemory,
                      TooMuchAnswered
   SandboxError       grader or machine, so no points are lost: SandboxUnavailable, KernelLost,
-                     ReplayFailed, CannotStore, GpuUnavailable
+                     CannotStore, GpuUnavailable
 
 Here: what went wrong, whose it is, its traceback as text. Not here: which verdict follows
 (`verdict.py`).
@@ -242,21 +242,6 @@ class SandboxUnavailable(SandboxError):
 
 class KernelLost(SandboxError):
     """A kernel could not be started, or was lost for a reason outside the student's code."""
-
-
-class ReplayFailed(SandboxError):
-    """A training cell that ran through failed when it was run again with a small network."""
-
-    def __init__(self, cell: int, raised: str) -> None:
-        super().__init__(cell, raised)
-        self.cell = cell
-        self.raised = raised
-
-    def __str__(self) -> str:
-        return (
-            f"cell {self.cell} ran through in the notebook, and raised {self.raised} when the "
-            "grader ran it again with a small network as its model; please grade it by hand"
-        )
 
 
 class CannotStore(SandboxError):

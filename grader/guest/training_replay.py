@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import ast
 import copy
-import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -137,7 +137,6 @@ class TrainingReplay:
         self._tail = tail
         self.probes: list[_Watched] = []
         self._stands: list[nn.Module] = []
-        self._refused = False
         self._past_errors = past_errors
         self._depth = 0
         self._goes_on = False
@@ -149,7 +148,6 @@ class TrainingReplay:
 
         Returns:
             `raised`: how the last cell ended, in words; empty where it ran through.
-            `refused`: whether the notebook's own code raised that error, and no library's.
             `passes`: of each pass over a loader: its batches, its steps, whether it was cut short
             here, whether the loop left it early.
             `models`: of each model that was trained or is still named: its names, how many
@@ -175,7 +173,6 @@ class TrainingReplay:
                     raised = self._run_cell(cell, whole=cell != cells[-1])
             return {
                 "raised": raised,
-                "refused": bool(raised) and self._refused,
                 "passes": [(p.batches, p.steps, p.cut, p.left) for p in passes[:MOST_SEEN]],
                 "models": self._found(namespace),
             }
@@ -197,18 +194,17 @@ class TrainingReplay:
         if not whole:  # the cell may train other networks too
             tree.body = slice_of(tree, self._is_wanted, lambda name: may_change(names.get(name)))
         StatementReporter().visit(tree)
-        raised = ""
+        raised, file = "", f"<cell {cell}>"
         for part in [[one] for one in tree.body] if self._past_errors else [tree.body]:
             taken = self._taken()
             try:
                 # without asserts: they may count the parameters of the model, which is a probe now
-                code = compile(ast.Module(part, []), f"<cell {cell}>", "exec", optimize=1)
+                code = compile(ast.Module(part, []), file, "exec", optimize=1)
                 exec(code, self._recorder.namespace)
             except _Enough:
                 return ""
             except Exception as error:
-                self._refused = _is_of_a_notebook(error)
-                raised = f"{type(error).__name__}: {str(error)[:300]}"
+                raised = _in_words(error, file)
                 if self._taken() > taken:  # the training itself ends here
                     break
         return raised
@@ -362,20 +358,12 @@ class TrainingReplay:
                 return
 
 
-def _is_of_a_notebook(error: BaseException) -> bool:
-    """Return whether the code that raised an error is in a cell, and in no imported module.
-
-    A module of the student's own counts as a library here: the first run imported it as well.
-    """
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    if place is None:
-        return False
-    found = place.tb_frame.f_globals
-    module = sys.modules.get(str(found.get("__name__")))
-    is_imported = module is not None and vars(module) is found
-    return not is_imported or module is sys.modules["__main__"]
+def _in_words(error: Exception, file: str) -> str:
+    """Return an error and the line of the cell that led to it."""
+    lines = [line for frame, line in traceback.walk_tb(error.__traceback__)
+             if frame.f_code.co_filename == file]  # fmt: skip
+    place = f" (line {lines[-1]} of the cell)" if lines else ""
+    return f"{type(error).__name__}: {str(error)[:300]}{place}"
 
 
 def _probe_of(module: object) -> _Watched | None:

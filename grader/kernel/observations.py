@@ -145,8 +145,6 @@ class ReplayFacts:
     raised: str
     models: tuple[Trained, ...]
     passes: tuple[Pass, ...] = ()
-    refused: bool = False
-    """Whether the notebook's own code raised the error, and no library's."""
 
 
 @contextmanager
@@ -301,8 +299,7 @@ def read_replay(call: str, value: Any, probe: ProbeShape) -> ReplayFacts:
             Pass(int(batches), int(steps), cut is True, left is True)
             for batches, steps, cut, left in value["passes"]
         )
-        refused = value.get("refused") is True
-        return ReplayFacts(str(value["raised"])[:500], models, passes, refused)
+        return ReplayFacts(str(value["raised"])[:500], models, passes)
     except (TypeError, ValueError, KeyError, AttributeError, IndexError, RuntimeError) as error:
         raise BadAnswer(call, "something else", "the steps of a training") from error
 

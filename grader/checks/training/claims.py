@@ -38,7 +38,7 @@ from grader.checks.training.complaints import (
 )
 from grader.checks.training.evidence import HARDLY_ANY, MANY_STEPS, STEPS, Evidence, judge
 from grader.checks.training.protocol import TrainingTask
-from grader.errors import NothingTrained, ReplayFailed, StudentError
+from grader.errors import NothingTrained, StudentError
 from grader.guest.model_names import is_model_name
 from grader.kernel.handle import Handle
 from grader.kernel.observations import Captured
@@ -120,7 +120,6 @@ def evidence_of(student: Student, kind: ModelKind) -> Evidence:
 
     Raises:
         NothingTrained: no cell trains such a model.
-        ReplayFailed: a cell that ran through in the notebook fails here, and no other is right.
     """
     if "training" not in student.remembered:
         sources = student.sources()
@@ -129,28 +128,19 @@ def evidence_of(student: Student, kind: ModelKind) -> Evidence:
         cells = text.trainings(patterns, _holders(student, kind))
         found: list[Evidence] = []
         lost: list[StudentError] = []  # a cell that hangs affects no other cell
-        ours: list[ReplayFailed] = []
         tried = ((c, e) for c in _likely(cells) for e in _tails(student, kind.task, sources, c))
         for one, end in tried:
             try:
                 showed = _showed_at_last(student, kind, one, end, text)
-                if _fails_only_here(student, showed) and not showed.refused:
-                    # what its own loop raises is the student's: it may look for the replay
-                    ours.append(ReplayFailed(showed.cell, showed.raised))
-                    continue
                 found.append(_with_first_run(student, kind, one, showed))
             except StudentError as error:
                 lost.append(error)
             if found and _holding(found[-1]) == len(COMPLAINTS):
                 break
-        if lost and not found and not ours:
+        if lost and not found:
             raise lost[0]
-        best = max(found, key=_holding, default=None)
-        is_right = best is not None and _holding(best) == len(COMPLAINTS)
-        student.remembered["training"] = ours[0] if ours and not is_right else best
-    remembered: Evidence | ReplayFailed | None = student.remembered["training"]
-    if isinstance(remembered, ReplayFailed):
-        raise remembered
+        student.remembered["training"] = max(found, key=_holding, default=None)
+    remembered: Evidence | None = student.remembered["training"]
     if remembered is None:
         raise NothingTrained(kind.name)
     return remembered
@@ -169,9 +159,10 @@ def _showed_at_last(
     if (_fails_at_once(showed) or not showed.steps) and wider != one:
         showed = _showed(student, kind, wider, tail)
     before = student.first_run.get(one.cell)
-    ran_on = before is not None and before.status != "raised"
-    if ran_on and _fails_only_here(student, showed):
+    if before is not None and before.status != "raised" and _fails_at_once(showed):
         showed = _showed(student, kind, wider, tail, past_errors=True)
+        # it may look for the replay, so what it raises here is the student's
+        return replace(showed, raised_here=_fails_at_once(showed))
     return showed
 
 
@@ -233,14 +224,6 @@ def _works(model: Handle, task: TrainingTask) -> bool:
             continue
         return any(gradient is not None for gradient in found.values())
     return False
-
-
-def _fails_only_here(student: Student, found: Evidence) -> bool:
-    """Return whether a cell raised at once in the replay but not in the notebook's own run."""
-    before = student.first_run.get(found.cell)
-    if before is None or not _fails_at_once(found):
-        return False
-    return before.error.partition(":")[0] != found.raised.partition(":")[0]
 
 
 def _fails_at_once(found: Evidence) -> bool:

@@ -20,6 +20,10 @@ _LASTING = 0.5
 
 _ALL = "loop over all batches of the data"
 _AT_ONCE = f"it leaves each epoch after its first batch; {_ALL}"
+_WITH_ANY = (
+    "; a training has to work with any model of its kind: call the model as a whole, and rely on "
+    "no sizes of its layers"
+)
 _OF_IMAGES = {
     Images.ALIKE: "the images that the model sees are all the same; are they those of the data?",
     Images.BLANK: "the images that the model sees are blank: every pixel of an image is equal; are "
@@ -36,7 +40,7 @@ def stands_still(found: Evidence) -> str:
     if found.raised_before:
         return f"it raised {found.raised_before} in the notebook, before it had trained"
     if found.raised and found.steps <= HARDLY_ANY:
-        return f"it raised {found.raised}"
+        return f"it raised {found.raised}{_WITH_ANY * found.raised_here}"
     if not found.steps:
         return "no gradient reaches the model; is backward called on a loss of its output?"
     # a loop over noise, or of three steps, moves parameters as well

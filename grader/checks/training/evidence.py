@@ -58,8 +58,8 @@ class Evidence:
     cell: int
     raised: str
     """The error of the cell; empty if it ran through."""
-    refused: bool = False
-    """Whether the notebook's own code raised it, and no library's."""
+    raised_here: bool = False
+    """Whether only the replay makes the cell raise, and not the notebook's own run."""
     raised_before: str = ""
     """Its error when the notebook ran, where only its own model and data are the cause."""
     another: bool = False
@@ -108,7 +108,7 @@ def judge(student: Student, task: TrainingTask, cell: int, facts: ReplayFacts) -
     trained = [m for m in facts.models if m.steps]
     judged = max(named or trained, key=_steps, default=None)
     if judged is None or not judged.start:
-        return Evidence(cell, facts.raised, facts.refused)
+        return Evidence(cell, facts.raised)
     watched = judged if judged.noted else max(trained, key=_steps, default=judged)
     keeps = bool(named) or not any(m.names for m in facts.models)
     noted = [step for step in watched.noted if step.number <= _COMPARED]
@@ -123,7 +123,6 @@ def judge(student: Student, task: TrainingTask, cell: int, facts: ReplayFacts) -
     return Evidence(
         cell,
         facts.raised,
-        facts.refused,
         steps=steps,
         moved=_moved(judged),
         lasting=_lasting(judged),
