@@ -147,7 +147,7 @@ class CellRun:
     """How one code cell ran."""
 
     index: int
-    status: Literal["ok", "raised", "timed_out", "died", "not_run"]
+    status: Literal["ok", "raised", "timed_out", "died", "not_run", "not_needed"]
     seconds: float = 0.0
     error: str = ""
     """`NameError: name 'corr2d' is not defined`; empty when the cell ran through."""
@@ -161,6 +161,11 @@ class CellRun:
     """Whether its error is not the student's, and so does not make the submission partial."""
     cause: int | None = None
     """The failed cell before it that would have bound a name which this one lacked."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether it was to run, and did not run through."""
+        return self.status not in ("ok", "not_needed")
 
 
 @dataclass(frozen=True)
@@ -224,6 +229,11 @@ class ExerciseResult:
     """Whether it is graded by hand: its one check summarises the answers, without points."""
     file: str = ""
     """The notebook of several whose definition was judged; empty for the only one."""
+
+    @property
+    def is_solved(self) -> bool:
+        """Whether every check passed."""
+        return all(check.verdict is Verdict.PASSED for check in self.checks)
 
     @property
     def points(self) -> Fraction:

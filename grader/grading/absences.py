@@ -72,11 +72,11 @@ def absence_of(
         if cell.kind != "code" or run is None:
             continue
         name = next(filter(fits, defined_names(cell.source)), None)
-        if run.status != "ok" and name is None and (name := _import_in(fits, cell, cells)):
+        if run.failed and name is None and (name := _import_in(fits, cell, cells)):
             return Absence(name, f"is imported in cell {run.index}, which {_end_of(run)}", run)
         if name is None:
             continue
-        if run.status != "ok":
+        if run.failed:
             return Absence(name, f"is defined in cell {run.index}, which {_end_of(run)}", run)
         kind = kinds.get((name, cell.index))
         reason = f"is defined in cell {run.index}, in a part of it that was not reached"
@@ -97,7 +97,7 @@ def with_causes(runs: Sequence[CellRun], cells: Sequence[Cell]) -> tuple[CellRun
     found: list[CellRun] = []
     for run in runs:
         name = missing_name(run.error)
-        failed = [earlier for earlier in found if earlier.status != "ok"]
+        failed = [earlier for earlier in found if earlier.failed]
         absence = absence_of(name.__eq__, failed, cells) if name and failed else None
         cause = absence.run.index if absence and absence.run else None
         found.append(replace(run, cause=cause))

@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from fractions import Fraction
 from types import TracebackType
 from typing import Self
 
@@ -21,11 +20,13 @@ import torch
 from grader.course import Exercise
 from grader.errors import KernelLost, SandboxError, in_words, traceback_of
 from grader.grading.absences import with_causes
-from grader.grading.candidates import forbidden_names, read_source
+from grader.grading.candidates import read_source
 from grader.grading.check_session import CheckSession
 from grader.grading.diagnosis import Diagnosis
+from grader.grading.forbidden import without_forbidden
 from grader.grading.handout import read_handout
 from grader.grading.missing_packages import Blame
+from grader.grading.needed_cells import needed_cells
 from grader.grading.open_notebook import OpenNotebook
 from grader.grading.own_files import sources_of
 from grader.grading.plan import Plan
@@ -49,7 +50,6 @@ from grader.kernel.student import Student
 from grader.reading.submissions import load
 from grader.reading.written_answers import in_short
 from grader.records import (
-    Cell,
     CheckResult,
     ExerciseResult,
     Limits,
@@ -141,11 +141,11 @@ class Grader:
 
     def open(
         self, submission: Submission, gpu: Gpu | None = None, limits: Limits | None = None,
-        parts: Mapping[str, str] | None = None,
+        parts: Mapping[str, str] | None = None, only: frozenset[int] | None = None,
     ) -> OpenNotebook:  # fmt: skip
         """Run a notebook, on a GPU the caller holds or without, and keep it open for questions.
 
-        `parts` are right definitions in place of its own.
+        `parts` are right definitions in place of its own; `only` are the cells to run, if not all.
 
         Raises:
             SandboxError: no kernel could be started.
@@ -154,7 +154,7 @@ class Grader:
         plan = self.plan
         return OpenNotebook(
             submission, self._warm, limits or plan.spending, plan.seed, gpu,
-            plan.assignment.course, parts=parts, data=plan.data, secret=plan.secret,
+            plan.assignment.course, parts=parts, data=plan.data, secret=plan.secret, only=only,
         )  # fmt: skip
 
     def _grade_readable(self, submission: Submission, result: SubmissionResult) -> SubmissionResult:
@@ -214,9 +214,27 @@ class Grader:
         self, submission: Submission, gpu: Gpu | None, limits: Limits | None,
         done: frozenset[str], known: Sequence[ExerciseResult],
     ) -> Part:  # fmt: skip
-        """Judge one notebook: what is not done; what is known was judged in this one before."""
+        """Judge one notebook: what is not done; what is known was judged in this one before.
+
+        Where a run asks for some exercises only, the cells that these need may be enough.
+        """
+        limits = limits or self.plan.spending
+        ends_at = time.monotonic() + limits.submission_s
+        some = self.plan.asks_for_some
+        only = needed_cells(submission.cells, self.plan.judged) if some else None
+        if only is not None:
+            part = self._part_of(submission, gpu, limits, done, known, only)
+            if all(one.is_solved for one in part.exercises.values()):
+                return part
+            limits = within(limits, max(1.0, ends_at - time.monotonic()))
+        return self._part_of(submission, gpu, limits, done, known)
+
+    def _part_of(
+        self, submission: Submission, gpu: Gpu | None, limits: Limits, done: frozenset[str],
+        known: Sequence[ExerciseResult], only: frozenset[int] | None = None,
+    ) -> Part:  # fmt: skip
         answers = self._handout.answers_in(submission.cells)
-        with self.open(submission, gpu, limits) as notebook:
+        with self.open(submission, gpu, limits, only=only) as notebook:
             curves = notebook.curves()  # of the cells' own training, before anything is asked
             blame = self._blame(notebook)
             exercises: dict[str, ExerciseResult] = {}
@@ -276,11 +294,7 @@ class Grader:
         return replace(self._result(exercise, checks), by_hand=True)
 
     def _exercise(
-        self,
-        submission: Submission,
-        notebook: OpenNotebook,
-        exercise: Exercise,
-        blame: Blame,
+        self, submission: Submission, notebook: OpenNotebook, exercise: Exercise, blame: Blame
     ) -> ExerciseResult:
         """Judge every candidate for an exercise, and keep the best."""
         found = notebook.candidates(exercise)
@@ -311,7 +325,7 @@ class Grader:
             made, name=candidate.name, cell=candidate.cell, source=source.source,
             other_cells=others,
         )  # fmt: skip
-        return self._without_forbidden(made, source, submission.cells)
+        return without_forbidden(made, self.plan.assignment.forbid, source, submission.cells)
 
     def _absent(
         self, submission: Submission, notebook: OpenNotebook, exercise: Exercise, blame: Blame
@@ -341,28 +355,12 @@ class Grader:
             log.warning("%s: its answers cannot be compared", exercise.name, exc_info=True)
             return None
 
-    def _without_forbidden(
-        self, result: ExerciseResult, cell: Cell, cells: tuple[Cell, ...]
-    ) -> ExerciseResult:
-        used = forbidden_names(cell, self.plan.assignment.forbid, cells)
-        if not used:
-            return result
-        message = f"This assignment asks you not to use {', '.join(used)}."
-        checks = tuple(
-            replace(check, verdict=Verdict.FAILED, points=Fraction(0), message=message)
-            for check in result.checks
-        )
-        return replace(result, checks=checks, notes=(*result.notes, message))
-
     def _broken(self, exercise: Exercise, message: str) -> ExerciseResult:
         made = self._result(exercise, self._session.not_asked(exercise, Verdict.BROKEN, message))
         return replace(made, by_hand=exercise.kind == "answers")
 
     def _result(
-        self,
-        exercise: Exercise,
-        checks: list[CheckResult],
-        mistake: NamedMistake | None = None,
+        self, exercise: Exercise, checks: list[CheckResult], mistake: NamedMistake | None = None
     ) -> ExerciseResult:
         return ExerciseResult(
             exercise.name, exercise.title, exercise.section, exercise.optional, tuple(checks),

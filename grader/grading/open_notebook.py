@@ -44,7 +44,7 @@ class OpenNotebook:
 
     Without a course, it is a notebook of the default one. `parts` are right definitions that stand
     in for the notebook's own, by name, as Python. `secret` is the seed of held-out data; without
-    one, it is drawn.
+    one, it is drawn. `only` are the code cells that are run; all of them without.
 
     Raises:
         SandboxError: no kernel could be started: an internal error.
@@ -54,11 +54,12 @@ class OpenNotebook:
         self, submission: Submission, warm: WarmParent | None, limits: Limits, seed: int,
         gpu: Gpu | None = None, course: Course | None = None, *,
         parts: Mapping[str, str] | None = None, data: Path | None = None,
-        secret: int | None = None,
+        secret: int | None = None, only: frozenset[int] | None = None,
     ) -> None:  # fmt: skip
         self._submission = submission
         self._course = course or load_course()
         self._parts = parts
+        self._only = only
         self._warm = warm
         self._limits = limits
         self._seed = seed
@@ -104,7 +105,14 @@ class OpenNotebook:
     @property
     def cells(self) -> tuple[CellRun, ...]:
         """How the cells ran."""
-        return self._run.cells
+        if self._only is None:
+            return self._run.cells
+        left_out = [
+            CellRun(cell.index, "not_needed")
+            for cell in self._submission.cells
+            if cell.kind == "code" and cell.source.strip() and cell.index not in self._only
+        ]
+        return tuple(sorted([*self._run.cells, *left_out], key=lambda run: run.index))
 
     def curves(self) -> tuple[LossCurve, ...]:
         """Return the losses of the cells' trainings; empty when the kernel does not answer."""
@@ -238,7 +246,11 @@ class OpenNotebook:
         self._select()
 
     def _fresh(self, skip: frozenset[int]) -> RunNotebook:
-        cells = self._submission.cells
+        cells = [
+            cell
+            for cell in self._submission.cells
+            if self._only is None or cell.kind != "code" or cell.index in self._only
+        ]
         return run_notebook(
             cells, self._warm, self._limits, seed=self._seed, skip=skip, gpu=self._gpu,
             environment=self._course.environment, data=self._data, files=self._files,

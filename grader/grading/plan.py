@@ -75,6 +75,11 @@ class Plan:
         return tuple(one for one in every if one.name in wanted)
 
     @property
+    def asks_for_some(self) -> bool:
+        """Whether the run asks for some exercises of the assignment only."""
+        return len(self.assignment.exercises) < len(self.assignment.every)
+
+    @property
     def spending(self) -> Limits:
         """What a submission may spend."""
         return self.limits or self.assignment.limits

@@ -66,18 +66,14 @@ def best_of(results: Sequence[ExerciseResult | None]) -> ExerciseResult:
     asked = [one for one in results if one is not None]
     best = max(asked, key=lambda one: merit(one.checks))
     broken = [one for one in asked if not merit(one.checks)[0]]
-    return broken[0] if broken and not _is_solved(best) else best
+    return broken[0] if broken and not best.is_solved else best
 
 
 def solved(parts: Sequence[Part]) -> frozenset[str]:
     """Return the names of the exercises in which every check passed."""
     return frozenset(
-        name for part in parts for name, one in part.exercises.items() if _is_solved(one)
+        name for part in parts for name, one in part.exercises.items() if one.is_solved
     )
-
-
-def _is_solved(result: ExerciseResult) -> bool:
-    return all(check.verdict is Verdict.PASSED for check in result.checks)
 
 
 def within(limits: Limits, left_s: float) -> Limits:
@@ -122,6 +118,6 @@ def status_of(result: SubmissionResult) -> Status:
     missing = any(
         check.verdict is Verdict.MISSING for exercise in required for check in exercise.checks
     )
-    if missing or any(run.status != "ok" and not run.excused for run in result.cells):
+    if missing or any(run.failed and not run.excused for run in result.cells):
         return Status.PARTIAL
     return Status.GRADED

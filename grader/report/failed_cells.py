@@ -26,7 +26,7 @@ class Cause:
 
 def first_cause(runs: Sequence[CellRun]) -> Cause | None:
     """Return the first failed cell that is the student's to repair; None without one."""
-    failed = [run for run in runs if run.status != "ok" and not run.excused]
+    failed = [run for run in runs if run.failed and not run.excused]
     first = next((run for run in failed if run.cause is None and run.status != "not_run"), None)
     if first is None:
         return None
@@ -43,7 +43,7 @@ def to_see_the_same(runs: Sequence[CellRun]) -> str:
     An error of missing files, packages or a connection, and the end of a time limit, is no error
     on another machine.
     """
-    failed = [run for run in runs if run.status != "ok"]
+    failed = [run for run in runs if run.failed]
     same = [run for run in failed if run.status == "raised" and not run.excused and not run.note]
     if not same:
         return ""

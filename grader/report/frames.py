@@ -154,7 +154,7 @@ def _submissions(
         rows.append((
             number, result.student, result.submission, str(result.status),
             None if is_open else shown(total.points), shown(total.max_points), shown(total.open),
-            percent(total.share), result.seconds, sum(run.status != "ok" for run in result.cells),
+            percent(total.share), result.seconds, sum(run.failed for run in result.cells),
             result.finished_at or None, result.problem or None, result.traceback or None,
             *(None if one is None else shown(one) for one in points),
         ))  # fmt: skip

@@ -98,7 +98,7 @@ def feedback_page(result: SubmissionResult, *, assignment: str = "") -> str:
         stand_ins=fact_labels.stand_ins(result.facts),
         broken=any(one.broken for one in exercises),
         written=sum(answer.state == "written" for answer in result.answers),
-        failed_cells=[run for run in result.cells if run.status != "ok"],
+        failed_cells=[run for run in result.cells if run.failed],
         first=failed_cells.first_cause(result.cells),
         ended=failed_cells.in_words,
         to_see_the_same=failed_cells.to_see_the_same(result.cells),

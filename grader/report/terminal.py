@@ -79,7 +79,7 @@ def _parts(result: SubmissionResult, hints: int) -> Iterator[RenderableType]:
     for exercise in result.exercises:
         yield Text("")
         yield from _exercise(exercise, hints)
-    failed = [run for run in result.cells if run.status != "ok"]
+    failed = [run for run in result.cells if run.failed]
     if failed:
         yield Text("")
         yield _line("cells that did not run through (counted from 0):", "bold")

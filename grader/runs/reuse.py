@@ -10,6 +10,7 @@ Here: looking results up, and storing them so that they are found. Not here: wha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from grader.grading.known_packages import any_installed
@@ -50,7 +51,7 @@ def reused(
             if one.exercise in names
         }
         asked = [one.name for one in plan.assignment.exercises]
-        if not judged.keys() >= set(asked):
+        if not judged.keys() >= set(asked) or not _tells_all(held[0][0], asked):
             return tuple(judged.values())
         alike = replace(held[0][0], exercises=tuple(judged[name] for name in asked))
         alike = replace(alike, status=status_of(alike))
@@ -70,6 +71,12 @@ def store(
     exercises = {name: keys[name] for name in _lasting(result) if name in keys}
     gradebook.save(result, run_id, exercises)
     return result
+
+
+def _tells_all(result: SubmissionResult, asked: Sequence[str]) -> bool:
+    """Return whether a result says of all cells that these exercises need how they ran."""
+    left_out = any(run.status == "not_needed" for run in result.cells)
+    return not left_out or {one.exercise for one in result.exercises} >= set(asked)
 
 
 def _lasting(result: SubmissionResult) -> list[str]:

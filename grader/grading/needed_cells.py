@@ -1,0 +1,150 @@
+"""Finds the cells of a notebook that the answers to some exercises depend on.
+
+With `--only`, the cells that an answer needs run first: those that bind a name it may have, and, in
+turn, those that bind or change a name which these use. Where every check then passes, the rest is
+not run. Otherwise the whole notebook runs, and what it shows counts: so the verdicts are those of a
+full run.
+
+A cell counts as needed, too, if its text does not say what it does: magics and shell commands,
+imports, statements that set something up with imported code and nothing of the notebook
+(`torch.set_default_dtype(...)`), text that does not parse.
+
+Here: what the text says. Not here: the statements of one cell (`guest/slices.py`), running cells
+(`kernel/execution.py`).
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import re
+import symtable
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from grader.course import Exercise
+from grader.grading.candidates import is_named, parsed
+from grader.records import Cell
+
+_ACTS = re.compile(r"^\s*[%!]", re.MULTILINE)  # a magic or a shell command
+_DEFINES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_KINDS = ("function", "class")
+"""Exercises of other kinds are judged by what all cells did."""
+_UNKNOWN = frozenset({"exec", "eval", "globals", "locals", "vars", "setattr"})
+_BUILTINS = frozenset(dir(builtins))
+
+
+@dataclass(frozen=True)
+class _Flow:
+    """What one cell says about names."""
+
+    uses: frozenset[str]
+    binds: frozenset[str]
+    """Bound by the cell, or changed in place as far as its text says."""
+    always: bool
+    """Whether it is needed whatever is asked."""
+
+
+def needed_cells(cells: Sequence[Cell], exercises: Sequence[Exercise]) -> frozenset[int] | None:
+    """Return the code cells that answers to these exercises depend on; None for all cells.
+
+    All are needed where an exercise is judged by more than a definition, or has none.
+    """
+    flows = _flows_of({cell.index: cell.source for cell in cells if cell.kind == "code"})
+    needed = {index for index, flow in flows.items() if flow.always}
+    for exercise in exercises:
+        if exercise.kind == "answers":
+            continue
+        answers = {
+            index
+            for index, flow in flows.items()
+            if any(is_named(name, exercise.names) for name in flow.binds)
+        }
+        if exercise.kind not in _KINDS or not answers:
+            return None
+        needed |= answers
+    todo = set(needed)
+    while todo:
+        used = frozenset().union(*(flows[index].uses for index in todo))
+        todo = {index for index, flow in flows.items() if flow.binds & used} - needed
+        needed |= todo
+    return None if needed == flows.keys() else frozenset(needed)
+
+
+def _flows_of(sources: Mapping[int, str]) -> dict[int, _Flow]:
+    trees = {index: parsed(source) for index, source in sources.items()}
+    statements = [one for tree in trees.values() if tree for one in _at_top(tree)]
+    imported = frozenset(name for one in statements for name in _imported(one))
+    defined = frozenset(one.name for one in statements if isinstance(one, _DEFINES))
+    flows = {}
+    for index, tree in trees.items():
+        if tree is None:
+            flows[index] = _Flow(frozenset(), frozenset(), bool(sources[index].strip()))
+            continue
+        table = symtable.symtable(ast.unparse(tree), "<cell>", "exec")
+        bound = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()}
+        read = frozenset(_globals_read(table))
+        top = list(_at_top(tree))
+        bound |= {name for one in top for name in _stored_into(one)}
+        # a function or class is not changed by a call of it, nor is imported code
+        bound |= {name for one in top for name in _passed_on(one)} - imported - defined
+        acts = _ACTS.search(sources[index]) or any(map(_imported, top)) or read & _UNKNOWN
+        flows[index] = _Flow(
+            read - _BUILTINS,
+            frozenset(bound),
+            bool(acts) or any(_sets_up(one, imported) for one in top),
+        )
+    return flows
+
+
+def _at_top(tree: ast.AST) -> Iterator[ast.stmt]:
+    """Yield the statements that run with the cell: not those of functions and classes."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.stmt):
+            yield node
+        if not isinstance(node, (*_DEFINES, ast.expr)):
+            yield from _at_top(node)
+
+
+def _globals_read(table: symtable.SymbolTable) -> Iterator[str]:
+    """Yield the names of the notebook that code reads, in functions and classes too."""
+    for symbol in table.get_symbols():
+        if symbol.is_referenced() and (table.get_type() == "module" or symbol.is_global()):
+            yield symbol.get_name()
+    for inner in table.get_children():
+        yield from _globals_read(inner)
+
+
+def _imported(statement: ast.stmt) -> set[str]:
+    """Return the names that an import binds."""
+    if not isinstance(statement, ast.Import | ast.ImportFrom):
+        return set()
+    return {one.asname or one.name.partition(".")[0] for one in statement.names}
+
+
+def _stored_into(statement: ast.stmt) -> set[str]:
+    """Return the names whose objects get a new part: `X[0] = 1`, `@add_to_class(Net)`."""
+    if isinstance(statement, _DEFINES):
+        return {name for part in statement.decorator_list for name in _names_in(part)}
+    return {
+        name
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load)
+        for name in _names_in(node.value)
+    }
+
+
+def _passed_on(statement: ast.stmt) -> set[str]:
+    """Return the names whose objects a call may change: `net.append(layer)`, `init(net)`."""
+    is_call = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)
+    return _names_in(statement) if is_call else set()
+
+
+def _names_in(node: ast.AST) -> set[str]:
+    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+
+
+def _sets_up(statement: ast.stmt, imported: frozenset[str]) -> bool:
+    """Return whether a statement calls imported code with nothing of the notebook."""
+    is_call = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)
+    return is_call and _names_in(statement) <= imported
