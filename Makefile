@@ -32,6 +32,7 @@ fuzz: $(READY)  ## 10,000 inputs for every reader of what strangers send; a few 
 bench: $(READY)  ## measure; figures go to benchmarks/README.md by hand
 	$(BIN)/python benchmarks/start.py
 	$(BIN)/python benchmarks/submission.py
+	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/training.py
 
 $(READY): pyproject.toml
