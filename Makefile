@@ -26,12 +26,13 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-fuzz: $(READY)  ## 10,000 inputs for every reader of what strangers send; a few minutes
+fuzz: $(READY)  ## 10,000 inputs for every reader of what strangers send; twenty minutes
 	$(BIN)/pytest tests/fuzz --hypothesis-profile=fuzz
 
 bench: $(READY)  ## measure; figures go to benchmarks/README.md by hand
 	$(BIN)/python benchmarks/start.py
 	$(BIN)/python benchmarks/submission.py
+	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/training.py
 
 $(READY): pyproject.toml

@@ -86,6 +86,7 @@ def grade(
     from grader.runs.progress import progress  # noqa: PLC0415
 
     logs.configure(verbose=verbose)
+    pipeline.require_unclaimed(out)  # not after minutes of reading
     names = tuple(name.strip() for name in only.split(",") if name.strip())
     plan = _plan(assignment, names, seed, data, isolation, device)
     collected = pipeline.collect(submissions, plan, zip_encoding=zip_encoding)

@@ -103,7 +103,8 @@ def _groups() -> Finding:
     found = cgroups.place()
     if isinstance(found, str):
         return Finding("control groups", f"none: {found}")
-    return Finding("control groups", f"in {found.folder}: {found.what}", good=True)
+    state = "; ".join(part for part in (found.what, found.lacking) if part)
+    return Finding("control groups", f"in {found.folder}: {state}", good=True)
 
 
 def _devices(found: gpus.Found) -> Iterator[Finding]:

@@ -13,6 +13,8 @@ import warnings
 
 _MOST_PYTHON = 1_000_000  # characters
 _MOST_BRACES = 10_000
+_MOST_SIGNS = 200_000  # a long homework has 30,000; a million take 5 s each time they are parsed
+_SIGN = re.compile(r"\w+|[^\w\s]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 # tab and newline stay; C1 controls and the two non-characters go, as XML and HTML forbid them
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
@@ -65,12 +67,19 @@ def name(text: str) -> str:
     )
 
 
+def is_too_long_to_parse(source: str) -> bool:
+    """Return whether a text of Python, as it is or changed a little, would take far too long."""
+    if len(source) > _MOST_PYTHON or source.count("{") > _MOST_BRACES:
+        return True
+    return len(source) > _MOST_SIGNS and len(_SIGN.findall(source)) > _MOST_SIGNS
+
+
 def parse_python(source: str) -> ast.Module | None:
     """Parse untrusted Python; return None where it is none, or would take far too long.
 
     Python 3.11 parses a formatted string in quadratic time: 45 s for a megabyte of `{a}{a}...`.
     """
-    if len(source) > _MOST_PYTHON or source.count("{") > _MOST_BRACES:
+    if is_too_long_to_parse(source):
         return None
     try:
         with warnings.catch_warnings():  # "\d" in a student's string is not reported

@@ -12,6 +12,7 @@ import importlib
 import importlib.util
 import inspect
 import pkgutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -178,6 +179,16 @@ def running(kind: type[NotebookClient], shell: Channel, **options: object) -> No
 
 
 ODD_REPLY = {"parent_header": {"msg_id": "1"}, "msg_type": "execute_reply", "content": {}}
+
+
+def test_an_optimiser_works_without_the_compiler_of_torch():
+    program = (
+        "import sys, torch\nfrom grader.wire import torch_internals\n"
+        "torch_internals.leave_compiler_out()\n"
+        "torch.optim.SGD(torch.nn.Linear(2, 2).parameters(), lr=0.1)\n"
+        "assert 'torch._dynamo' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
 
 
 def test_torchs_print_options_are_one_table():

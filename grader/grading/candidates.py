@@ -23,7 +23,7 @@ from grader.guest import magics
 from grader.kernel.observations import Captured
 from grader.reading.notebook_file import MOST_CELLS
 from grader.records import Cell
-from grader.text import parse_python
+from grader.text import is_too_long_to_parse, parse_python
 
 MOST_CANDIDATES = 6
 _MOST_PARTS = 10  # of a dotted name; a chain of a million would take quadratic time
@@ -97,6 +97,8 @@ def _imported(node: ast.Import | ast.ImportFrom) -> dict[str, str]:
 
 def parsed(source: str) -> ast.Module | None:
     """Return the tree of a cell, magics removed; None where it does not parse."""
+    if is_too_long_to_parse(source):  # which would be found out by parsing, without magics
+        return None
     return parse_python(source) or parse_python(without_magics(source))
 
 

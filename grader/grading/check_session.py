@@ -217,10 +217,13 @@ class CheckSession:
         ]
 
     def _run_item(self, item: pytest.Function) -> BaseException | None:
-        if ERROR in item.stash:
-            del item.stash[ERROR]
         run_item(item)
-        return item.stash.get(ERROR, None)
+        if ERROR not in item.stash:
+            return None
+        error = item.stash[ERROR]
+        # through its traceback it holds the networks of a check, of 270 MB and more
+        del item.stash[ERROR]
+        return error
 
     def _sorted(self, items: Sequence[Any]) -> dict[str, list[pytest.Function]]:
         found: dict[str, list[pytest.Function]] = {e.name: [] for e in self.exercises}

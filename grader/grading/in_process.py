@@ -27,6 +27,7 @@ from grader.kernel.observations import Captured
 from grader.kernel.student import Student
 from grader.records import DEFAULT_SEED, CheckResult
 from grader.sandbox.policy import GUEST_LIBRARY
+from grader.wire.torch_internals import leave_compiler_out
 
 
 class Session(Protocol):
@@ -79,6 +80,7 @@ def student_of_cells(
 
 
 def _student(recorder: Recorder, exercise: Exercise, seed: int) -> Student:
+    leave_compiler_out()
     definitions = {
         d.name: Captured(d.number, d.name, d.cell, d.kind, imported=False)
         for d in recorder.definitions

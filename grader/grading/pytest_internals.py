@@ -8,6 +8,7 @@ session is opened once, and its items are run as often as there are notebooks. C
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 import pytest
@@ -39,3 +40,7 @@ def run_item(item: pytest.Function) -> None:
     explanation of what an `assert` compared, which can take seconds for long values.
     """
     runtestprotocol(item, nextitem=None, log=False)
+    # pytest keeps the last error for a debugger, and with it all that the test's frames hold
+    for name in ("last_type", "last_value", "last_traceback", "last_exc"):
+        if hasattr(sys, name):
+            delattr(sys, name)

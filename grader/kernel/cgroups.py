@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 REMEDY = "systemd-run --user --scope -p Delegate=yes grader ... gives the grader a place for them"
 _WANTED = ("memory", "pids", "cpu")
+_BOUNDS = {"memory": "memory", "pids": "processes", "cpu": "shares of the processors"}
 _LEAF = "grader-itself"
 _NAME = re.compile(r"grader-(\d+)-\d+")
 # beside what the watchdog counts, files in memory are charged: those of the scratch folder, which
@@ -52,9 +53,15 @@ class Place:
     @property
     def what(self) -> str:
         """What the groups bound and count, for a reader."""
-        bounds = {"memory": "memory", "pids": "processes", "cpu": "shares of the processors"}
-        held = [words for name, words in bounds.items() if name in self.controllers]
+        held = [words for name, words in _BOUNDS.items() if name in self.controllers]
         return ", ".join([*held, "processor time of ended children"])
+
+    @property
+    def lacking(self) -> str:
+        """What they do not bound, and why, for a reader; empty where nothing lacks."""
+        left = [words for name, words in _BOUNDS.items() if name not in self.controllers]
+        why = "version 1 of control groups holds these here, or they are not handed down"
+        return f"without {', '.join(left)} ({why})" if left else ""
 
 
 @functools.cache

@@ -46,6 +46,8 @@ class Owner:
     """Each with its name as the student knows it, folders included."""
     beside: list[tuple[str, File]] = field(default_factory=list)
     """Files that no one owns and that lie in the same folder."""
+    used: list[File] = field(default_factory=list)
+    """Those of them that its notebooks name."""
     problem: str = ""
     of_class: bool = False
     place: str = ""

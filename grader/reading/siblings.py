@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 
@@ -41,6 +42,15 @@ def siblings(notebook: File, cells: Sequence[Cell]) -> list[tuple[str, File]]:
         )
         for path in others
     ]
+
+
+def is_named(name: str, cells: Sequence[Cell]) -> bool:
+    """Return whether cells name a file: its name as it is, or a module as a word."""
+    module = name.removesuffix(".py")
+    word = re.compile(rf"\b{re.escape(module)}\b")
+    return any(
+        name in cell.source or (module != name and word.search(cell.source)) for cell in cells
+    )
 
 
 def _files_below(folder: Path) -> Iterator[Path]:

@@ -22,7 +22,7 @@ from grader.errors import UsageError
 from grader.reading.due import Look, cells_of, load, look
 from grader.reading.naming import look_alikes
 from grader.reading.owners import NOTHING_INSIDE, Owner, Owners
-from grader.reading.siblings import siblings
+from grader.reading.siblings import is_named, siblings
 from grader.reading.sources import MOST_ATTACHMENT_BYTES, Sources, mark_of, read_attachment
 from grader.reading.tree import DOCUMENTS, File, Lister
 from grader.reading.zip_names import check_encoding
@@ -75,7 +75,8 @@ def find(paths: Sequence[Path], *, assignment: str, zip_encoding: str = "") -> F
     log.info("found %d submissions, passed over %d", len(made), len(lister.passed_over))
     for index, note in look_alikes([one.student for one in made]).items():
         made[index] = replace(made[index], notes=(*made[index].notes, note))
-    return Found(tuple(made), tuple(lister.passed_over))
+    used = {clean(file.shown) for owner in owners for file in owner.used}
+    return Found(tuple(made), tuple(one for one in lister.passed_over if one.name not in used))
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,10 @@ def _submission(owner: Owner, sources: Sources) -> Submission:
     kept = list({one.notebook.mark: one for one in reversed(good)}.values())[::-1]
     notes = _notes(seen, kept)
     first, *others = kept
+    if owner.beside:
+        said = [cell for one in kept for cell in cells_of(one.notebook)]
+        owner.used += [file for _, file in owner.beside if is_named(file.name, said)]
+        notes += tuple(f"{clean(one.name)}, which lies beside it, is used" for one in owner.used)
     if not others and first.file.asked_for and not first.file.member:
         known = {file.path for _, file in (*owner.files, *owner.beside)}
         near = siblings(first.file, cells_of(first.notebook))

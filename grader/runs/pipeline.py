@@ -123,6 +123,17 @@ def grade_and_store(
         return replace(_stored(gradebook, run_id), origins=origins)
 
 
+def require_unclaimed(out: Path) -> None:
+    """Refuse an out folder that another run has locked; make none.
+
+    Raises:
+        UsageError: another run has it.
+    """
+    if out.is_dir():
+        with claimed(out):
+            pass
+
+
 @contextmanager
 def claimed(out: Path) -> Iterator[None]:
     """Lock an out folder against other runs until the block ends.

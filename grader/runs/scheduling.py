@@ -33,7 +33,7 @@ from grader.grading.plan import Plan
 from grader.grading.write_offs import WriteOff
 from grader.kernel.scratch import remove_abandoned
 from grader.records import ExerciseResult, Submission, SubmissionResult
-from grader.runs import logs
+from grader.runs import logs, worker_memory
 from grader.runs.deferred_signals import deferred, leave_to_parent, raise_if_asked
 from grader.runs.worker_bounds import (
     MOST_DATA_BYTES,
@@ -295,12 +295,14 @@ def _work(plan: Plan, pipe: Connection) -> None:
 
     try:
         with Grader(plan, tell=pipe.send) as grader:
+            worker_memory.settle()
             pipe.send("ready")
             while isinstance(order := _receive(pipe), Submission | WriteOff):
                 if isinstance(order, WriteOff):
                     pipe.send(grader.write_off(order))
                 else:
                     pipe.send(grader.grade(order))
+                worker_memory.give_back()
     except ConnectionError:
         return  # the main process, which would store the result, is gone
     except GraderError as error:

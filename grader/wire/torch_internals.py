@@ -1,8 +1,8 @@
 """Uses of torch beyond its public interface, for every room.
 
 Covered by `tests/test_third_party_internals.py`. Here: tensors without their overloads, the tables
-of a module, the start of CUDA. Not here: their callers (`codec.py`, `guest/model_shell.py`,
-`sandbox/kernel_process.py`).
+of a module, the start of CUDA, the load of the compiler. Not here: their callers (`codec.py`,
+`guest/model_shell.py`, `sandbox/kernel_process.py`, `grading/in_process.py`).
 """
 
 from __future__ import annotations
@@ -51,6 +51,16 @@ def when_cuda_starts(call: Callable[[], None]) -> None:
     torch queues `manual_seed` in the same place. Starting CUDA costs seconds and hundreds of MB.
     """
     torch.cuda._lazy_call(call)  # type: ignore[no-untyped-call]
+
+
+def leave_compiler_out() -> None:
+    """Let optimisers of this process work without torch's compiler.
+
+    The first one loads it, only to be left alone by it: 2 s, and 140 MB for good.
+    """
+    for function in vars(torch.optim.Optimizer).values():
+        if plain := getattr(function, "__wrapped__", None):
+            plain.__dynamo_disable = plain
 
 
 def print_options() -> dict[str, object]:

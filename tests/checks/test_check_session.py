@@ -1,5 +1,6 @@
 """Order, dependencies, verdicts and points of checks."""
 
+import gc
 import sys
 from fractions import Fraction
 
@@ -303,3 +304,13 @@ def test_a_fault_of_the_machine_is_not_asked_again(course):
     raises = "from grader.errors import KernelLost\n    raise KernelLost('no kernel')"
     results = course(ONE.format(raises), bank=BANK_OF_DOUBLES).grade(doubles)
     assert results["test_it"].verdict is Verdict.BROKEN
+
+
+def test_the_error_of_a_check_is_not_kept_with_all_that_its_frames_hold(course):
+    results = course(ONE.format("raise AssertionError('a check with a large network')")).grade(
+        doubles
+    )
+    assert results["test_it"].verdict is Verdict.FAILED
+    gc.collect()
+    kept = [one for one in gc.get_objects() if type(one) is AssertionError]
+    assert not [one for one in kept if "a large network" in str(one)]

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from grader.grading.candidates import read_source
+from grader.grading.candidates import parsed, read_source
 from grader.text import parse_python
 
 
@@ -50,8 +50,10 @@ def test_a_chain_of_attributes_takes_no_longer_than_its_length():
 
 
 @pytest.mark.parametrize(
-    "source", ["f'" + "{a}" * 20_000 + "'", "x" * 1_000_001, "x = (", "\x00", "(" * 5_000]
-)
+    "source",
+    ["f'" + "{a}" * 20_000 + "'", "x" * 1_000_001, "x = (", "\x00", "(" * 5_000,
+     "x = 0\n" * 90_000, "".join(f"a{i}" + ".b" * 90 + "\n" for i in range(2_000))],
+)  # fmt: skip
 def test_what_is_no_python_or_takes_far_too_long_is_not_parsed(source):
     assert parse_python(source) is None
 
@@ -60,3 +62,13 @@ def test_a_homework_cell_is_parsed():
     source = "def corr2d(X, K):\n" + "    x = {'a': f'{X}'}\n" * 200 + "    return X\n"
     assert parse_python(source) is not None
     assert "corr2d" in read_source(source).binds
+
+
+def test_a_cell_with_a_large_picture_in_it_is_parsed():
+    source = f"picture = '{'iVBORw0KGgo/AAAN+SUhEUg' * 40_000}'\ndef corr2d(X, K): pass\n"
+    assert "corr2d" in read_source(source).binds
+
+
+def test_what_is_too_long_is_not_parsed_in_search_of_magics_either(monkeypatch):
+    monkeypatch.setattr("grader.grading.candidates.without_magics", lambda source: 1 / 0)
+    assert parsed("x = 0\n" * 90_000) is None

@@ -75,6 +75,8 @@ def test_controllers_that_are_elsewhere_are_done_without(machine):
     found = machine.find("/")
     assert found == Place(machine.folder, frozenset())
     assert found.what == "processor time of ended children"
+    assert found.lacking.startswith("without memory, processes, shares of the processors (version")
+    assert Place(machine.folder, ALL).lacking == ""
 
 
 def test_a_delegated_scope_is_divided_and_its_processes_move_into_a_part(machine):

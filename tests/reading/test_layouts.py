@@ -329,6 +329,17 @@ def test_files_of_the_same_folder_or_zip_lie_beside_the_notebook(tmp_path):
         assert b"cells" in read_attachment(kim.attachments[-1])
 
 
+def test_a_module_that_a_notebook_imports_is_used_and_not_passed_over(tmp_path):
+    put(tmp_path, ["kim.ipynb", "lee.ipynb", "helper.py", "unused.py"])
+    cells = [{"cell_type": "code", "source": "from helper import corr2d", "metadata": {}}]
+    (tmp_path / "kim.ipynb").write_text(json.dumps({"nbformat": 4, "cells": cells}))
+    found = find([tmp_path], assignment="cnn")
+    kim, lee = found.submissions
+    assert "helper.py, which lies beside it, is used" in kim.notes
+    assert not lee.notes
+    assert [one.name for one in found.passed_over] == [str(tmp_path / "unused.py")]
+
+
 def test_what_lies_beside_is_bounded(tmp_path):
     put(tmp_path / "cnn" / "kim", ["hw.ipynb", *(f"{number}.csv" for number in range(80))])
     (kim,) = find([tmp_path], assignment="cnn").submissions

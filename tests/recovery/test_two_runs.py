@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from grader.cli import grade
 from grader.errors import UsageError
-from grader.runs.pipeline import claimed
+from grader.runs import pipeline
+from grader.runs.pipeline import claimed, require_unclaimed
 
 
 def test_the_second_run_is_told_who_has_the_folder(students, waiting, everybody):
@@ -30,3 +32,17 @@ def test_a_folder_that_cannot_be_made_is_the_gradebooks_to_tell(tmp_path):
     (tmp_path / "file").touch()
     with claimed(tmp_path / "file" / "out"):
         pass
+
+
+def test_the_second_run_is_told_before_it_reads_what_was_handed_in(tmp_path, monkeypatch):
+    def read(*args, **options):
+        raise AssertionError("it reads")
+
+    monkeypatch.setattr(pipeline, "collect", read)
+    with claimed(tmp_path), pytest.raises(UsageError, match="wait for"):
+        grade([tmp_path / "class.zip"], out=tmp_path)
+
+
+def test_an_out_folder_is_not_made_by_looking_for_another_run(tmp_path):
+    require_unclaimed(tmp_path / "out")
+    assert not (tmp_path / "out").exists()
