@@ -90,7 +90,8 @@ class Guest:
                 args = [decoder.value(node) for node in request.args]
                 kwargs = {key: decoder.value(node) for key, node in request.kwargs.items()}
                 set_seeds(request.seed)
-                value = operation(request, args, kwargs)
+                with self.library.copies.watched(self.recorder.sources):
+                    value = operation(request, args, kwargs)
             reply.value = encoder.node(value)
             if request.back:
                 reply.arguments = [encoder.node(arg) for arg in args]
