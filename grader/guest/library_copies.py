@@ -102,7 +102,7 @@ class LibraryCopies:
                 layers.add(str(name))
 
         hook = hooks.register_module_forward_pre_hook(before)
-        traced, threads = sys.gettrace(), getattr(threading, "_trace_hook", None)
+        traced, threads = sys.gettrace(), threading.gettrace()
         sys.settrace(called)
         threading.settrace(called)
         try:

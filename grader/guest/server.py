@@ -246,13 +246,13 @@ class Guest:
     def op_rerun(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Run cell `args[0]` again for the name `args[1]`, with names replaced by `kwargs`.
 
-        `args[2:]` are a tensor and a factor: what the cell binds to its numbers is multiplied.
+        The cells from `args[2]` on run too. `args[3:]` are a tensor and a factor: what the cell
+        binds to its numbers is multiplied.
         Returns what it bound, as the catalog does; no catalog lists it.
         """
-        cell, name, *scaled = args
-        again = self.recorder.rerun(
-            int(cell), kwargs, str(name), (scaled[0], scaled[1]) if scaled else None
-        )
+        cell, name, first, *scaled = args
+        factor = (scaled[0], scaled[1]) if scaled else None
+        again = self.recorder.rerun(int(cell), kwargs, str(name), factor, int(first))
         found = enumerate(again, _AGAIN)
         return [(number, d.name, d.cell, d.kind, d.imported) for number, d in found]
 
