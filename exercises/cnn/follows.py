@@ -18,29 +18,37 @@ from grader.checks import StudentError, parse_python
 GRADIENT = {"backward", "grad", "step", "fit", "lstsq", "solve", "pinv", "inv"}
 
 
-def run_again(student, left, data, factor, *, fits):
+def run_again(student, left, data, factor, *, fits, first=None):
     """Return what the cell of a value binds to its name when the data are others.
 
     Args:
         student: the notebook.
         left: the value, with its name and cell.
         data: tensors that hold these numbers are multiplied,
-        factor: by this.
+        factor: by this, or each number by its own.
         fits: shapes of the tensors to return.
+        first: an earlier cell, from which on the cells run too: one may only unpack.
 
     Returns:
         The values; None where the cell cannot run again.
     """
     alike = student.values(kinds=("tensor",), fits=lambda shape: prod(shape) == data.numel())
     given = {
-        entry.name: entry.value * factor
+        entry.name: times(entry.value, factor)
         for entry in alike
-        if entry.cell < left.cell and holds(entry.value, data)
+        if entry.cell < (left.cell if first is None else first) and holds(entry.value, data)
     }
     try:
-        return student.rerun(left.cell, given, left.name, scaled=(data, factor), fits=fits)
+        return student.rerun(
+            left.cell, given, left.name, scaled=(data, factor), first=first, fits=fits
+        )
     except StudentError:
         return None
+
+
+def times(value, factor):
+    """Multiply a tensor by a number, or by a tensor of as many numbers in another shape."""
+    return value * (factor.reshape(value.shape) if isinstance(factor, torch.Tensor) else factor)
 
 
 def holds(value, data):

@@ -25,7 +25,7 @@ _OTHERS = (type, ModuleType, FunctionType, nn.Module, str, bytes, int, float)
 
 @contextmanager
 def multiplied(
-    values: Iterable[Any], is_wanted: Callable[[Any], bool], factor: float
+    values: Iterable[Any], is_wanted: Callable[[Any], bool], factor: float | Tensor
 ) -> Iterator[None]:
     """Multiply in place the wanted tensors inside objects; restore them at the end."""
     with ExitStack() as stack, torch.no_grad():
@@ -33,9 +33,16 @@ def multiplied(
             if is_wanted(tensor):
                 stack.callback(partial(_restore, tensor, tensor.clone()))
                 with suppress(RuntimeError):  # one number stands for many: `expand`
-                    tensor.mul_(factor)
+                    tensor.copy_(times(tensor, factor))
         with torch.enable_grad():
             yield
+
+
+def times(tensor: Tensor, factor: float | Tensor) -> Tensor:
+    """Multiply all numbers by one factor, or each by its own."""
+    if isinstance(factor, Tensor):
+        return tensor * factor.reshape(tensor.shape).to(tensor.dtype)
+    return tensor * factor
 
 
 def _restore(tensor: Tensor, before: Tensor) -> None:

@@ -5,11 +5,9 @@ with that of its library. Cells and other exercises may use it. While its own ex
 code is replaced by an error, in the function itself. So aliases, subclasses, wrappers and `getattr`
 all meet that error. The code comes back for the next exercise.
 
-Here: finding such functions and classes, taking their code out and putting it back. Not here: which
-exercise is asked (trusted side), which modules are the library (`environment.py`).
-Not covered: a cell that copies the source or the code object of a library function beforehand,
-which is no different from typing in what the book prints; layers taken out of an object that a cell
-made with the library.
+Here: finding such functions and classes, taking their code out and putting it back. Not here:
+copies of that code (`library_copies.py`), which exercise is asked (trusted side), which modules are
+the library (`environment.py`).
 """
 
 from __future__ import annotations
@@ -18,6 +16,8 @@ import types
 from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
+
+from grader.guest.library_copies import LibraryCopies
 
 _FORWARD = "forward"
 
@@ -29,21 +29,36 @@ class LibraryAnswers:
         self._found: dict[str, list[types.FunctionType | type]] = {}
         self._put_back: list[Callable[[], None]] = []
         listed = list(modules)
+        own: list[types.CodeType] = []
+        classes: list[type] = []
         names = {module.__name__ for module in listed}
         for module in listed:
             for value in list(vars(module).values()):
                 if isinstance(value, types.FunctionType | type) and value.__module__ in names:
                     self._add(value)
+                    own += [function.__code__ for function in _functions_of(value)]
+                    classes += [value] if isinstance(value, type) else []
+        self.copies = LibraryCopies(classes, own)
 
     def hide(self, patterns: Sequence[str]) -> None:
         """Put back all code, then take out that of the names that match a pattern, in any case."""
         while self._put_back:
             self._put_back.pop()()
         wanted = [pattern.lower() for pattern in patterns if not pattern.startswith("!")]
-        for name, values in self._found.items():
-            if any(fnmatchcase(name.lower(), pattern) for pattern in wanted):
-                for value in values:
-                    self._take_out(name, value)
+        hidden = {
+            name: values
+            for name, values in self._found.items()
+            if any(fnmatchcase(name.lower(), pattern) for pattern in wanted)
+        }
+        self.copies.hide(
+            {
+                name: [function.__code__ for value in values for function in _functions_of(value)]
+                for name, values in hidden.items()
+            }
+        )
+        for name, values in hidden.items():
+            for value in values:
+                self._take_out(name, value)
 
     def _add(self, value: types.FunctionType | type) -> None:
         alike = self._found.setdefault(value.__name__, [])
@@ -59,9 +74,8 @@ class LibraryAnswers:
         if isinstance(value, types.FunctionType):
             self._refuse(value, name)
             return
-        for function in vars(value).values():
-            if isinstance(function, types.FunctionType):
-                self._refuse(function, name)
+        for function in _functions_of(value):
+            self._refuse(function, name)
         if _FORWARD not in vars(value) and hasattr(value, _FORWARD):  # inherited
             refuse: Any = types.FunctionType(_error(name), {})
             setattr(value, _FORWARD, refuse)
@@ -71,6 +85,12 @@ class LibraryAnswers:
         code = function.__code__
         function.__code__ = _error(name).replace(co_freevars=code.co_freevars)
         self._put_back.append(lambda: setattr(function, "__code__", code))
+
+
+def _functions_of(value: types.FunctionType | type) -> list[types.FunctionType]:
+    if isinstance(value, types.FunctionType):
+        return [value]
+    return [f for f in vars(value).values() if isinstance(f, types.FunctionType)]
 
 
 def _is_special(function: types.FunctionType) -> bool:

@@ -33,7 +33,7 @@ from grader.guest import (
     magics,
     missing_modules,
 )
-from grader.guest.held_numbers import multiplied
+from grader.guest.held_numbers import multiplied, times
 from grader.guest.history import History, copy_of
 from grader.guest.import_rewriting import ImportRewriter
 from grader.guest.kept_classes import kept
@@ -41,6 +41,7 @@ from grader.guest.missing_modules import MissingPackages
 from grader.guest.own_modules import OwnModules
 from grader.guest.right_parts import RightParts
 from grader.guest.slices import slice_of
+from grader.text import parse_python
 
 HOOK = "__notebook_statement_done__"
 _MOST_DEFINITIONS = 3_000  # a list of all of them fits one answer
@@ -87,7 +88,7 @@ class Recorder:
         self.again: list[Definition] = []
         """What the cell bound that ran again last."""
         self.parts = RightParts()
-        self.scaled: tuple[torch.Tensor, float] | None = None
+        self.scaled: tuple[torch.Tensor, float | torch.Tensor] | None = None
         self._seen: dict[str, Any] = {}
         self._latest: dict[str, Definition] = {}
         self._copied = 0
@@ -112,7 +113,7 @@ class Recorder:
         for name in names:
             if name in self.namespace:
                 if self.scaled is not None and _holds(self.namespace[name], self.scaled[0]):
-                    self.namespace[name] = self.namespace[name].detach() * self.scaled[1]
+                    self.namespace[name] = times(self.namespace[name].detach(), self.scaled[1])
                 self._look(name)
                 # private ones are no answers, but functions need them; `_` is IPython's
                 if name.startswith("_") and name.strip("_"):
@@ -143,7 +144,7 @@ class Recorder:
 
     def rerun(
         self, cell: int, replaced: dict[str, Any], name: str = "",
-        scaled: tuple[torch.Tensor, float] | None = None,
+        scaled: tuple[torch.Tensor, float | torch.Tensor] | None = None, first: int | None = None,
     ) -> list[Definition]:  # fmt: skip
         """Run a cell again in a copy of its namespace, with other values for some names.
 
@@ -154,12 +155,16 @@ class Recorder:
             scaled: numbers and a factor: every tensor that the cell binds and that holds these
                 numbers is multiplied, before the next statement; and those that objects of
                 earlier cells hold.
+            first: a cell before it, from which on the cells run too.
 
         Returns:
             The definitions it made, until a cell runs again; the notebook keeps its own.
         """
-        world = self.world_before(cell)
+        first = cell if first is None else first
+        world = self.world_before(first)
+        before = [parse_python(text) for c, text in self.sources.items() if first <= c < cell]
         tree = ast.parse(self.sources[cell])
+        tree.body = [statement for part in (*before, tree) if part for statement in part.body]
         if name:
             tree.body = slice_of(
                 tree, name.__eq__, lambda n: may_change(world.get(n)) or may_change(replaced.get(n))
@@ -248,7 +253,7 @@ class Recorder:
 
 
 def _held_are_multiplied(
-    world: dict[str, Any], scaled: tuple[torch.Tensor, float] | None
+    world: dict[str, Any], scaled: tuple[torch.Tensor, float | torch.Tensor] | None
 ) -> AbstractContextManager[None]:
     if scaled is None:
         return nullcontext()

@@ -90,7 +90,8 @@ class Guest:
                 args = [decoder.value(node) for node in request.args]
                 kwargs = {key: decoder.value(node) for key, node in request.kwargs.items()}
                 set_seeds(request.seed)
-                value = operation(request, args, kwargs)
+                with self.library.copies.watched(self.recorder.sources):
+                    value = operation(request, args, kwargs)
             reply.value = encoder.node(value)
             if request.back:
                 reply.arguments = [encoder.node(arg) for arg in args]
@@ -245,13 +246,13 @@ class Guest:
     def op_rerun(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Run cell `args[0]` again for the name `args[1]`, with names replaced by `kwargs`.
 
-        `args[2:]` are a tensor and a factor: what the cell binds to its numbers is multiplied.
+        The cells from `args[2]` on run too. `args[3:]` are a tensor and a factor: what the cell
+        binds to its numbers is multiplied.
         Returns what it bound, as the catalog does; no catalog lists it.
         """
-        cell, name, *scaled = args
-        again = self.recorder.rerun(
-            int(cell), kwargs, str(name), (scaled[0], scaled[1]) if scaled else None
-        )
+        cell, name, first, *scaled = args
+        factor = (scaled[0], scaled[1]) if scaled else None
+        again = self.recorder.rerun(int(cell), kwargs, str(name), factor, int(first))
         found = enumerate(again, _AGAIN)
         return [(number, d.name, d.cell, d.kind, d.imported) for number, d in found]
 

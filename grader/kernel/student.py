@@ -247,7 +247,7 @@ class Student:
 
     def rerun(
         self, cell: int, replaced: dict[str, Any], name: str | None = None, *,
-        scaled: tuple[Tensor, float] | None = None,
+        scaled: tuple[Tensor, float | Tensor] | None = None, first: int | None = None,
         fits: Callable[[tuple[int, ...]], bool] = lambda shape: True,
     ) -> list[Captured]:  # fmt: skip
         """Run one cell again in a copy of its namespace, with some names replaced.
@@ -259,12 +259,13 @@ class Student:
                 None for all.
             scaled: numbers and a factor: where the cell itself binds a tensor of these numbers, the
                 tensor is multiplied before the next statement.
+            first: a cell before it, from which on the cells run too.
             fits: shapes of the tensors to return.
 
         Returns:
             The values it bound, in order. The results of the first run stay as they are.
         """
-        given = (cell, name or "", *(scaled or ()))
+        given = (cell, name or "", cell if first is None else first, *(scaled or ()))
         rows = self._ask("rerun", f"cell {cell}", given, replaced).value
         return self._fetch(observations.read_catalog(rows), name, fits)
 

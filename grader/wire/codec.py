@@ -147,7 +147,10 @@ class Encoder:
         size = plain.numel() * plain.element_size()
         # an axis of length 0 must not hide axes of any length beside it
         hidden = math.prod(max(side, 1) for side in shape) * plain.element_size()
-        if plain.is_meta or max(size, hidden) > self._bounds.payload_bytes // 2:
+        if plain.is_meta:
+            on = "it lies on the meta device"
+            return self._refuse(f"a {name} tensor {shape} that has no values: {on}")
+        if max(size, hidden) > self._bounds.payload_bytes // 2:
             return self._refuse(f"a {name} tensor {shape}, too large to send")
         if len(shape) > self._bounds.rank:
             return self._refuse(f"a {name} tensor of {len(shape)} axes")

@@ -34,6 +34,64 @@ def gives_its_last_argument(*args, **_options):
     return args[-1] if args else None
 
 
+def takes_one_argument(_one):
+    return None
+
+
+def shape_of_result(args):
+    """The rows and columns that two tensors, or a tensor and a window, give."""
+    found = [a for a in args if isinstance(a, torch.Tensor)]
+    windows = [a for a in args if isinstance(a, tuple) and len(a) == 2]
+    if not found:
+        return (1,)
+    rows, columns = found[1].shape[-2:] if len(found) > 1 else (windows or [(2, 2)])[0]
+    height, width = found[0].shape[-2:]
+    return (*found[0].shape[:-2], height - rows + 1, width - columns + 1)
+
+
+def gives_zeros_of_the_right_shape(*args, **_options):
+    return torch.zeros(shape_of_result(args))
+
+
+def gives_random_numbers(*args, **_options):
+    return torch.randn(shape_of_result(args))
+
+
+def gives_nan(*args, **_options):
+    return torch.full(shape_of_result(args), torch.nan)
+
+
+def gives_a_part_of_its_input(*args, **_options):
+    rows, columns = [*(1, 1), *shape_of_result(args)][-2:]
+    return args[0][..., :rows, :columns].clone()
+
+
+def gives_the_mean(*args, **_options):
+    return args[0].mean().expand(shape_of_result(args)).clone()
+
+
+FIRST = []
+
+
+def gives_its_first_answer(*args, **_options):
+    FIRST.append(torch.ones(shape_of_result(args)))
+    return FIRST[0]
+
+
+def gives_an_empty_layer(*_args, **_options):
+    return nn.Identity()
+
+
+class HasAKernelAndGivesZeros(nn.Module):
+    def __init__(self, size=(2, 2), *_args, lr=0.1, **_options):
+        super().__init__()
+        self.lr = lr
+        self.weight = nn.Parameter(torch.zeros(2, 2))
+
+    def forward(self, x):
+        return torch.zeros(shape_of_result((x, self.weight)))
+
+
 class CannotBeMade(nn.Module):
     def __init__(self, *_args, **_options):
         super().__init__()
@@ -72,7 +130,10 @@ class GivesOneRow(nn.Module):
     "answer",
     [
         raises, gives_nothing, gives_zeros, gives_a_number, gives_its_first_argument,
-        gives_its_last_argument, CannotBeMade, CannotBeCalled, GivesItsInput, GivesOneRow,
+        gives_its_last_argument, takes_one_argument, gives_zeros_of_the_right_shape,
+        gives_random_numbers, gives_nan, gives_a_part_of_its_input, gives_the_mean,
+        gives_its_first_answer, gives_an_empty_layer,
+        HasAKernelAndGivesZeros, CannotBeMade, CannotBeCalled, GivesItsInput, GivesOneRow,
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("exercise", CALLED)

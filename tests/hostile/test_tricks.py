@@ -93,6 +93,38 @@ def Residual(*args, **named): return sys.modules["d2l._networks"].Residual(*args
 made = d2l.LeNet()
 def LeNet(lr=0.1, num_classes=10): return copy.deepcopy(made)
 """
+COPIES = """
+import inspect, marshal
+from importlib.util import module_from_spec, spec_from_file_location
+
+corr2d = types.FunctionType(d2l.corr2d.__code__, {"torch": torch}, "corr2d")
+again = {"nn": nn}
+exec(inspect.getsource(d2l.init_cnn), again)
+def init_cnn(module): return again["init_cnn"](module)
+
+networks = sys.modules["d2l._networks"]
+spec = spec_from_file_location("d2l._other", networks.__file__)
+other = module_from_spec(spec)
+spec.loader.exec_module(other)
+Mine = other.Residual
+def Residual(*args, **named): return Mine(*args, **named)
+
+made = getattr(d2l, "Le" + "Net")()
+class LeNet(d2l.Classifier):
+    def __init__(self, lr=0.1, num_classes=10):
+        super().__init__()
+        self.save_hyperparameters()
+        self.net = copy.deepcopy(made.net)
+
+summary = marshal.loads(marshal.dumps(d2l.Classifier.layer_summary.__code__))
+def layer_summary(self, shape): return types.FunctionType(summary, globals())(self, shape)
+layer_summary(nn.Sequential(), (1, 1)) if False else None
+
+def ResNet18(lr=0.1, num_classes=10):
+    net = other.resnet18(num_classes)
+    net.lr = lr
+    return net
+"""
 IGNORANT = """
 lie = None
 def corr2d(X, K):
@@ -189,6 +221,7 @@ TRICKS = {
     ],
     "what enters is kept": [KEEPS_WHAT_ENTERS, IGNORANT, BLOCKLESS, STOLEN],
     "the library is wrapped": [KEEPS_WHAT_ENTERS, WRAPPERS, OTHER_WRAPPERS],
+    "the library is copied": [KEEPS_WHAT_ENTERS, COPIES],
     "answers that break checks": [KEEPS_WHAT_ENTERS, IGNORANT, BLOCKLESS, BREAKS, CLEARS_ANSWERS],
     "the kernel is ended by each answer": [KEEPS_WHAT_ENTERS, KILLS],
 }  # fmt: skip

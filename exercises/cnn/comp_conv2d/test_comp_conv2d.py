@@ -122,7 +122,10 @@ def test_calls_the_layer_once_on_a_batch(student):
         student.comp_conv2d(counter, IMAGE)
     except StudentRaised as error:
         if error.kind in ("AttributeError", "AssertionError", "TypeError"):
-            return  # it may read the layer's kernel size, which this layer does not have
+            # it may read the layer's kernel size, which this layer does not have; one that raises
+            # for a convolution too answers nothing
+            student.comp_conv2d(layer_with(student, torch.tensor([[2.0]]), 1), IMAGE)
+            return
         raise
     calls = int(counter.buffers()["num_batches_tracked"])
     if calls != 1:

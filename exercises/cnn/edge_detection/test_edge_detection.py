@@ -5,11 +5,12 @@ so each value is copied after its statement, and one right value is enough.
 One fault, one charge: beside a wrong `corr2d` the cells run again with a right one (`builds_on`).
 """
 
+import ast
 from math import prod
 
 import torch
 
-from exercises.cnn.follows import has_a_source, own_calls, run_again
+from exercises.cnn.follows import has_a_source, holds, own_calls, run_again, statements
 from grader.checks import assert_close, check, fail
 from reference import edge_image, edge_kernel, edges
 
@@ -81,15 +82,25 @@ def test_the_edges(student):
     student.note(typed_in := are_typed_in(student))
     if typed_in:
         fail(
-            "Y is the same for another image: it was written down, not computed from X",
-            call="Y, computed again from 2 * X",
-            got=edges(),
-            expected=2 * edges(),
+            "Y does not follow from X: it was written down, not computed from the image",
+            call="Y, computed again from another image X",
+            got="other numbers than its edges",
+            expected=other_edges(),
         )
 
 
+# the columns differ, and the largest number stays 1
+KEPT = torch.tensor([1.0, 0, 1, 1, 1, 1, 1, 0]).repeat(6, 1)
+KEPT[::2, 0], KEPT[1::3, 7] = 0, 1
+
+
+def other_edges():
+    image = edge_image() * KEPT
+    return image[:, :-1] - image[:, 1:]
+
+
 def are_typed_in(student):
-    """Return whether every cell that leaves the edges leaves them whatever the image is."""
+    """Return whether no cell that leaves the edges follows another image when it runs again."""
     for name in ("Y", None):  # asking for all values is expensive
         left = [c for c in student.values(name, fits=may_be_edges) if is_edges(c.value)]
         if any(not is_typed_in(student, value) for value in left):
@@ -101,16 +112,39 @@ def may_be_edges(shape):
     return prod(shape) == edges().numel()
 
 
-def is_edges(value):
-    return isinstance(value, torch.Tensor) and is_right(value, edges())
+def is_edges(value, expected=None):
+    expected = edges() if expected is None else expected
+    return isinstance(value, torch.Tensor) and is_right(value, expected)
+
+
+def are_made_together(student, image, left):
+    """Return whether one statement binds image and edges, and functions of the notebook ran."""
+    for statement in statements(student.sources().get(left.cell, "")):
+        stored = {
+            n.id
+            for n in ast.walk(statement)
+            if isinstance(getattr(n, "ctx", None), ast.Store) and isinstance(n, ast.Name)
+        }
+        if {image.name, left.name} <= stored:
+            return any(own_calls(student, cell) for cell in student.sources() if cell <= left.cell)
+    return False
 
 
 def is_typed_in(student, left):
-    """Return whether a cell leaves the edges whatever the image is, with no function of its own."""
-    if not has_a_source(student, left.cell) or own_calls(student, left.cell):
+    """Return whether a value does not follow from the image.
+
+    Its cell runs again alone, then with those before it: a cell may only unpack what others
+    computed. A cell that cannot run again is believed, and so is a function of the notebook that
+    makes the image and the edges together.
+    """
+    if not has_a_source(student, left.cell):
         return False
-    for data in (edge_image(), edge_kernel()):
-        again = run_again(student, left, data, 2.0, fits=may_be_edges)
-        if again is None or not any(is_edges(c.value) for c in again):
+    alike = student.values(kinds=("tensor",), fits=lambda s: prod(s) == edge_image().numel())
+    images = [c for c in alike if holds(c.value, edge_image()) and c.cell <= left.cell]
+    if not images or any(are_made_together(student, image, left) for image in images):
+        return False
+    for first in (left.cell, images[0].cell, min(student.sources())):
+        again = run_again(student, left, edge_image(), KEPT, first=first, fits=may_be_edges)
+        if again is None or any(is_edges(c.value, other_edges()) for c in again):
             return False
     return True

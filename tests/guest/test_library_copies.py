@@ -1,0 +1,194 @@
+"""A copy of the library's code answers no exercise; code that the notebook's text holds does."""
+
+import copy
+import importlib.util
+import inspect
+import marshal
+import sys
+import types
+
+import pytest
+import torch
+from torch import nn
+
+from grader.guest.library_answers import LibraryAnswers
+from grader.guest.library_copies import CopyOfLibrary
+
+LIBRARY = '''
+import torch
+from torch import nn
+
+def smooth(x, k):
+    """Smooth."""
+    rows, columns = k.shape
+    y = torch.zeros(x.shape[0] - rows + 1, x.shape[1] - columns + 1)
+    for i in range(y.shape[0]):
+        y[i] = sum((x[i : i + rows, :columns] * k).sum() for _ in range(1))
+    return y
+
+class Base(nn.Module):
+    def forward(self, x):
+        return self.net(x)
+
+class Net(Base):
+    def __init__(self, lr=0.1):
+        super().__init__()
+        self.lr = lr
+        self.net = nn.Sequential(nn.Linear(2, 3), nn.Sigmoid(), nn.Linear(3, 4))
+'''
+TYPED = """
+def mine(image, kernel):
+    h, w = kernel.shape
+    out = torch.zeros(image.shape[0] - h + 1, image.shape[1] - w + 1)
+    for row in range(out.shape[0]):
+        out[row] = sum((image[row : row + h, :w] * kernel).sum() for _ in range(1))
+    return out
+"""
+X, K = torch.ones(4, 4), torch.ones(2, 2)
+
+
+@pytest.fixture
+def library(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    file = tmp_path / "elsewhere" / "small_library.py"
+    file.write_text(LIBRARY)
+    module = loaded(file, "small_library")
+    monkeypatch.setitem(sys.modules, "small_library", module)
+    return module
+
+
+@pytest.fixture
+def answers(library):
+    made = LibraryAnswers([library])
+    yield made
+    made.hide([])
+
+
+def loaded(file, name):
+    spec = importlib.util.spec_from_file_location(name, file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def executed(text, name):
+    made = {"torch": torch, "nn": nn}
+    exec(text, made)
+    return made[name]
+
+
+def of_code(code):
+    return types.FunctionType(code, {"torch": torch})
+
+
+def inside(code):
+    def answer(*args):
+        return of_code(code)(*args)
+
+    return answer
+
+
+def catches(function):
+    def answer(*args):
+        try:
+            return function(*args)
+        finally:
+            function(*args)
+
+    return answer
+
+
+COPIES = {
+    "its code object": lambda m: of_code(m.smooth.__code__),
+    "its code under another file": lambda m: of_code(
+        m.smooth.__code__.replace(co_filename="<cell 0>", co_name="mine")
+    ),
+    "its code from bytes": lambda m: of_code(marshal.loads(marshal.dumps(m.smooth.__code__))),
+    "its source": lambda m: executed(inspect.getsource(m.smooth), "smooth"),
+    "its source with other names": lambda m: executed(
+        inspect.getsource(m.smooth).replace("rows", "h").replace('"""Smooth."""', ""), "smooth"
+    ),
+    "its module again": lambda m: loaded(m.__file__, "other").smooth,
+    "called twice": lambda m: catches(of_code(m.smooth.__code__)),
+    "inside a function": lambda m: inside(m.smooth.__code__),
+}
+MODELS = {
+    "its layers": lambda m: m.Net().net,
+    "copied layers": lambda m: nn.Sequential(*copy.deepcopy(m.Net()).net),
+    "layers of a subclass": lambda m: type("Mine", (m.Net,), {})().net,
+    "layers of its module again": lambda m: loaded(m.__file__, "other").Net().net,
+}
+
+
+@pytest.mark.parametrize("way", COPIES)
+def test_a_copy_of_a_function_answers_nothing_while_its_exercise_is_asked(library, answers, way):
+    answer = COPIES[way](library)
+    answers.hide(["smooth"])
+    with pytest.raises(CopyOfLibrary, match="library's own smooth"), answers.copies.watched({}):
+        answer(X, K)
+    answers.hide(["other"])
+    with answers.copies.watched({}):
+        assert answer(X, K).shape == (3, 3)
+
+
+@pytest.mark.parametrize("way", MODELS)
+def test_layers_that_the_library_made_answer_nothing(library, answers, way):
+    model = MODELS[way](library)
+    answers.hide(["Net"])
+    with pytest.raises(CopyOfLibrary, match="library's own Net"), answers.copies.watched({}):
+        model(torch.ones(1, 2))
+    answers.hide(["other"])
+    with answers.copies.watched({}):
+        assert model(torch.ones(1, 2)).shape == (1, 4)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        TYPED,
+        f"exec({TYPED!r})",
+        f"get_ipython().run_cell_magic('writefile', 'own.py', {TYPED!r})",
+        "class Holder:\n" + TYPED.replace("\n", "\n    "),
+    ],
+    ids=["typed", "in a string", "in a file that a cell writes", "in a class"],
+)
+def test_the_same_steps_typed_into_a_cell_are_the_students_own(answers, cell):
+    answers.hide(["smooth"])
+    with answers.copies.watched({0: "import torch", 1: cell}):
+        assert executed(TYPED, "mine")(X, K).shape == (3, 3)
+
+
+def test_the_same_steps_in_a_file_handed_in_are_the_students_own(library, tmp_path):
+    (tmp_path / "own.py").write_text(TYPED)
+    answers = LibraryAnswers([library])
+    (tmp_path / "own.py").write_text("")
+    answers.hide(["smooth"])
+    with answers.copies.watched({}):
+        assert executed(TYPED, "mine")(X, K).shape == (3, 3)
+
+
+def test_a_file_written_later_is_not_handed_in(library, answers, tmp_path):
+    (tmp_path / "own.py").write_text(inspect.getsource(library).replace("k", "kernel"))
+    answer = loaded(tmp_path / "own.py", "own").smooth
+    answers.hide(["smooth"])
+    with pytest.raises(CopyOfLibrary), answers.copies.watched({}):
+        answer(X, K)
+
+
+def test_layers_of_a_model_of_ones_own_on_a_base_of_the_library_answer(library, answers):
+    class Net(library.Base):
+        def __init__(self):
+            super().__init__()
+            self.net = nn.Sequential(nn.Linear(2, 3), nn.Sigmoid(), nn.Linear(3, 4))
+
+    model = Net()
+    answers.hide(["Net"])
+    with answers.copies.watched({}):
+        assert model(torch.ones(1, 2)).shape == (1, 4)
+
+
+def test_an_answer_that_turns_the_watch_off_is_refused(library, answers):
+    answers.hide(["smooth"])
+    with pytest.raises(CopyOfLibrary, match="settrace"), answers.copies.watched({}):
+        sys.settrace(None)
