@@ -28,7 +28,13 @@ def assert_rate(student, name, *way):
 
 
 def rate_of(model, call):
-    rate = expect_number(model.attribute("lr"), call=f"{call}.lr")
+    try:
+        kept = model.attribute("lr")
+    except StudentRaised:
+        kept = None
+    if kept is None:
+        fail(f"{call} keeps no learning rate: it has no lr", call=call, got="no lr", expected="lr")
+    rate = expect_number(kept, call=f"{call}.lr")
     used = rate_of_optimiser(model)
     if used is not None and not math.isclose(used, rate, rel_tol=1e-6):
         call = f"{call}.configure_optimizers()"

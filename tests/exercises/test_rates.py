@@ -23,3 +23,12 @@ def test_an_optimiser_that_ignores_the_rate_is_wrong(grade_in_process, rate, ver
     results = grade_in_process("LeNet", with_an_optimiser(rate))
     assert {r.check: str(r.verdict) for r in results}[RATE] == verdict
     assert all(r.verdict == "passed" for r in results if r.check != RATE)
+
+
+def test_a_model_that_takes_a_rate_and_drops_it_is_told_so(grade_in_process):
+    def factory(lr=0.1, num_classes=10):
+        return AsInTheBook(lr, num_classes).net
+
+    (lost,) = (r for r in grade_in_process("LeNet", factory) if r.verdict != "passed")
+    assert lost.check == RATE
+    assert lost.message == "LeNet(lr=0.3) keeps no learning rate: it has no lr"

@@ -376,3 +376,14 @@ class DropsInPlace(Classifier):
             for layer in head(num_classes)
         ]
         super().__init__(nn.Sequential(*blocks(arch), *net), lr)
+
+
+@mistake(
+    "the second dropout acts on the logits",
+    hint="Dropout follows the ReLU of each hidden linear layer; nothing follows the last one.",
+    caught_by=DROPOUT,
+)
+class DropoutOnLogits(Classifier):
+    def __init__(self, arch, lr=0.1, num_classes=10):
+        *rest, dropout, last = head(num_classes)
+        super().__init__(nn.Sequential(*blocks(arch), *rest, last, dropout), lr)

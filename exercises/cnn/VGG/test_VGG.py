@@ -137,7 +137,7 @@ def test_dropout(student):
     arch = own_or(student, NARROWEST)
     model = vgg(student, NARROWEST)
     transplant(model, dropout_revealed(arch), images(1), call=call)
-    # a wide network takes its time: fewer images, whose logits may hold 0 and 2 or 6 alone
+    # a wide network takes its time: fewer images, whose logits may hold 1 and 3 or 7 alone
     y = expect_tensor(logits_in(model.train()(images(24 if arch == NARROWEST else 8))), call=call)
     assert_two_dropouts(y, call)
 
@@ -148,9 +148,9 @@ def dropout_revealed(arch):
 
     The convolutions give 1 everywhere, so every unit of the first hidden layer is 1: the mean of
     two of the numbers that are flattened. One of these units, 0 or 2 after dropout, is added to 1
-    in every unit of the second layer. So a row of logits, each of which reads one unit, is made of
-    0 and 2 or of 0 and 6. Without dropout all are 2; where flattened numbers are dropped, one of
-    the two may be left, and there are more.
+    in every unit of the second layer. Each logit reads one unit and adds 1, so a row of logits is
+    made of 1 and 3 or of 1 and 7. Without dropout all are 3; where flattened numbers are dropped,
+    one of the two may be left, and there are more. Where logits are dropped, some are 0.
     """
     network = numbered(VGG(arch), SHAPE)
     one, two, last = [layer for layer in network.modules() if isinstance(layer, nn.Linear)]
@@ -164,7 +164,7 @@ def dropout_revealed(arch):
     for layer in convolutions:
         nothing = torch.zeros(1, 1, 1, 1).expand(layer.weight.shape)
         layer.weight = nn.Parameter(nothing, requires_grad=False)
-    for layer, bias in (*((c, 1.0) for c in convolutions), (one, 0.0), (two, 1.0), (last, 0.0)):
+    for layer, bias in (*((c, 1.0) for c in convolutions), (one, 0.0), (two, 1.0), (last, 1.0)):
         nn.init.constant_(layer.bias, bias)
     return network
 
@@ -172,14 +172,14 @@ def dropout_revealed(arch):
 def assert_two_dropouts(y, call):
     """Require the pattern of two dropouts; right code misses it once in 10 million times."""
     found = {round(float(value), 4) for value in y.flatten()}
-    if not (0.0 in found and len(found) > 1 and found <= {0.0, 2.0, 6.0}):
+    if not (1.0 in found and len(found) > 1 and found <= {1.0, 3.0, 7.0}):
         shown = ", ".join(f"{value:g}" for value in sorted(found)[:8])
         fail(
             f"{call}: the logits hold {shown}; with half of the units of both hidden layers "
-            "dropped, and the others doubled, they hold 0, 2, 6",
+            "dropped, and the others doubled, they hold 1, 3, 7",
             call=call,
             got=shown,
-            expected="0, 2, 6",
+            expected="1, 3, 7",
         )
 
 

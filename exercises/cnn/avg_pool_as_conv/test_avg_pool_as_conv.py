@@ -106,7 +106,11 @@ def test_any_sizes(student, case):
     assert_pools(student, *case)
 
 
-@check(points=1, feedback="Build a new tensor; do not change the image.")
+@check(
+    points=1,
+    feedback="If the result itself is wrong, mend that first. "
+    "Build a new tensor; do not change the image.",
+)
 def test_leaves_its_argument_alone(student):
     """The image keeps its numbers in the call."""
     for arguments in ways(IMAGE, (2, 2)):

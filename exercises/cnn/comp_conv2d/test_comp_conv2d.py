@@ -137,7 +137,11 @@ def test_calls_the_layer_once_on_a_batch(student):
         )
 
 
-@check(points=1, feedback="X.reshape(...) makes a view: do not write into it.")
+@check(
+    points=1,
+    feedback="If the result itself is wrong, mend that first. "
+    "X.reshape(...) makes a view: do not write into it.",
+)
 def test_leaves_its_argument_alone(student):
     """X and the layer keep their numbers in the call, and X its shape."""
     weight = torch.tensor([[2.0]])

@@ -76,7 +76,11 @@ def test_any_sizes(student, pair):
     assert_close(student.corr2d(x, k), corr2d(x, k), call=call)
 
 
-@check(points=1, feedback="Give the result a floating-point dtype, as torch.zeros does.")
+@check(
+    points=1,
+    feedback="If the result itself is wrong, mend that first. "
+    "Give the result a floating-point dtype, as torch.zeros does.",
+)
 def test_keeps_fractions(student):
     """Fractions are kept."""
     # a 1x1 kernel: other errors are charged above
@@ -85,7 +89,11 @@ def test_keeps_fractions(student):
     assert_close(student.corr2d(x, k), x * k, call=f"corr2d({show(x)}, {show(k)})")
 
 
-@check(points=1, feedback="Build a new tensor; do not change x and k.")
+@check(
+    points=1,
+    feedback="If the result itself is wrong, mend that first. "
+    "Build a new tensor; do not change x and k.",
+)
 def test_leaves_its_arguments_alone(student):
     """The image and the kernel keep their numbers in the call."""
     answer = student.call("corr2d", IMAGE, EASY)
@@ -95,7 +103,11 @@ def test_leaves_its_arguments_alone(student):
     assert_equal(k, EASY, call="after corr2d(x, k), k")
 
 
-@check(points=1, feedback="Start every call from a fresh result; keep nothing from earlier calls.")
+@check(
+    points=1,
+    feedback="If the result itself is wrong, mend that first. "
+    "Start every call afresh. Keep nothing from earlier calls.",
+)
 def test_same_call_same_answer(student):
     """The same call made twice gives the same result."""
     for call in (f"corr2d({show(IMAGE)}, {show(EASY)})", "the second of two calls corr2d(x, k)"):

@@ -85,7 +85,11 @@ def test_a_single_channel(student):
     assert_right(student, x, k, x[0] * k[0])
 
 
-@check(points=1, feedback="Build a new tensor; do not change x and k.")
+@check(
+    points=1,
+    feedback="If the result itself is wrong, mend that first. "
+    "Build a new tensor; do not change x and k.",
+)
 def test_leaves_its_arguments_alone(student):
     """The image and the kernel keep their numbers in the call."""
     x, k = assert_right(student, IMAGE, EASY, SUMS).arguments
@@ -94,7 +98,11 @@ def test_leaves_its_arguments_alone(student):
     assert_equal(k, EASY, call="after corr2d_multi_in(x, k), k")
 
 
-@check(points=1, feedback="Start every call from a fresh result; keep nothing from earlier calls.")
+@check(
+    points=1,
+    feedback="If the result itself is wrong, mend that first. "
+    "Start every call afresh. Keep nothing from earlier calls.",
+)
 def test_same_call_same_answer(student):
     """The same call made twice gives the same result."""
     first = assert_right(student, IMAGE, EASY, SUMS)

@@ -90,7 +90,11 @@ def test_single_channels(student):
     assert_close(student.corr2d_multi_in_out_1x1(x, k), x.sum(0, keepdim=True), call=call)
 
 
-@check(points=1, feedback="Build a new tensor; do not change x and k, nor their shapes.")
+@check(
+    points=1,
+    feedback="If the result itself is wrong, mend that first. "
+    "Build a new tensor; do not change x and k, nor their shapes.",
+)
 def test_leaves_its_arguments_alone(student):
     """The image and the kernel keep their numbers and shapes in the call."""
     answer = student.call("corr2d_multi_in_out_1x1", *EASY)
@@ -100,7 +104,11 @@ def test_leaves_its_arguments_alone(student):
     assert_equal(k, EASY[1], call="after corr2d_multi_in_out_1x1(x, k), k")
 
 
-@check(points=1, feedback="Start every call from a fresh result; keep nothing from earlier calls.")
+@check(
+    points=1,
+    feedback="If the result itself is wrong, mend that first. "
+    "Start every call afresh. Keep nothing from earlier calls.",
+)
 def test_same_call_same_answer(student):
     """The same call made twice gives the same result."""
     for call in (EASY_CALL, "the second of two calls corr2d_multi_in_out_1x1(x, k)"):

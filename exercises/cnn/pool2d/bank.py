@@ -97,7 +97,7 @@ def starts_the_maximum_at_0(X, pool_size, mode="max"):
 
 
 @mistake(
-    "the mode is not looked at: always the largest number",
+    "both modes give the largest number",
     hint="'avg' asks for the mean.",
     caught_by=(BOOK_AVG, AVG, ANY, NEGATIVE, ARGUMENT),
 )
@@ -106,7 +106,7 @@ def always_the_maximum(X, pool_size, mode="max"):
 
 
 @mistake(
-    "the mode is not looked at: always the mean",
+    "both modes give the mean",
     hint="'max' asks for the largest number.",
     caught_by=(BOOK_MAX, MAX, ANY, NEGATIVE, ARGUMENT, TWICE),
 )

@@ -103,7 +103,11 @@ def test_negative_numbers(student):
         assert_close(y, torch.tensor([[expected]]), call=called(x, (2, 2), mode))
 
 
-@check(points=1, feedback="Build a new tensor; do not change the image.")
+@check(
+    points=1,
+    feedback="If the result itself is wrong, mend that first. "
+    "Build a new tensor; do not change the image.",
+)
 def test_leaves_its_argument_alone(student):
     """The image keeps its numbers in the call, in both modes."""
     for mode, expected in (("max", LARGEST), ("avg", MEANS)):
@@ -112,7 +116,11 @@ def test_leaves_its_argument_alone(student):
         assert_equal(answer.arguments[0], IMAGE, call=f"after pool2d(x, (2, 2), {mode!r}), x")
 
 
-@check(points=1, feedback="Start every call from a fresh result; keep nothing from earlier calls.")
+@check(
+    points=1,
+    feedback="If the result itself is wrong, mend that first. "
+    "Start every call afresh. Keep nothing from earlier calls.",
+)
 def test_same_call_same_answer(student):
     """The same call made twice gives the same result."""
     for call in ("pool2d(x, (2, 2))", "the second of two calls pool2d(x, (2, 2))"):
