@@ -169,13 +169,13 @@ def _showed_at_last(
 def _showed(
     student: Student, kind: ModelKind, one: TrainingCells, tail: str, *, past_errors: bool = False
 ) -> Evidence:
-    """Run the cells of a training again; with many more steps where its rate needs them."""
-    for steps in (STEPS, MANY_STEPS):
+    """Run the cells of a training again; with a network for low rates where its rate is low."""
+    for task, steps in ((kind.task, STEPS), (kind.task.for_low_rates(), MANY_STEPS)):
         facts = student.replay(
-            one.cells, kind.patterns(student), one.variables, probe=kind.task.probe, steps=steps,
+            one.cells, kind.patterns(student), one.variables, probe=task.probe, steps=steps,
             tail=tail, past_errors=past_errors,
         )  # fmt: skip
-        showed = judge(student, kind.task, one.cell, facts)
+        showed = judge(student, task, one.cell, facts)
         if not needs_more_steps(showed):
             break
     return showed

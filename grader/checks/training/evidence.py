@@ -21,7 +21,7 @@ from grader.kernel.observations import NotedStep, Pass, ReplayFacts, Trained
 from grader.kernel.student import Student
 
 STEPS = 100
-MANY_STEPS = 2_000  # where a low rate needs them
+MANY_STEPS = 300  # at a low rate, with the network for such rates
 LEAST_STEPS = 6
 LEAST_ACCURACY = 0.4  # wrong trainings that only this catches reached at most 0.33
 FLOOR = 0.25  # chance gives a tenth; an untrained network reached 0.21

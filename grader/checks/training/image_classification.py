@@ -10,7 +10,7 @@ Here: drawing, recognising, gradient and accuracy. Not here: what follows from t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -43,6 +43,7 @@ class ImageClassification:
         train, test, held_out: how many images a split has; the first two as the environment draws
             them, with the seeds [seed, 1] and [seed, 0].
         sides: in which sizes models take images, likely ones first; without, `side` alone.
+        head: of the probe network.
     """
 
     side: int
@@ -53,11 +54,16 @@ class ImageClassification:
     test: int
     held_out: int = 500
     sides: tuple[int, ...] = ()
+    head: float = field(default=probe_network.HEAD, compare=False)  # the images are the same
 
     @property
     def probe(self) -> ProbeShape:
         """The sizes of the network that takes the model's place."""
-        return ProbeShape(self.side, self.channels, self.classes)
+        return ProbeShape(self.side, self.channels, self.classes, self.head)
+
+    def for_low_rates(self) -> ImageClassification:
+        """Return the same data with a probe network that learns at low rates."""
+        return replace(self, head=probe_network.HEAD_FOR_LOW_RATES)
 
     def inputs(self, seed: int, split: Split) -> tuple[Tensor, Tensor]:
         """Return images (N, C, H, W) with values from 0 to 1, and labels (N,), of one split."""

@@ -55,6 +55,9 @@ class TrainingTask(Protocol):
     def probe(self) -> ProbeShape:
         """The sizes of the network that takes the model's place."""
 
+    def for_low_rates(self) -> TrainingTask:
+        """Return the same task with a network that learns at low rates in few steps."""
+
     def inputs(self, seed: int, split: Split) -> tuple[Tensor, Tensor]:
         """Return the inputs of a split and their labels, shape (N,)."""
 
