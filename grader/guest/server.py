@@ -245,13 +245,14 @@ class Guest:
     def op_rerun(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Run cell `args[0]` again for the name `args[1]`, with names replaced by `kwargs`.
 
-        `args[2:]` are a tensor and a factor: what the cell binds to its numbers is multiplied.
+        `args[2:]` are a tensor, and a factor: what the cell binds to its numbers is multiplied;
+        or a second tensor, whose numbers take the place of the first one's.
         Returns what it bound, as the catalog does; no catalog lists it.
         """
         cell, name, *scaled = args
-        again = self.recorder.rerun(
-            int(cell), kwargs, str(name), (scaled[0], scaled[1]) if scaled else None
-        )
+        data = (scaled[0], scaled[1]) if scaled else None
+        given = "instead" if data and isinstance(data[1], torch.Tensor) else "scaled"
+        again = self.recorder.rerun(int(cell), kwargs, str(name), **{given: data})
         found = enumerate(again, _AGAIN)
         return [(number, d.name, d.cell, d.kind, d.imported) for number, d in found]
 

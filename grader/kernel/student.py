@@ -247,7 +247,7 @@ class Student:
 
     def rerun(
         self, cell: int, replaced: dict[str, Any], name: str | None = None, *,
-        scaled: tuple[Tensor, float] | None = None,
+        scaled: tuple[Tensor, float | Tensor] | None = None,
         fits: Callable[[tuple[int, ...]], bool] = lambda shape: True,
     ) -> list[Captured]:  # fmt: skip
         """Run one cell again in a copy of its namespace, with some names replaced.
@@ -258,7 +258,8 @@ class Student:
             name: of the values to return, for which only the statements run that they depend on;
                 None for all.
             scaled: numbers and a factor: where the cell itself binds a tensor of these numbers, the
-                tensor is multiplied before the next statement.
+                tensor is multiplied before the next statement. A tensor in place of the factor
+                holds the numbers that take their place, in functions of the notebook too.
             fits: shapes of the tensors to return.
 
         Returns:

@@ -121,6 +121,8 @@ RIGHT = {
     "erased parts": "X = X.clone(); X[:, :, 5:15, 5:15] = torch.rand(1)",
     "a frame": "X = F.pad(X, (2, 2, 2, 2))",
     "negatives": "X = 1 - X",
+    "images less their mean": "X = X - X.mean(0)",
+    "each pixel with a spread of 1": "X = (X - X.mean(0)) / (X.std(0) + 1e-3)",
     "noise on the images": "X = X + 0.2 * torch.randn_like(X)",
 }
 
@@ -149,6 +151,11 @@ def test_a_fit_of_a_hundred_epochs_of_the_library_is_a_training(evidence):
 def test_one_epoch_of_large_batches_is_a_training(evidence):
     loop = LOOP.replace("DATA", "d2l.FashionMNIST(1024)").replace("range(3)", "range(1)")
     assert complaint_of(evidence(loop)) == ""
+
+
+def test_images_less_their_mean_with_labels_of_others_are_found_out(evidence):
+    line = "X = X - X.mean(0); y = y[torch.randperm(len(y))]"
+    assert "not that of the cross-entropy" in complaint_of(evidence(before_the_loss(line)))
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,8 @@ class Recognised:
     """Its place among all known inputs, int64, shape (N,)."""
     resembles: Tensor
     """Whether it may be a known input that was changed: cut, turned, blurred; bool, shape (N,)."""
+    form: int = 0
+    """How the notebook prepared the inputs, as a number that the task chooses."""
 
     @property
     def known(self) -> Tensor:
