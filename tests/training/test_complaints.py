@@ -113,6 +113,41 @@ def test_a_wrong_training_is_told_what_is_wrong_with_it(evidence, cell, said):
     assert said in next(filter(None, found), "nothing")
 
 
+def test_a_low_rate_with_clipped_gradients_is_a_training(evidence):
+    clip = "        nn.utils.clip_grad_norm_(model.parameters(), 1.0)\n"
+    cell = changed(("lr=0.1)", "lr=0.003)"), (BACK, BACK + clip))
+    assert complaint_of(evidence(cell)) == ""
+
+
+LATER = {
+    "after 60 steps": "if len(losses) > 60: y = y[torch.randperm(len(y))]",
+    "after 90 steps": "if len(losses) > 90: y = y[torch.randperm(len(y))]",
+    "all but the first row, after 60 steps": "if len(losses) > 60: y[1:] = y[1:].roll(7)",
+    "after the first epoch": "if epoch: y = y[torch.randperm(len(y))]",
+    "at every fifth step after the first ten": (
+        "if len(losses) > 10 and len(losses) % 5 == 0: y = (y + 1) % 10"
+    ),
+}
+
+
+@pytest.mark.parametrize("line", LATER.values(), ids=LATER)
+def test_labels_of_others_at_later_steps_are_found_out(evidence, line):
+    assert "the labels are not those of the images" in complaint_of(evidence(before_the_loss(line)))
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "nn.CrossEntropyLoss(label_smoothing=0.2)",
+        "lambda p, y: F.nll_loss(F.log_softmax(p, 1), y)",
+        "nn.CrossEntropyLoss(weight=torch.tensor([1.1] * 5 + [0.9] * 5))",
+    ],
+)
+def test_labels_of_a_smoothed_or_weighted_loss_are_those_of_the_images(evidence, loss):
+    cell = changed(("nn.CrossEntropyLoss()", loss), ("lr=0.1)", "lr=0.5)"))
+    assert evidence(cell).mislabelled == 0
+
+
 RIGHT = {
     "random crops": (
         "X = torch.stack([F.pad(x, (4, 4, 4, 4))[:, i : i + 28, j : j + 28] for x, i, j in "

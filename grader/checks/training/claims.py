@@ -32,11 +32,19 @@ from grader.checks.training.cells import NotebookText, TrainingCells
 from grader.checks.training.complaints import (
     COMPLAINTS,
     has_learned_nothing,
+    is_clipped,
     needs_more_steps,
     stands_still,
     strays,
 )
-from grader.checks.training.evidence import HARDLY_ANY, MANY_STEPS, STEPS, Evidence, judge
+from grader.checks.training.evidence import (
+    HARDLY_ANY,
+    MANY_STEPS,
+    MOST_STEPS,
+    STEPS,
+    Evidence,
+    judge,
+)
 from grader.checks.training.protocol import TrainingTask
 from grader.errors import NothingTrained, StudentError
 from grader.guest.model_names import is_model_name
@@ -170,13 +178,14 @@ def _showed(
     student: Student, kind: ModelKind, one: TrainingCells, tail: str, *, past_errors: bool = False
 ) -> Evidence:
     """Run the cells of a training again; with a network for low rates where its rate is low."""
-    for task, steps in ((kind.task, STEPS), (kind.task.for_low_rates(), MANY_STEPS)):
+    low = kind.task.for_low_rates()
+    for task, steps in ((kind.task, STEPS), (low, MANY_STEPS), (kind.task, MOST_STEPS)):
         facts = student.replay(
             one.cells, kind.patterns(student), one.variables, probe=task.probe, steps=steps,
             tail=tail, past_errors=past_errors,
         )  # fmt: skip
         showed = judge(student, task, one.cell, facts)
-        if not needs_more_steps(showed):
+        if not (is_clipped(showed) if task is low else needs_more_steps(showed)):
             break
     return showed
 
