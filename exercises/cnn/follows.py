@@ -2,7 +2,7 @@
 
 The cell that left the value runs again with other data: where an earlier cell bound the data, the
 cell finds them multiplied by a factor; where the cell itself binds them, they are multiplied before
-its next statement.
+its next statement. Other numbers can also take their place wherever torch is used.
 
 Here: running again, and reading what a cell calls. Not here: what the outcome means (the checks).
 Not covered: a cell that computes with the data to no purpose.
@@ -49,6 +49,28 @@ def run_again(student, left, data, factor, *, fits, first=None):
 def times(value, factor):
     """Multiply a tensor by a number, or by a tensor of as many numbers in another shape."""
     return value * (factor.reshape(value.shape) if isinstance(factor, torch.Tensor) else factor)
+
+
+def run_with(student, left, data, others, *, fits):
+    """Return what the cell of a value binds to its name when torch finds other numbers for data.
+
+    Where the statements that the name depends on cannot run alone, the whole cell runs.
+
+    Returns:
+        The values; None where the cell cannot run again.
+    """
+    for name in (left.name, None):
+        try:
+            return student.rerun(left.cell, {}, name, instead=(data, others), fits=fits)
+        except StudentError:
+            continue
+    return None
+
+
+def descends(student, cell):
+    """Return whether a cell's losses, as its first run sent them back, fell by half or more."""
+    losses = dict(student.curves()).get(cell, [])
+    return len(losses) > 2 and losses[-1] < losses[0] / 2
 
 
 def holds(value, data):

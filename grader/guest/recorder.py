@@ -39,6 +39,7 @@ from grader.guest.import_rewriting import ImportRewriter
 from grader.guest.kept_classes import kept
 from grader.guest.missing_modules import MissingPackages
 from grader.guest.own_modules import OwnModules
+from grader.guest.replaced_numbers import replaced as other_numbers
 from grader.guest.right_parts import RightParts
 from grader.guest.slices import slice_of
 from grader.text import parse_python
@@ -145,6 +146,7 @@ class Recorder:
     def rerun(
         self, cell: int, replaced: dict[str, Any], name: str = "",
         scaled: tuple[torch.Tensor, float | torch.Tensor] | None = None, first: int | None = None,
+        instead: tuple[torch.Tensor, torch.Tensor] | None = None,
     ) -> list[Definition]:  # fmt: skip
         """Run a cell again in a copy of its namespace, with other values for some names.
 
@@ -156,6 +158,7 @@ class Recorder:
                 numbers is multiplied, before the next statement; and those that objects of
                 earlier cells hold.
             first: a cell before it, from which on the cells run too.
+            instead: numbers, and others that take their place wherever torch is used.
 
         Returns:
             The definitions it made, until a cell runs again; the notebook keeps its own.
@@ -177,7 +180,9 @@ class Recorder:
         world[HOOK] = again.statement_done  # in place of the builtin of the first run
         names = dict(self.namespace)
         try:
-            with self.kept_classes(), _held_are_multiplied(world, scaled):
+            other = other_numbers(*instead) if instead else nullcontext()
+            multiplied_data = _held_are_multiplied(world, scaled)
+            with losses.unrecorded(), self.kept_classes(), multiplied_data, other:
                 exec(compile(tree, "<cell>", "exec"), world)
                 again.end()
         finally:  # a function of an earlier cell may bind a name of the notebook

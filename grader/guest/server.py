@@ -246,13 +246,14 @@ class Guest:
     def op_rerun(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Run cell `args[0]` again for the name `args[1]`, with names replaced by `kwargs`.
 
-        The cells from `args[2]` on run too. `args[3:]` are a tensor and a factor: what the cell
-        binds to its numbers is multiplied.
+        The cells from `args[2]` on run too. `args[4:]` are a tensor, and for `args[3]` "scaled" a
+        factor: what the cell binds to its numbers is multiplied; for "instead" a second tensor,
+        whose numbers take the place of the first one's.
         Returns what it bound, as the catalog does; no catalog lists it.
         """
-        cell, name, first, *scaled = args
-        factor = (scaled[0], scaled[1]) if scaled else None
-        again = self.recorder.rerun(int(cell), kwargs, str(name), factor, int(first))
+        cell, name, first, kind, *pair = args
+        given = {str(kind): (pair[0], pair[1]) if pair else None}
+        again = self.recorder.rerun(int(cell), kwargs, str(name), first=int(first), **given)
         found = enumerate(again, _AGAIN)
         return [(number, d.name, d.cell, d.kind, d.imported) for number, d in found]
 

@@ -1,7 +1,9 @@
 """Inside the sandbox: records the steps of a probe network's training.
 
 Of some steps the batch, the parameters and the gradients are kept; of all steps, which parameters
-changed. Not here: who calls this (`training_replay.py`), what is right (`checks/training`).
+changed, and of some rows of the batch the answers and the gradient of the loss by them, which tells
+the label that the loss was given. Not here: who calls this (`training_replay.py`), what is right
+(`checks/training`).
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ import torch
 from torch import Tensor, nn
 
 MOST_SEEN = 200
+_MOST_ANSWERED = 150  # batches whose answers are noted
+_ROWS = 4  # of each
 # steps whose batch, parameters and gradients are noted; the last shows whether batches change
 _NOTED = (1, 2, 3, 4, 5, 6, 40)
 
@@ -33,8 +37,13 @@ class Step:
 
 @dataclass
 class StepLog:
-    """The record of one probe."""
+    """The record of one probe.
 
+    Args:
+        rows: a seed: of which rows of a batch the answers are noted.
+    """
+
+    rows: int = 0
     steps: int = 0
     noted: list[Step] = field(default_factory=list)
     seen: list[Tensor] = field(default_factory=list)
@@ -42,6 +51,8 @@ class StepLog:
     start: list[Tensor] = field(default_factory=list)
     changes: list[int] = field(default_factory=list)
     """For each parameter, between how many forward passes it changed."""
+    answered: list[tuple[Tensor, Tensor, Tensor]] = field(default_factory=list)
+    """Of some batches, a few images, the network's answers and the gradient by them."""
     waiting: tuple[Tensor, list[Tensor]] | None = None
     current: Step | None = None
     last: list[Tensor] = field(default_factory=list)
@@ -56,6 +67,20 @@ class StepLog:
                 pairs = zip(self.changes or [0] * len(before), before, self.last, strict=True)
                 self.changes = [n + (not torch.equal(now, then)) for n, now, then in pairs]
             self.last = before
+
+    def answers(self, x: Tensor, y: Tensor) -> None:
+        """Note the gradient that will arrive at the answers `y` for images `x`."""
+        if not y.requires_grad or not len(y) or len(self.answered) >= _MOST_ANSWERED:
+            return
+        draw = torch.Generator().manual_seed(self.rows + len(self.answered))
+        chosen = torch.randperm(len(y), generator=draw)[:_ROWS].to(y.device)
+        images, given = x[chosen].detach(), y.detach()[chosen]
+
+        def note(gradient: Tensor) -> None:
+            if len(self.answered) < _MOST_ANSWERED:
+                self.answered.append((images.clone(), given, gradient.detach()[chosen]))
+
+        y.register_hook(note)  # type: ignore[no-untyped-call]
 
     def stepping(self, probe: nn.Module, optimiser: torch.optim.Optimizer) -> None:
         """Note the gradients and the rate that an optimiser takes a step with."""

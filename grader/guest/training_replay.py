@@ -63,7 +63,7 @@ class _Watched(ProbeNetwork):
     ) -> None:
         super().__init__(replay.probe, tail)
         self.layers = layers or self.layers
-        self.log = StepLog()
+        self.log = StepLog(rows=replay.rows)
         self._replay = (replay,)  # in a tuple, since it is no part of the module
         replay.probes.append(self)
         for place, parameter in enumerate(self.parameters()):
@@ -76,7 +76,8 @@ class _Watched(ProbeNetwork):
         layers = copy.deepcopy(self.layers, memo)
         copied = _Watched(self._replay[0], self.tail, layers=layers)
         memo[id(self)] = copied
-        copied.log = StepLog(start=self.log.start)  # a copy of a model is trained separately
+        # a copy of a model is trained separately
+        copied.log = StepLog(rows=self.log.rows, start=self.log.start)
         return copied
 
     def parts(self) -> list[nn.Module]:
@@ -103,7 +104,9 @@ class _Watched(ProbeNetwork):
         self._replay[0].check_end()
         images = small(x, self.shape)
         self.log.forward(self, images)
-        return self.ends_with(self.through(images))
+        answers = self.through(images)
+        self.log.answers(images, answers)
+        return self.ends_with(answers)
 
     def _note(self, place: int) -> Callable[[Tensor], None]:
         return lambda parameter: self.log.gradient_arrived(place, parameter)
@@ -122,13 +125,14 @@ class TrainingReplay:
         probe: the sizes of the network that takes its place.
         past_errors: whether to go on after a statement that raises: one that looks at the sizes of
             the model may fail with the probe.
+        rows: a seed: of which rows of a batch the answers are noted.
     """
 
     def __init__(
         self, recorder: Recorder, patterns: Sequence[str], variables: Sequence[str], *,
-        steps: int, tail: str, probe: ProbeShape, past_errors: bool = False,
+        steps: int, tail: str, probe: ProbeShape, past_errors: bool = False, rows: int = 0,
     ) -> None:  # fmt: skip
-        self.probe = probe
+        self.probe, self.rows = probe, rows
         self._cpu_s = _ENOUGH_CPU_S if steps <= _FEW_STEPS else _MORE_CPU_S
         self._recorder = recorder
         self._patterns = tuple(patterns)
@@ -340,6 +344,7 @@ class TrainingReplay:
                 ],
                 "changes": probe.log.changes,
                 "seen": [torch.stack(probe.log.seen)] if probe.log.seen else [],
+                "answered": probe.log.answered,
                 "module": holder,
             }
             for holder, probe, names in holders.values()

@@ -123,6 +123,8 @@ class Trained:
     """A handle, to ask it about held-out images."""
     changes: tuple[int, ...] = ()
     """For each parameter, after how many of the steps it was another; empty for none."""
+    answered: tuple[tuple[Tensor, Tensor, Tensor], ...] = ()
+    """Of each batch a few inputs, the network's last numbers for them, the gradient by these."""
 
 
 @dataclass(frozen=True)
@@ -271,6 +273,12 @@ def read_replay(call: str, value: Any, probe: ProbeShape) -> ReplayFacts:
             raise ValueError
         return x.detach().float()
 
+    def answers(row: Any) -> tuple[Tensor, Tensor, Tensor]:
+        x, y, gradient = images(row[0]), row[1].detach().float(), row[2].detach().float()
+        if not tuple(y.shape) == tuple(gradient.shape) == (len(x), probe.classes):
+            raise ValueError
+        return x, y, gradient
+
     try:
         models = tuple(
             Trained(
@@ -292,6 +300,7 @@ def read_replay(call: str, value: Any, probe: ProbeShape) -> ReplayFacts:
                 images(torch.cat([torch.zeros(0, *probe.image), *row["seen"]])),
                 row["module"],
                 tuple(int(n) for n in row["changes"]),
+                tuple(map(answers, row["answered"])),
             )
             for row in value["models"]
         )

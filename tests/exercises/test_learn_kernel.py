@@ -3,6 +3,7 @@
 import pytest
 
 from grader.grading.check_session import CheckSession
+from grader.guest import losses
 from grader.guest.recorder import HOOK, Recorder, StatementReporter
 from grader.guest.server import Guest
 from grader.kernel.connection import LocalConnection
@@ -91,6 +92,31 @@ RIGHT = {
         "    return descend(nn.Conv2d(1, 1, (1, 2), bias=False), X, X[..., :-1] - X[..., 1:])",
         "conv2d = learn()",
     ],
+    "an optimiser with moments": [
+        IMAGE,
+        HELPER.replace("SGD(layer.parameters(), lr=3e-2)", "Adam(layer.parameters(), lr=0.1)")
+        + "conv2d = fit(nn.Conv2d(1, 1, (1, 2)), X[None, None], Y[None, None], 80)",
+    ],
+    "one row after another": [
+        IMAGE,
+        HELPER + "conv2d = nn.Conv2d(1, 1, (1, 2), bias=False)\n"
+        "for _ in range(5):\n    for x, y in zip(X, Y):\n"
+        "        fit(conv2d, x[None, None, None], y[None, None, None], 2)",
+    ],
+    "a gradient by hand, inside a function": [
+        "import torch",
+        "def learn():\n    X = torch.ones(6, 8)\n    X[:, 2:6] = 0\n    Y = X[:, :-1] - X[:, 1:]\n"
+        "    w = torch.tensor([0.3, 0.1])\n    for _ in range(10):\n"
+        "        e = w[0] * X[:, :-1] + w[1] * X[:, 1:] - Y\n"
+        "        w = w - 0.06 * torch.stack([(e * X[:, :-1]).sum(), (e * X[:, 1:]).sum()])\n"
+        "    return w.reshape(1, 2)\nw = learn()",
+    ],
+    "absolute errors": [
+        IMAGE,
+        TRAINING.replace(") ** 2).sum()", ").abs()).sum()")
+        .replace("range(10)", "range(200)")
+        .replace("3e-2", "3e-3"),
+    ],
     "many steps": [IMAGE, TRAINING.replace("range(10)", "range(300)")],
 }
 WRONG = {
@@ -127,18 +153,58 @@ WRONG = {
         + "\n    for epoch in range(10):\n        pass\n    return conv2d",
         "conv2d = train()",
     ],
+    "written down inside a function, beside a decoy that sends a loss back": [
+        IMAGE,
+        "def train(X, Y):\n    conv2d = nn.Conv2d(1, 1, (1, 2), bias=False)\n"
+        "    for epoch in range(10):\n        ((conv2d(X) - Y) ** 2).sum().backward()\n    "
+        + ASSIGNED.format("0.9902, -1.0101")
+        + "\n    return conv2d",
+        "conv2d = train(X[None, None], Y[None, None])",
+    ],
+    "written down, with data and decoy inside the function": [
+        "import torch\nfrom torch import nn",
+        "def train():\n    X = torch.ones(1, 1, 6, 8)\n    X[..., 2:6] = 0\n"
+        "    Y = X[..., :-1] - X[..., 1:]\n    conv2d = nn.Conv2d(1, 1, (1, 2), bias=False)\n"
+        "    for epoch in range(10):\n        ((conv2d(X) - Y) ** 2).sum().backward()\n    "
+        + ASSIGNED.format("0.9902, -1.0101")
+        + "\n    return conv2d",
+        "conv2d = train()",
+    ],
     "written down with an error, and without training": [
         IMAGE,
         "conv2d = nn.Conv2d(1, 1, (1, 2), bias=False)\n" + ASSIGNED.format("0.9902, -1.0101"),
     ],
 }
 
+CLOSED = {
+    "the largest and the smallest edge": "Y.max() * 0.98, Y.min() * 0.98",
+    "two pixels of the edges": "Y[0, 1] * 0.98, Y[0, 5] * 0.98",
+    "means of two columns": "Y[:, 1].mean() * 0.98, Y[:, 5].mean() * 0.98",
+    "pixels of the image": "(X[0, 1] - X[0, 2]) * 0.98, (X[0, 5] - X[0, 6]) * 0.98",
+}
+DECOY = "((conv2d(X[None, None]) - Y[None, None]) ** 2).sum().backward()"
+INSIDE = """
+def train():
+    X = torch.ones(6, 8)
+    X[:, 2:6] = 0
+    Y = X[:, :-1] - X[:, 1:]
+    conv2d = nn.Conv2d(1, 1, (1, 2), bias=False)
+    for _ in range(10):
+        {decoy}
+    conv2d.weight.data = torch.stack([{numbers}]).reshape(1, 1, 1, 2)
+    return conv2d
+conv2d = train()
+"""
+
 
 def student_of(cells: list[str]) -> Student:
+    losses.watch()
+    losses.clear()
     recorder = Recorder({})
     recorder.namespace[HOOK] = recorder.statement_done
     for number, source in enumerate(cells):
         recorder.begin(number, source)
+        losses.begin(number)
         tree = StatementReporter().visit(compile(source, "<cell>", "exec", 0x400))
         exec(compile(tree, "<cell>", "exec"), recorder.namespace)
         recorder.end()
@@ -165,3 +231,16 @@ def test_a_kernel_that_was_written_down_earns_nothing(assignment, session, cells
     found = verdicts(assignment, session, cells)
     assert [verdict for verdict in found.values() if "trained on other data, stays" in verdict]
     assert not [name for name, verdict in found.items() if verdict == "passed "]
+
+
+@pytest.mark.parametrize("where", ["in a cell", "in a function"])
+@pytest.mark.parametrize("numbers", CLOSED.values(), ids=CLOSED)
+def test_a_kernel_that_is_read_off_the_data_earns_nothing(assignment, session, numbers, where):
+    inside = INSIDE.format(decoy=DECOY, numbers=numbers)
+    cells = ["import torch\nfrom torch import nn", inside]
+    if where == "in a cell":
+        lines = ["conv2d = nn.Conv2d(1, 1, (1, 2), bias=False)", f"for _ in range(10): {DECOY}"]
+        lines += [f"conv2d.weight.data = torch.stack([{numbers}]).reshape(1, 1, 1, 2)"]
+        cells = [IMAGE, "\n".join(lines)]
+    found = verdicts(assignment, session, cells)
+    assert not [name for name, verdict in found.items() if verdict == "passed "], found

@@ -30,6 +30,20 @@ def test_a_normalised_or_mirrored_image_is_known_with_its_label(places, scale, s
     assert CLOTHES.contrast(x, found, SEED) == pytest.approx((scale, shift), abs=1e-3)
 
 
+@pytest.mark.parametrize("whole", [True, False], ids=["of all images", "of the batch"])
+@pytest.mark.parametrize("scaled", [True, False], ids=["divided by the spread", "less the mean"])
+def test_images_less_their_mean_are_known_and_others_are_given_alike(scaled, whole):
+    images, labels = CLOTHES.inputs(SEED, Split.TRAIN)
+    chosen = images[100:228]
+    over = images if whole else chosen
+    x = (chosen - over.mean(0)) / ((over.std(0) + 1e-5) if scaled else 0.5)
+    found = CLOTHES.recognise(x, SEED)
+    assert float(found.of_train.float().mean()) > 0.9
+    assert torch.equal(found.labels, labels[100:228])
+    again = CLOTHES.as_given(chosen, x, found, SEED)
+    assert float((again - x).std() / x.std()) < (0.6 if scaled else 0.2)
+
+
 def test_images_for_validation_are_told_from_those_for_training():
     found = CLOTHES.recognise(CLOTHES.inputs(SEED, Split.TEST)[0][:50], SEED)
     assert bool(found.of_test.all())

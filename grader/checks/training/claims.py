@@ -32,11 +32,19 @@ from grader.checks.training.cells import NotebookText, TrainingCells
 from grader.checks.training.complaints import (
     COMPLAINTS,
     has_learned_nothing,
+    is_clipped,
     needs_more_steps,
     stands_still,
     strays,
 )
-from grader.checks.training.evidence import HARDLY_ANY, MANY_STEPS, STEPS, Evidence, judge
+from grader.checks.training.evidence import (
+    HARDLY_ANY,
+    MANY_STEPS,
+    MOST_STEPS,
+    STEPS,
+    Evidence,
+    judge,
+)
 from grader.checks.training.protocol import TrainingTask
 from grader.errors import NothingTrained, StudentError
 from grader.guest.model_names import is_model_name
@@ -169,14 +177,15 @@ def _showed_at_last(
 def _showed(
     student: Student, kind: ModelKind, one: TrainingCells, tail: str, *, past_errors: bool = False
 ) -> Evidence:
-    """Run the cells of a training again; with many more steps where its rate needs them."""
-    for steps in (STEPS, MANY_STEPS):
+    """Run the cells of a training again; with a network for low rates where its rate is low."""
+    low = kind.task.for_low_rates()
+    for task, steps in ((kind.task, STEPS), (low, MANY_STEPS), (kind.task, MOST_STEPS)):
         facts = student.replay(
-            one.cells, kind.patterns(student), one.variables, probe=kind.task.probe, steps=steps,
+            one.cells, kind.patterns(student), one.variables, probe=task.probe, steps=steps,
             tail=tail, past_errors=past_errors,
         )  # fmt: skip
-        showed = judge(student, kind.task, one.cell, facts)
-        if not needs_more_steps(showed):
+        showed = judge(student, task, one.cell, facts)
+        if not (is_clipped(showed) if task is low else needs_more_steps(showed)):
             break
     return showed
 

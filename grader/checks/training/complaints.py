@@ -75,6 +75,11 @@ def strays(found: Evidence) -> str:
     if found.first_batches:
         return _AT_ONCE
     wrong = [one for one in found.gradients if not one.holds]
+    if not wrong and found.mislabelled:
+        return (
+            f"at {found.mislabelled} of its steps the labels are not those of the images, though "
+            "they are at the first ones"
+        )
     if not wrong:
         return ""
     if not all(math.isfinite(one.cos) for one in wrong):
@@ -127,6 +132,11 @@ def needs_more_steps(found: Evidence) -> bool:
     if stands_still(found) or strays(found) or not has_learned_nothing(found):
         return False
     return found.keeps and not found.remade and _TINY_RATE <= _rate(found) < _SLOW_RATE
+
+
+def is_clipped(found: Evidence) -> bool:
+    """Return whether shorter gradients may be what keeps a training from its score."""
+    return bool(has_learned_nothing(found)) and found.pace is not None and found.pace.clipped < 1
 
 
 def _rate(found: Evidence) -> float:

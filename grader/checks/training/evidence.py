@@ -15,13 +15,15 @@ import torch
 from torch import Tensor
 
 from grader.checks.training.gradients import Agreement, Pace, agreements, pace_of
+from grader.checks.training.labels import wrong_labels
 from grader.checks.training.protocol import Recognised, Split, TrainingTask
 from grader.kernel.handle import Handle
 from grader.kernel.observations import NotedStep, Pass, ReplayFacts, Trained
 from grader.kernel.student import Student
 
 STEPS = 100
-MANY_STEPS = 2_000  # where a low rate needs them
+MANY_STEPS = 300  # at a low rate, with the network for such rates
+MOST_STEPS = 2_000  # where clipping takes from that network what it gains by its longer gradients
 LEAST_STEPS = 6
 LEAST_ACCURACY = 0.4  # wrong trainings that only this catches reached at most 0.33
 FLOOR = 0.25  # chance gives a tenth; an untrained network reached 0.21
@@ -83,6 +85,8 @@ class Evidence:
     images: Images = Images.KNOWN
     gradients: tuple[Agreement, ...] = ()
     """Of the recorded steps; empty if the images are unknown."""
+    mislabelled: int = 0
+    """Of how many steps most of the rows that were looked at have another image's label."""
     repeats: bool = False
     """Whether all recorded steps use the same images."""
     remade: bool = False
@@ -133,6 +137,7 @@ def judge(student: Student, task: TrainingTask, cell: int, facts: ReplayFacts) -
         validation=_of_validation(task, watched, student.seed),
         images=_images(batches),
         gradients=_gradients(task, batches),
+        mislabelled=wrong_labels(task, watched, student.seed),
         repeats=_repeats(watched.noted),
         remade=len(trained) >= _MANY and max(m.steps for m in trained) <= HARDLY_ANY,
         keeps=keeps,

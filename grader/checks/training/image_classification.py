@@ -10,7 +10,7 @@ Here: drawing, recognising, gradient and accuracy. Not here: what follows from t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -24,6 +24,12 @@ from grader.guest.probe_network import ProbeShape
 
 # a normalised image has a correlation of 1 with itself, and one in eight bits of 0.999
 _ALIKE = 0.97
+# less the mean over a batch of 16 images it has one of 0.94 or more, and divided by the spread over
+# a batch of 64 one of 0.85; with another image 0.46
+_ALIKE_IN_A_FORM = 0.85
+_ENOUGH = 0.9  # share of a batch that is recognised
+_LEAST_SPREAD = 0.01  # of a pixel: some are the same in nearly all images
+_FORMS = (_PLAIN, _CENTRED, _STANDARD) = range(3)
 _AT_ONCE = 500  # images of a batch: a batch may hold 20,000, and the gallery thousands
 # random crops, turns of 30 degrees and erased parts leave half of a batch 0.6 and more with some
 # known image; uniform and normal noise has 0.13 at the most
@@ -43,6 +49,7 @@ class ImageClassification:
         train, test, held_out: how many images a split has; the first two as the environment draws
             them, with the seeds [seed, 1] and [seed, 0].
         sides: in which sizes models take images, likely ones first; without, `side` alone.
+        head: of the probe network.
     """
 
     side: int
@@ -53,35 +60,51 @@ class ImageClassification:
     test: int
     held_out: int = 500
     sides: tuple[int, ...] = ()
+    head: float = field(default=probe_network.HEAD, compare=False)  # the images are the same
 
     @property
     def probe(self) -> ProbeShape:
         """The sizes of the network that takes the model's place."""
-        return ProbeShape(self.side, self.channels, self.classes)
+        return ProbeShape(self.side, self.channels, self.classes, self.head)
+
+    def for_low_rates(self) -> ImageClassification:
+        """Return the same data with a probe network that learns at low rates."""
+        return replace(self, head=probe_network.HEAD_FOR_LOW_RATES)
 
     def inputs(self, seed: int, split: Split) -> tuple[Tensor, Tensor]:
         """Return images (N, C, H, W) with values from 0 to 1, and labels (N,), of one split."""
         return _drawn(self, seed, split)
 
     def recognise(self, x: Tensor, seed: int) -> Recognised:
-        """Find the known images that a batch (N, C, H, W) shows, mirrored, inverted or neither."""
-        gallery, labels = _gallery(self, seed)
+        """Find the known images that a batch (N, C, H, W) shows, mirrored, inverted or neither.
+
+        Each pixel may also be given less its mean over many images, and divided by its spread.
+        """
+        plain = self._recognise(x, seed, _PLAIN)
+        if _share(plain) >= _ENOUGH:
+            return plain
+        others = [self._recognise(x, seed, form) for form in (_CENTRED, _STANDARD)]
+        best = max(others, key=_share)
+        return best if _share(best) >= _ENOUGH else plain
+
+    def _recognise(self, x: Tensor, seed: int, form: int) -> Recognised:
+        gallery, labels = _gallery(self, seed, form)
         pairs = [_most_similar(piece, gallery) for piece in torch.split(x, _AT_ONCE)]
         alike, place = (torch.cat(part) for part in zip(*pairs, strict=True))
-        known = alike >= _ALIKE
+        known = alike >= (_ALIKE if form == _PLAIN else _ALIKE_IN_A_FORM)
         of_test = place >= self.train
         resembles = alike >= _RESEMBLES
-        return Recognised(labels[place], known & ~of_test, known & of_test, place, resembles)
+        return Recognised(labels[place], known & ~of_test, known & of_test, place, resembles, form)
 
     def as_given(self, inputs: Tensor, batch: Tensor, found: Recognised, seed: int) -> Tensor:
-        """Return images with the brightness and contrast of the notebook's own."""
+        """Return images with the brightness and contrast of the notebook's own, in its form."""
         scale, shift = self.contrast(batch, found, seed)
-        return inputs * scale + shift
+        return _in_form(inputs, _gallery_images(self, seed), found.form) * scale + shift
 
     def contrast(self, x: Tensor, found: Recognised, seed: int) -> tuple[float, float]:
         """Return scale and shift that turn the known images into those of the batch `x`."""
-        given = (Split.TRAIN, Split.TEST)
-        known = torch.cat([self.inputs(seed, split)[0] for split in given])[found.place]
+        images = _gallery_images(self, seed)
+        known = _in_form(images[found.place], images, found.form)
         spread = float(known.std())
         scale = float(x.std()) / spread if spread > 0 and bool(found.of_train.any()) else 1.0
         # of an image and its negative, the one that is alike; mirrored or not makes less difference
@@ -131,11 +154,29 @@ def _drawn(task: ImageClassification, seed: int, split: Split) -> tuple[Tensor, 
     return images, torch.from_numpy(labels)
 
 
-@lru_cache(maxsize=2)
-def _gallery(task: ImageClassification, seed: int) -> tuple[Tensor, Tensor]:
-    parts = [task.inputs(seed, split) for split in (Split.TRAIN, Split.TEST)]
-    images, labels = (torch.cat(both) for both in zip(*parts, strict=True))
-    return _upright(images), labels
+@lru_cache(maxsize=4)
+def _gallery(task: ImageClassification, seed: int, form: int) -> tuple[Tensor, Tensor]:
+    labels = torch.cat([task.inputs(seed, split)[1] for split in (Split.TRAIN, Split.TEST)])
+    images = _gallery_images(task, seed)
+    return _upright(_in_form(images, images, form)), labels
+
+
+def _gallery_images(task: ImageClassification, seed: int) -> Tensor:
+    return torch.cat([task.inputs(seed, split)[0] for split in (Split.TRAIN, Split.TEST)])
+
+
+def _in_form(x: Tensor, images: Tensor, form: int) -> Tensor:
+    """Return images as they are, or with the pixels less their mean, or divided by their spread."""
+    if form == _PLAIN:
+        return x
+    centred = x - images.mean(dim=0)
+    if form == _CENTRED:
+        return centred
+    return centred / images.std(dim=0).clamp_min(_LEAST_SPREAD)
+
+
+def _share(found: Recognised) -> float:
+    return float(found.known.float().mean()) if len(found.known) else 1.0
 
 
 def _upright(x: Tensor) -> Tensor:

@@ -41,6 +41,8 @@ class Recognised:
     """Its place among all known inputs, int64, shape (N,)."""
     resembles: Tensor
     """Whether it may be a known input that was changed: cut, turned, blurred; bool, shape (N,)."""
+    form: int = 0
+    """How the notebook prepared the inputs, as a number that the task chooses."""
 
     @property
     def known(self) -> Tensor:
@@ -54,6 +56,9 @@ class TrainingTask(Protocol):
     @property
     def probe(self) -> ProbeShape:
         """The sizes of the network that takes the model's place."""
+
+    def for_low_rates(self) -> TrainingTask:
+        """Return the same task with a network that learns at low rates in few steps."""
 
     def inputs(self, seed: int, split: Split) -> tuple[Tensor, Tensor]:
         """Return the inputs of a split and their labels, shape (N,)."""
