@@ -2,14 +2,19 @@
 
 A right notebook is graded with all exercises, without the trainings, and with no exercise at all;
 grader and kernels are counted. The difference to the last is what the checks cost. Medians.
+With `--phases`: six exercises of that notebook without its trainings, once right and once with two
+of them wrong: the kernel with its own cells alone, and the whole; by the wall clock too.
 
     python benchmarks/submission.py [--repeats 5] [--notebook submissions/cnn/ada-k/hw2.ipynb]
+        [--phases]
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,18 +49,65 @@ def kernels_counted() -> Iterator[list[float]]:
         ForkedProcess.close = close  # type: ignore[method-assign]
 
 
-def spent(grader: Grader, submission: Submission, *, judge: bool) -> tuple[float, float]:
+def spent(
+    grader: Grader, submission: Submission, *, judge: bool, right: bool = True
+) -> tuple[float, float]:
     """Processor seconds of the grader and of the kernels for one notebook."""
     with kernels_counted() as kernels:
         started = time.process_time()
         if judge:
             result = grader.grade(submission)
             wrong = [e.name for e in result.exercises if e.points != e.max_points]
-            assert not wrong, wrong
+            assert bool(wrong) is not right, wrong
         else:
             with grader.open(submission):
                 pass
         return time.process_time() - started, sum(kernels)
+
+
+SIX = ("corr2d", "Conv2D", "corr2d_multi_in", "corr2d_multi_in_out", "pool2d", "vgg_block")
+FAULTS = {".mean()": ".sum()", "for k in K], 0)": "for k in K], 1)"}
+
+
+def six_alone(notebook: Path, folder: Path, faults: dict[str, str]) -> Submission:
+    """Return a submission of the cells that import, or define one of the six exercises."""
+    whole = json.loads(notebook.read_text(encoding="utf-8"))
+    beginnings = (
+        "import ",
+        "from ",
+        *(f"{word} {name}(" for word in ("def", "class") for name in SIX),
+    )
+    kept = []
+    for cell in whole["cells"]:
+        text = "".join(cell["source"])
+        if cell["cell_type"] == "code" and text.startswith(beginnings):
+            for right, wrong in faults.items():
+                text = text.replace(right, wrong)
+            kept.append({**cell, "source": text, "outputs": []})
+    path = folder / "hw2.ipynb"
+    path.write_text(json.dumps({**whole, "cells": kept}), encoding="utf-8")
+    (submission,) = find_submissions([path], assignment="cnn")
+    return submission
+
+
+def by_phase(notebook: Path, repeats: int) -> None:
+    """Print what a right and a wrong submission of six exercises cost, by phase."""
+    for label, faults in (("right", {}), ("two wrong", FAULTS)):
+        rows: dict[str, list[tuple[float, float, float]]] = {"own cells": [], "whole": []}
+        with tempfile.TemporaryDirectory() as folder, Grader(Plan("cnn", only=SIX)) as grader:
+            submission = six_alone(notebook, Path(folder), faults)
+            for turn in range(repeats + 2):  # in the first two, what serves a class is worked out
+                for phase, judge in (("own cells", False), ("whole", True)):
+                    started = time.perf_counter()
+                    ours, theirs = spent(grader, submission, judge=judge, right=not faults)
+                    if turn > 1:
+                        rows[phase].append((ours, theirs, time.perf_counter() - started))
+        for phase, found in rows.items():
+            ours, theirs, wall = (statistics.median(part) for part in zip(*found, strict=True))
+            print(
+                f"{label:10} {phase:10} processor {ours + theirs:5.2f} s   grader {ours:5.2f}   "
+                f"kernels {theirs:5.2f}   wall {wall:5.2f} s"
+            )
 
 
 def main() -> None:
@@ -65,7 +117,11 @@ def main() -> None:
     parser.add_argument(
         "--notebook", type=Path, default=ROOT / "submissions" / "cnn" / "ada-k" / "hw2.ipynb"
     )
+    parser.add_argument("--phases", action="store_true")
     options = parser.parse_args()
+    if options.phases:
+        by_phase(options.notebook, options.repeats)
+        return
     (submission,) = find_submissions([options.notebook], assignment="cnn")
     names = [exercise.name for exercise in load_assignment("cnn").exercises]
     plain = tuple(name for name in names if not name.endswith("_training"))

@@ -27,6 +27,7 @@ from grader.errors import (
     OutOfMemory,
     SandboxError,
 )
+from grader.kernel.student import Student
 
 PROFILE = "grader"
 # each of these takes a whole deadline or a kernel: such an example is shown unshrunk
@@ -97,6 +98,9 @@ class Properties:
         first: BaseException,
     ) -> BaseException:
         """Return the error of the smallest failing example found within the time for it."""
+        for one in fixtures.values():
+            if isinstance(one, Student):
+                one.ask_live()
         smallest = first
         deadline = time.monotonic() + self._shrink_s
 

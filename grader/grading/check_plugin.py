@@ -48,7 +48,7 @@ class CheckPlugin:
         check = pyfuncitem.obj
         if check_of(check) is None:
             return None
-        fixtures = {name: pyfuncitem.funcargs[name] for name in _fixture_names(check)}
+        fixtures = {name: pyfuncitem.funcargs[name] for name in fixtures_of(check)}
         if is_property(check):
             self.properties.run(check, fixtures)
         else:
@@ -62,7 +62,7 @@ class CheckPlugin:
             item.stash[ERROR] = call.excinfo.value
 
 
-def _fixture_names(check: Callable[..., Any]) -> list[str]:
+def fixtures_of(check: Callable[..., Any]) -> list[str]:
     """Return the parameters of a test function that pytest fills in, without those of `@given`."""
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     parameters = inspect.signature(check).parameters.values()

@@ -35,6 +35,7 @@ from grader.grading.check_plugin import ERROR, CheckPlugin
 from grader.grading.course_modules import CourseModules
 from grader.grading.in_process import student_of
 from grader.grading.pytest_internals import configure, run_item, unconfigure
+from grader.grading.sheets import Sheets
 from grader.kernel.student import Student
 from grader.records import DEFAULT_SEED, CheckResult, Counterexample
 from grader.verdict import Verdict, verdict_of
@@ -73,6 +74,7 @@ class CheckSession:
         shrink_s: float = 10.0,
     ) -> None:
         self._plugin = CheckPlugin(seed, shrink_s)
+        self._sheets = Sheets(self._run_on, seed)
         # manual grading has a row in every report, and no checks
         self.exercises = tuple(e for e in exercises if e.kind != "answers")
         self._course = course
@@ -152,7 +154,7 @@ class CheckSession:
                 results[name] = replace(asked, message=message)
                 continue
             started = time.perf_counter()
-            error = self._run_item(item)
+            error = self._asked(exercise, item, student)
             result = _result(asked, mark, error, time.perf_counter() - started)
             if result.verdict.is_ours and self._passes_on_a_right_answer(exercise, item, error):
                 log.info("%s: %s cannot use an answer: %r", exercise.name, name, error)
@@ -173,11 +175,7 @@ class CheckSession:
         rewrites = load_bank(exercise.folder / "bank.py").rewrites
         if not rewrites:
             return False
-        kept, self._plugin.current = self._plugin.current, student_of(exercise, rewrites[0].answer)
-        try:
-            return self._run_item(item) is None
-        finally:
-            self._plugin.current = kept
+        return self._run_on(item, student_of(exercise, rewrites[0].answer)) is None
 
     def probe(self, exercise: Exercise, student: object) -> None:
         """Ask a student all questions of an exercise's checks, and ignore how the checks end.
@@ -196,6 +194,7 @@ class CheckSession:
             if is_property(check):
                 body = check.hypothesis.inner_test
                 examples = self._plugin.properties.examples(check, fixtures)
+            self._sheets.passes(exercise, item, student)
             for example in examples:
                 try:
                     body(**fixtures, **copy.deepcopy(example))
@@ -215,6 +214,23 @@ class CheckSession:
             CheckResult(exercise.name, name, claim, verdict, Fraction(0), points, message=message)
             for name, claim, _, points in self.rubric(exercise)
         ]
+
+    def _asked(
+        self, exercise: Exercise, item: pytest.Function, student: object
+    ) -> BaseException | None:
+        """Return how a check ends; where all answers are those of its sheet, it need not run."""
+        passes = self._sheets.passes(exercise, item, student)
+        error = None if passes else self._run_item(item)
+        if isinstance(student, Student):
+            student.ask_live()
+        return error
+
+    def _run_on(self, item: pytest.Function, student: Student) -> BaseException | None:
+        kept, self._plugin.current = self._plugin.current, student
+        try:
+            return self._run_item(item)
+        finally:
+            self._plugin.current = kept
 
     def _run_item(self, item: pytest.Function) -> BaseException | None:
         run_item(item)

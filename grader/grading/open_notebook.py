@@ -24,6 +24,7 @@ from grader.grading.candidates import callables, candidates_for, own_definitions
 from grader.grading.held_models import models_for
 from grader.grading.own_files import files_of, names_in_modules
 from grader.grading.plan import new_secret
+from grader.kernel.ahead import Outcome, Sent
 from grader.kernel.deadlines import Deadline, Spent
 from grader.kernel.execution import RunNotebook, run_notebook
 from grader.kernel.gpus import Gpu
@@ -198,19 +199,37 @@ class OpenNotebook:
             request, args, kwargs, call=call, decode=decode, limit_s=limit_s
         )
 
+    def ask_all(
+        self, asked: Sequence[Sent], decode: Callable[[messages.HandleNode], object]
+    ) -> list[Outcome]:
+        """Make calls in order as long as a check may make them; the rest is for the check."""
+        connection = self._run.connection
+
+        def goes_on() -> bool:
+            in_time = self._end.left() > 0 and self._exercise_end.left() > 0
+            return in_time and self._fills_up() is None
+
+        return connection.ask_all(asked, decode, goes_on)
+
     def _require_room(self, call: str) -> None:
         """Ask nothing more of a notebook whose answers fill the memory of the grader.
 
         Raises:
             TooMuchAnswered: they do.
         """
+        if (most := self._fills_up()) is not None:
+            raise TooMuchAnswered(call, most)
+
+    def _fills_up(self) -> int | None:
+        """Return the number of bytes that the answers exceed; None if there is room."""
         answered, limits = self._answer_bytes(), self._limits
         for bytes_, most in (
             (answered - self._answered_before, limits.exercise_answer_bytes),
             (answered, limits.submission_answer_bytes),
         ):
             if bytes_ > most:
-                raise TooMuchAnswered(call, most)
+                return most
+        return None
 
     def _answer_bytes(self) -> int:
         return self._answered + self._run.connection.received

@@ -2,20 +2,18 @@
 
 Our one file beside student code. It lives on `wire`, `recorder`, the standard library and torch,
 holds no expected value and decides nothing; the trusted side believes none of its answers.
-Here: one method per operation (`op_...`), and the loop that serves them over a socket.
-Not here: deadlines and verdicts (`student.py`), capturing definitions (`recorder.py`).
+Here: one method per operation (`op_...`). Not here: the loop that serves them over a socket
+(`serving.py`), deadlines and verdicts (`student.py`), capturing definitions (`recorder.py`).
 Not covered: student code shares this process and can change everything here.
 """
 
 from __future__ import annotations
 
 import io
-import signal
-import socket
 import traceback
 import types
 from collections.abc import Callable
-from contextlib import nullcontext, redirect_stdout, suppress
+from contextlib import nullcontext, redirect_stdout
 from typing import Any
 
 import torch
@@ -33,7 +31,7 @@ from grader.guest.short_training import fit, tail_of
 from grader.guest.training_replay import TrainingReplay
 from grader.wire import messages
 from grader.wire.codec import Decoder, Encoder, plain_text
-from grader.wire.messages import Request, receive
+from grader.wire.messages import Request
 
 _MOST_PRINTED = 64_000
 _ITS_OWN = type.__dict__["__dict__"].__get__  # `vars` asks the class, which may override it
@@ -341,34 +339,6 @@ class Guest:
 def failed(number: int, error: BaseException) -> list[memoryview]:
     """Return the reply to a request that could not be answered, as the parts of a frame."""
     return messages.pack(messages.Reply(number, failure=_in_words(error)), messages.Payload())
-
-
-def serve(guest: Guest, descriptor: int) -> None:
-    """Answer requests from a socket until it is closed. Runs in the kernel's main thread."""
-    working = False
-
-    def interrupt(_signal: int, _frame: object) -> None:
-        # an interrupt between two calls is late: it was meant for the call that has just ended
-        if working:
-            raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, interrupt)
-    channel = socket.socket(fileno=descriptor)  # no copy: none may be free
-    with suppress(EOFError, OSError):
-        while True:
-            header, payload = messages.lengths(bytes(receive(channel, messages.HEAD_BYTES)))
-            request = messages.read_request(receive(channel, header))
-            data = receive(channel, payload)
-            working = True
-            try:
-                parts = guest.answer(request, data)
-            except BaseException as error:  # an interrupt while the answer was written
-                parts = failed(request.number, error)
-            finally:
-                working = False
-            for part in parts:
-                channel.sendall(part)
-    channel.detach()
 
 
 def _is_worth_keeping(value: object) -> bool:

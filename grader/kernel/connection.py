@@ -1,7 +1,7 @@
 """Sends a request to the guest: over a socket with a deadline, or in this process.
 
-Here: deadlines, interrupts, the death of a kernel, and the reading of what comes back.
-Not here: what is asked (`student.py`), the format (`wire/`).
+Here: deadlines, interrupts, the death of a kernel. Not here: what is asked (`student.py`), what a
+reply means (`answers.py`), the format (`wire/`).
 """
 
 from __future__ import annotations
@@ -9,32 +9,28 @@ from __future__ import annotations
 import select
 import signal
 import socket
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from grader.errors import (
-    CallTimedOut,
-    GpuOutOfMemory,
-    KernelDied,
-    MemoryRefused,
-    OutOfMemory,
-    StudentError,
-    StudentRaised,
-)
+from grader.errors import CallTimedOut, KernelDied, OutOfMemory, StudentError
 from grader.guest.server import Guest
+from grader.kernel.ahead import Outcome, RightReply, Sent
+from grader.kernel.answers import read_answer
 from grader.kernel.deadlines import Deadline, Spent
 from grader.kernel.handle import handle_nodes
 from grader.wire import messages
-from grader.wire.codec import Decoder, Encoder
+from grader.wire.codec import Encoder
 from grader.wire.messages import HandleNode
 
-_GPU_OUT_OF_MEMORY = "OutOfMemoryError"  # torch's name for it
-_OUT_OF_MEMORY = ("MemoryError", "_ArrayMemoryError")  # Python's, and NumPy's
-_TORCH_OUT_OF_MEMORY = "DefaultCPUAllocator: can't allocate memory"  # torch's: a RuntimeError
-_MOST_MISSING, _MOST_NAME = 16, 60  # packages of one answer, characters of a name
 _GRACE_S = 1.0  # from an interrupt until the kernel is killed
+_READ_BYTES = 1 << 16
+_AT_ONCE = 8  # calls under way, of `_READ_BYTES` in all: they fit the buffer of a socket, so that
+# sending never waits for a kernel that waits to be read
+_QUICK_S = 0.02  # a call that takes longer is made alone
+_AHEAD_S = 0.5  # calls are made ahead for so long; then the check makes its own
 
 
 def encode(
@@ -54,43 +50,6 @@ def encode(
         return messages.pack(request, encoder.payload)
     except messages.WireError as error:
         raise TypeError(f"the arguments cannot be sent to the student's code: {error}") from None
-
-
-def read_answer(
-    reply: messages.Reply,
-    payload: bytearray,
-    call: str,
-    decode: Callable[[HandleNode], object],
-) -> messages.Answer:
-    """Turn a reply into an answer.
-
-    Raises:
-        StudentRaised: the call raised.
-        MemoryRefused: the call got no memory, of the machine or of the GPU.
-            Whether that or the end of the kernel comes first is a race, with the same verdict.
-        WireError: a value does not match its header.
-    """
-    missing = tuple(name[:_MOST_NAME] for name in reply.missing[:_MOST_MISSING])
-    if reply.failure is not None:
-        error = _error_of(reply.failure, call)
-        error.missing = missing
-        raise error
-    decoder = Decoder(payload, decode)
-    return messages.Answer(
-        decoder.value(reply.value),
-        [decoder.value(node) for node in reply.arguments],
-        reply.printed[:100_000],
-        missing,
-    )
-
-
-def _error_of(failure: messages.Failure, call: str) -> StudentError:
-    if failure.kind == _GPU_OUT_OF_MEMORY and not failure.refused:
-        return GpuOutOfMemory(call, failure.message[:500])
-    if failure.kind in _OUT_OF_MEMORY or _TORCH_OUT_OF_MEMORY in failure.message[:500]:
-        return MemoryRefused(call, failure.message[:500])
-    kind = "" if failure.refused else failure.kind[:200]
-    return StudentRaised(call, kind, failure.message[:2_000], failure.where[:200])
 
 
 class LocalConnection:
@@ -113,14 +72,23 @@ class LocalConnection:
         limit_s: float | None = None,
     ) -> messages.Answer:
         """Answer at once; there is no deadline here."""
-        sent = _joined(encode(request, args, kwargs))
+        reply, payload = self.exchange(_joined(encode(request, args, kwargs)))
+        return read_answer(reply, payload, call, decode)
+
+    def ask_all(
+        self, asked: Sequence[Sent], decode: Callable[[HandleNode], object]
+    ) -> list[Outcome]:
+        """Answer calls in order."""
+        return [_outcome(one, *self.exchange(bytearray(one.frame())), decode) for one in asked]
+
+    def exchange(self, sent: bytearray) -> tuple[messages.Reply, bytearray]:
+        """Return the reply to a request, both as bytes, and the tensors of the reply."""
         header, _ = messages.lengths(bytes(sent[: messages.HEAD_BYTES]))
         body = sent[messages.HEAD_BYTES :]
-        parts = self._guest.answer(messages.read_request(body[:header]), body[header:])
-        received = _joined(parts)
+        received = _joined(self._guest.answer(messages.read_request(body[:header]), body[header:]))
         header, _ = messages.lengths(bytes(received[: messages.HEAD_BYTES]))
         body = received[messages.HEAD_BYTES :]
-        return read_answer(messages.read_reply(body[:header]), body[header:], call, decode)
+        return messages.read_reply(body[:header]), body[header:]
 
 
 class Process(Protocol):
@@ -164,6 +132,8 @@ class SocketConnection:
     """Why no more questions are possible; empty while the kernel lives."""
     received: int = 0
     """Bytes of all answers so far."""
+    _buffer: bytearray = field(default_factory=bytearray, repr=False)
+    """Bytes that have arrived and are not read yet."""
 
     def ask(
         self,
@@ -189,28 +159,87 @@ class SocketConnection:
             raise KernelDied(call, self.lost)
         deadline = self._deadline(self.call_s if limit_s is None else limit_s)
         try:
-            self._send(encode(request, args, kwargs), deadline)
-            return self._receive(request.number, deadline, call, decode)
+            with self._ending((request.number,), deadline, lambda: call):
+                self._send(encode(request, args, kwargs), deadline)
+                reply, data = self._receive(request.number, deadline)
+                return read_answer(reply, data, call, decode)
+        except _Ended as ended:
+            raise ended.error from None
+
+    def ask_all(
+        self, asked: Sequence[Sent], decode: Callable[[HandleNode], object],
+        goes_on: Callable[[], bool] = lambda: True,
+    ) -> list[Outcome]:  # fmt: skip
+        """Make calls in order, a few on their way at once; return how the first of them ended.
+
+        Each has the deadline that it has alone. The rest is not made after a call that is late or
+        ends the kernel, where `goes_on` says no, or where the calls are slow: a slow call is made
+        alone, so that no others have to be waited for when it fails.
+        """
+        outcomes: list[Outcome] = []
+        frames: list[memoryview] = []
+        room = 1
+        until = time.monotonic() + _AHEAD_S
+        while not self.lost:
+            deadline = self._deadline(self.call_s)
+            if len(outcomes) == len(asked):
+                break
+            one = asked[len(outcomes)]
+            under_way = [each.request.number for each in asked[len(outcomes) : len(frames)]]
+            try:
+                with self._ending(under_way, deadline, one.text):
+                    while len(frames) < min(len(asked), len(outcomes) + room) and goes_on():
+                        frame = memoryview(asked[len(frames)].frame())
+                        sizes = [each.nbytes for each in (*frames[len(outcomes) :], frame)]
+                        if len(sizes) > 1 and sum(sizes) > _READ_BYTES:
+                            break
+                        under_way.append(asked[len(frames)].request.number)
+                        frames.append(frame)
+                        self._send([frame], deadline)
+                    if len(frames) == len(outcomes):
+                        break
+                    started = time.monotonic()
+                    reply, data = self._receive(one.request.number, deadline)
+                    outcomes.append(_outcome(one, reply, data, decode))
+            except _Ended as ended:
+                outcomes.append(ended.error)
+                break
+            now = time.monotonic()
+            room = 0 if now > until else _AT_ONCE if now - started < _QUICK_S else 1
+        return outcomes
+
+    @contextmanager
+    def _ending(
+        self, under_way: Sequence[int], deadline: Deadline, call: Callable[[], str]
+    ) -> Iterator[None]:
+        """Turn the end of a call, the first of those under way, into its error.
+
+        Raises:
+            _Ended: it is late, or the kernel has ended.
+        """
+        try:
+            yield
         except _Late:
-            self._interrupt(request.number, call, decode)
+            self._interrupt(under_way, call())
             if self.process.out_of_memory:  # the interrupt came while it was being ended for that
-                raise OutOfMemory(call, self.process.out_of_memory) from None
+                raise _Ended(OutOfMemory(call(), self.process.out_of_memory)) from None
             if deadline.by_wall:
-                raise CallTimedOut(call, deadline.ceiling_s) from None
-            raise CallTimedOut(call, deadline.limit_s, of_processor=True) from None
+                raise _Ended(CallTimedOut(call(), deadline.ceiling_s)) from None
+            raise _Ended(CallTimedOut(call(), deadline.limit_s, of_processor=True)) from None
         except messages.WireError as error:
-            raise self._end(call, f"its answer cannot be read: {error}") from None
+            raise _Ended(self._end(call(), f"its answer cannot be read: {error}")) from None
         except (EOFError, OSError):
-            raise self._end(call, "the process exited") from None
+            raise _Ended(self._end(call(), "the process exited")) from None
 
     def _deadline(self, limit_s: float) -> Deadline:
         return Deadline(self.process.spent, limit_s, self.wall_factor)
 
-    def _interrupt(self, number: int, call: str, decode: Callable[[HandleNode], object]) -> None:
+    def _interrupt(self, numbers: Sequence[int], call: str) -> None:
         self.process.signal(signal.SIGINT)
+        grace = self._deadline(_GRACE_S)
         try:
-            with suppress(StudentRaised, MemoryRefused):
-                self._receive(number, self._deadline(_GRACE_S), call, decode)
+            for number in numbers:  # the guest refuses those after the first
+                self._receive(number, grace)
         except (_Late, messages.WireError, EOFError, OSError):
             self._end(call, "it did not stop when a call took too long")
         else:
@@ -235,24 +264,28 @@ class SocketConnection:
                 self._wait(select.POLLOUT, deadline)
                 view = view[self.channel.send(view, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL) :]
 
-    def _receive(
-        self,
-        number: int,
-        deadline: Deadline,
-        call: str,
-        decode: Callable[[HandleNode], object],
-    ) -> messages.Answer:
+    def _receive(self, number: int, deadline: Deadline) -> tuple[messages.Reply, bytearray]:
         header, payload = messages.lengths(bytes(self._read(messages.HEAD_BYTES, deadline)))
         self.received += header + payload
         reply = messages.read_reply(self._read(header, deadline))
         data = self._read(payload, deadline)
         if reply.number != number:
             raise messages.WireError("it answers another question")
-        return read_answer(reply, data, call, decode)
+        return reply, data
 
     def _read(self, size: int, deadline: Deadline) -> bytearray:
-        data = bytearray(size)
-        view = memoryview(data)
+        if size < _READ_BYTES:  # one look at the socket serves several small answers
+            while len(self._buffer) < size:
+                self._wait(select.POLLIN, deadline)
+                arrived = self.channel.recv(_READ_BYTES, socket.MSG_DONTWAIT)
+                if not arrived:
+                    raise EOFError
+                self._buffer += arrived
+        data = self._buffer[:size]
+        del self._buffer[:size]
+        start = len(data)
+        data += bytes(size - start)
+        view = memoryview(data)[start:]
         while view:
             self._wait(select.POLLIN, deadline)
             got = self.channel.recv_into(view, 0, socket.MSG_DONTWAIT)
@@ -279,6 +312,30 @@ class SocketConnection:
 
 class _Late(Exception):
     """The deadline has passed."""
+
+
+class _Ended(Exception):
+    """A call has ended without an answer, with this error."""
+
+    def __init__(self, error: StudentError) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+def _outcome(
+    one: Sent, reply: messages.Reply, payload: bytearray, decode: Callable[[HandleNode], object]
+) -> Outcome:
+    """Return what came back for a call: as it is where it is right, else read.
+
+    Raises:
+        WireError: a value does not match its header.
+    """
+    if one.is_right(reply, payload):
+        return RightReply(reply, payload)
+    try:
+        return read_answer(reply, payload, one.text(), decode)
+    except StudentError as error:
+        return error
 
 
 def _joined(parts: Sequence[memoryview]) -> bytearray:

@@ -25,6 +25,8 @@ from torch import Tensor
 from grader.errors import BadAnswer, NameNotDefined, NotAttempted, StudentError, StudentRaised
 from grader.guest.probe_network import ProbeShape
 from grader.kernel import observations
+from grader.kernel.ahead import KnownCall, Outcome, RightReply, Sent, Waiting
+from grader.kernel.answers import read_answer
 from grader.kernel.describe import call_text, describe
 from grader.kernel.handle import Handle
 from grader.kernel.observations import (
@@ -48,21 +50,21 @@ class Connection(Protocol):
     """What carries a request to the guest and its answer back."""
 
     def ask(
-        self,
-        request: messages.Request,
-        args: Sequence[object],
-        kwargs: dict[str, object],
-        *,
-        call: str,
-        decode: Callable[[messages.HandleNode], object],
-        limit_s: float | None = None,
-    ) -> messages.Answer:
+        self, request: messages.Request, args: Sequence[object], kwargs: dict[str, object],
+        *, call: str, decode: Callable[[messages.HandleNode], object], limit_s: float | None = None,
+    ) -> messages.Answer:  # fmt: skip
         """Send one request and return its answer, within `limit_s` or the deadline of a call.
 
         Raises:
             StudentError: what the student's code did instead of answering.
             SandboxError: an internal error.
         """
+        ...
+
+    def ask_all(
+        self, asked: Sequence[Sent], decode: Callable[[messages.HandleNode], object]
+    ) -> list[Outcome]:
+        """Make calls in order; return how the first of them ended, or none."""
         ...
 
 
@@ -74,17 +76,12 @@ class Student:
     """
 
     def __init__(
-        self,
-        connection: Connection,
-        definitions: dict[str, Captured],
-        *,
-        answer: str = "",
-        seed: int = DEFAULT_SEED,
+        self, connection: Connection, definitions: dict[str, Captured], *,
+        answer: str = "", seed: int = DEFAULT_SEED, secret: int = DEFAULT_SEED,
         models: Mapping[str, tuple[str, ...]] | None = None,
         first_run: Sequence[CellRun] = (),
         explain: Callable[[str], str] = lambda name: "",
-        secret: int = DEFAULT_SEED,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._connection = connection
         self._definitions = definitions
         self._answer = answer
@@ -93,6 +90,7 @@ class Student:
         self._explain = explain
         self._seed = seed
         self._next = 0
+        self._waiting = Waiting()
         self._transcript: Transcript | None = None
         self.models = models or {}
         """Patterns of the names of models, by kind, as the course declares them."""
@@ -280,6 +278,28 @@ class Student:
         rows = self._ask("catalog", "catalog", (), {}, limit_s=limit_s).value
         return observations.read_catalog(rows)
 
+    def ask_ahead(self, calls: Sequence[KnownCall]) -> bool:
+        """Make calls that a check will make; return whether every answer is the right one.
+
+        What came back waits for the check, which gets it as long as it makes the same calls.
+        """
+        sent: list[Sent] = []
+        for call in calls:
+            if call.name not in self._definitions:
+                break  # the check says so
+            found = self._definitions[call.name]
+            request = self._request("call", found.number, batch=self._next + 1 - len(sent))
+            request.args, request.kwargs = call.args, call.kwargs
+            sent.append(Sent(call, request, found.name))
+        outcomes = self._connection.ask_all(sent, self._handle) if sent else []
+        self._waiting.keep(sent, outcomes)
+        right = sum(isinstance(one, RightReply) for one in outcomes)
+        return right == len(calls) and self._transcript is None
+
+    def ask_live(self) -> None:
+        """Forget what came back from calls made ahead."""
+        self._waiting.forget()
+
     def record(self) -> Transcript:
         """Return a list to which every operation and its answer are added from now on.
 
@@ -337,39 +357,19 @@ class Student:
         return found
 
     def _ask(
-        self,
-        op: str,
-        what: str,
-        args: Sequence[Any],
-        kwargs: dict[str, Any],
-        *,
-        definition: int = -1,
-        handle: int = -1,
-        method: str = "",
-        call: str = "",
+        self, op: str, what: str, args: Sequence[Any], kwargs: dict[str, Any], *,
+        definition: int = -1, handle: int = -1, method: str = "", call: str = "",
         limit_s: float | None = None,
-    ) -> Call:
-        self._next += 1
-        # numbers of objects that stay inside are chosen here, never by the sandbox
-        request = messages.Request(
-            self._next,
-            op,
-            definition,
-            handle,
-            method,
-            keep=self._next * 64,
-            seed=self._seed,
-            printed=op == "call",
-            back=op == "call",
-        )
+    ) -> Call:  # fmt: skip
+        request = self._request(op, definition, handle, method)
+        text = call or call_text(what, args, kwargs)
+
+        def read(right: RightReply) -> messages.Answer:
+            return read_answer(right.reply, right.payload, text, self._handle)
+
         try:
-            answer = self._connection.ask(
-                request,
-                args,
-                kwargs,
-                call=call or call_text(what, args, kwargs),
-                decode=self._handle,
-                limit_s=limit_s,
+            answer = self._waiting.take(request, args, kwargs, read) or self._connection.ask(
+                request, args, kwargs, call=text, decode=self._handle, limit_s=limit_s
             )
         except StudentError as error:
             self.missing.update(error.missing)
@@ -380,6 +380,16 @@ class Student:
         self.missing.update(answer.missing)
         self._note(op, answer.value)
         return Call(answer.value, tuple(answer.arguments), answer.printed)
+
+    def _request(
+        self, op: str, definition: int, handle: int = -1, method: str = "", batch: int = 0
+    ) -> messages.Request:
+        self._next += 1
+        # numbers of objects that stay inside are chosen here, never by the sandbox
+        return messages.Request(
+            self._next, op, definition, handle, method, keep=self._next * 64, seed=self._seed,
+            printed=op == "call", back=op == "call", batch=batch,
+        )  # fmt: skip
 
     def _explained(self, kind: str, message: str) -> str:
         """Add to the message of a NameError why the notebook has no such name."""

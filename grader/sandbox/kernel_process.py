@@ -42,6 +42,7 @@ from grader.guest import (
     progress_bars,
     recorder,
     server,
+    serving,
     stand_in_gpu,
     training_settings,
 )
@@ -132,7 +133,7 @@ def serve_questions(not_run: dict[int, str]) -> None:
     `not_run` holds the text of cells that ended an earlier kernel or had no time: of trainings.
     """
     _guest.recorder.note_unrun(not_run)
-    server.serve(_guest, _QUESTIONS)
+    serving.serve(_guest, _QUESTIONS)
 
 
 def use_parts(sources: dict[str, str]) -> None:
@@ -359,11 +360,9 @@ def _kernel(order: messages.Fork, folder: str) -> Any:
 def _prepare_shell(shell: Any, order: messages.Fork) -> None:
     global _guest  # noqa: PLW0603  (one kernel a process)
     training_settings.configure(
-        training_s=order.limits.training_s,
-        training_steps=order.limits.training_steps,
-        data_dir=order.data or None,
-        seed=order.seed,
-    )
+        training_s=order.limits.training_s, training_steps=order.limits.training_steps,
+        data_dir=order.data or None, seed=order.seed,
+    )  # fmt: skip
     environment.current.configure()
     notebook_shell.install(shell)
     home = os.getcwd()

@@ -103,6 +103,8 @@ class Request(msgspec.Struct):
     """Whether to return what the call prints."""
     back: bool = False
     """Whether to return the arguments as they are after the call."""
+    batch: int = 0
+    """Number of the questions sent together with this one; 0 for a question alone."""
 
 
 class Failure(msgspec.Struct):

@@ -106,6 +106,9 @@ class Liar:
             value = decode(value)
         return Answer(value, [self._thing(1) for _ in args], "text\n" * self._random.randrange(3))
 
+    def ask_all(self, asked, decode):
+        return []
+
     def _thing(self, depth):
         draw = self._random
         kinds = [

@@ -55,6 +55,10 @@ class Liar:
             return messages.Answer(self._handle(decode), list(args))
         return messages.Answer(self._any(decode, 0), [self._any(decode, 0) for _ in args])
 
+    def ask_all(self, *_: Any) -> list[Any]:
+        """Answer nothing ahead: lies are told to the checks."""
+        return []
+
     def _handle(self, decode: Callable[[messages.HandleNode], object]) -> object:
         return decode(messages.HandleNode(1, "Sequential", self._random.random() < 0.9))
 

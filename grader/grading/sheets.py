@@ -1,0 +1,155 @@
+"""Sheets: the calls that a check makes of a right answer, learned once and asked of every student.
+
+A check is a function of the answers it gets. So a student whose answers to the same calls have
+exactly the bytes of the right ones passes it, and the check need not run. With any other answer the
+check runs as ever, on the answers already there; it asks live what no sheet foresees.
+
+A check has no sheet if it asks for more than calls of the exercise's name that return plain values:
+objects that stay inside, other operations, facts about the notebook. It is always asked live.
+
+Here: learning a sheet. Not here: asking ahead (`kernel/ahead.py`), verdicts (`check_session.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from grader.checks.bank import load_bank
+from grader.course import Exercise
+from grader.errors import SandboxError
+from grader.grading.check_plugin import fixtures_of
+from grader.grading.in_process import student_of
+from grader.kernel.ahead import KnownCall, content_of
+from grader.kernel.answers import read_answer
+from grader.kernel.connection import LocalConnection, encode
+from grader.kernel.student import Student
+from grader.wire import messages
+
+Sheet = tuple[KnownCall, ...]
+RunsOn = Callable[[pytest.Function, Student], BaseException | None]
+_MOST_CALLS, _MOST_BYTES = 500, 4 << 20
+# what a check may know about a notebook beside the answers of its functions
+_MORE_THAN_ANSWERS = frozenset(
+    ("first_run", "has", "is_one_model", "models", "own_name", "remembered", "secret")
+)
+
+
+class Sheets:
+    """The sheets of the checks of one session.
+
+    A check is learned when it is asked a second time: one notebook alone gains nothing by it.
+
+    Args:
+        runs_on: runs a check on a student; returns how it ended.
+        seed: of a student's random numbers.
+    """
+
+    def __init__(self, runs_on: RunsOn, seed: int) -> None:
+        self._runs_on = runs_on
+        self._seed = seed
+        self._asked: set[pytest.Function] = set()
+        self._known: dict[pytest.Function, Sheet] = {}
+
+    def passes(self, exercise: Exercise, item: pytest.Function, student: object) -> bool:
+        """Ask a student what the check will ask; return whether every answer is the right one.
+
+        If not, the student keeps the answers for the check.
+        """
+        if not isinstance(student, Student):
+            return False
+        sheet = self._of(exercise, item)
+        return bool(sheet) and student.ask_ahead(sheet)
+
+    def _of(self, exercise: Exercise, item: pytest.Function) -> Sheet:
+        if item not in self._asked:
+            self._asked.add(item)
+            return ()
+        if item not in self._known:
+            self._known[item] = self._learned(exercise, item)
+        return self._known[item]
+
+    def _learned(self, exercise: Exercise, item: pytest.Function) -> Sheet:
+        """Return what a check asks of the first right answer; nothing where it has no sheet."""
+        if exercise.kind == "values" or not _needs_only_a_student(item):
+            return ()
+        rewrites = load_bank(exercise.folder / "bank.py").rewrites
+        if not rewrites:
+            return ()
+        right = student_of(exercise, rewrites[0].answer, seed=self._seed)
+        learner = _Learner(right)
+        student = _RightStudent(learner, right._definitions, answer=exercise.name, seed=self._seed)
+        error = self._runs_on(item, student)
+        return tuple(learner.calls) if error is None else ()
+
+
+class _OnlyLive(SandboxError):
+    """A check asks what no sheet can hold."""
+
+
+class _RightStudent(Student):
+    """A right answer, of which only functions can be asked."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in _MORE_THAN_ANSWERS:
+            raise _OnlyLive(name)
+        return super().__getattribute__(name)
+
+
+class _Learner:
+    """The connection to a right answer; notes calls and replies."""
+
+    def __init__(self, right: Student) -> None:
+        connection = right._connection
+        assert isinstance(connection, LocalConnection)
+        self._connection = connection
+        self._names = {entry.number: name for name, entry in right._definitions.items()}
+        self._bytes_left = _MOST_BYTES
+        self.calls: list[KnownCall] = []
+
+    def ask(
+        self, request: messages.Request, args: Sequence[object], kwargs: dict[str, object], *,
+        call: str, decode: Callable[[messages.HandleNode], object], limit_s: float | None = None,
+    ) -> messages.Answer:  # fmt: skip
+        """Answer a call, and note it.
+
+        Raises:
+            _OnlyLive: a sheet cannot hold it.
+        """
+        name = self._names.get(request.definition)
+        if request.op != "call" or name is None or limit_s is not None:
+            raise _OnlyLive(request.op)
+        parts = encode(request, args, kwargs)
+        reply, data = self._connection.exchange(bytearray(b"".join(parts)))
+        payload = b"".join(parts[1:])
+        right = KnownCall(
+            name, request.args, request.kwargs, payload, content_of(reply), bytes(data)
+        )
+        self._bytes_left -= len(payload) + len(data) + len(right.right) + len(right.asked)
+        if reply.failure is not None or reply.missing or holds_object(reply.value):
+            raise _OnlyLive("a right answer that is no plain value")
+        if self._bytes_left < 0 or len(self.calls) >= _MOST_CALLS:
+            raise _OnlyLive("more than a sheet may hold")
+        self.calls.append(right)
+        return read_answer(reply, data, call, decode)
+
+    def ask_all(self, *_: object) -> list[Any]:
+        """Ask nothing ahead."""
+        return []
+
+
+def _needs_only_a_student(item: pytest.Function) -> bool:
+    """Return whether no other fixture plays a part; `student` itself asks for `request`."""
+    return fixtures_of(item.obj) == ["student"] and {*item.fixturenames} <= {"student", "request"}
+
+
+def holds_object(node: messages.Node) -> bool:
+    """Return whether a reply holds anything but plain values and tensors."""
+    match node:
+        case messages.HandleNode() | messages.RefusalNode():
+            return True
+        case messages.SequenceNode(items=items) | messages.MappingNode(items=items):
+            return any(map(holds_object, items))
+    return False
