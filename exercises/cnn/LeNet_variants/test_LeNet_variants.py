@@ -47,9 +47,11 @@ def running(student):
 
 @check(points=1, feedback="Call the model on torch.randn(4, 1, 28, 28).")
 def test_ten_logits(student):
-    """Four images give four rows of ten logits."""
-    _, x, y = running(student)
+    """Four images give four rows of ten logits, by way of a convolution."""
+    model, x, y = running(student)
     assert_depends(y)
+    if not any(len(shape) == 4 for shape in model.sizes().values()):
+        fail("it has no convolution", call="the model", expected="a network like LeNet")
     assert_shape(y, (4, 10), call=f"the model on an input {tuple(x.shape)}")
 
 
