@@ -112,7 +112,7 @@ def _memory_at_hand(root: Path) -> int | None:
 
 
 def _groups(root: Path) -> Iterator[Path]:
-    """Yield the folder of each control group that holds for this process, up to its hierarchy's top.
+    """Yield the folder of each control group that holds for this process, from its own to the top.
 
     In a container the path of the group may not exist below the mount, which then is the group.
     """
@@ -142,7 +142,7 @@ def _hierarchies(root: Path) -> Iterator[tuple[Path, list[str]]]:
     """Yield where each hierarchy of control groups is mounted, with its controllers."""
     for row in _text(root / "proc/self/mountinfo").splitlines():
         before, _, after = row.partition(" - ")
-        kind, _, options = (after.split(" ") + ["", ""])[:3]
+        kind, _, options = [*after.split(" "), "", ""][:3]
         if kind in ("cgroup", "cgroup2"):
             place = root / before.split(" ")[4].replace("\\040", " ").lstrip("/")
             yield place, [""] if kind == "cgroup2" else options.split(",")

@@ -7,8 +7,8 @@ it busy for too long, or that makes a second, fresh worker grow, ends with what 
 Each worker has its own pipe: a killed worker could leave a shared queue locked. A worker ends with
 the main process, even if that is killed. Nothing here stores or shows results.
 
-Here: starting, replacing and ending workers. Not here: their bounds (`worker_bounds.py`), grading
-one submission (`grading/grader.py`).
+Here: starting, replacing and ending workers. Not here: their bounds (`worker_bounds.py`), how
+many fit this machine (`machine.py`), grading one submission (`grading/grader.py`).
 """
 
 from __future__ import annotations
@@ -83,13 +83,6 @@ class _Worker:
 
     def __post_init__(self) -> None:
         self.bounds = WorkerBounds(self.process.pid or 0)
-
-
-def usable_cores() -> int:
-    """Return how many workers fit this machine: one a usable core."""
-    with suppress(AttributeError):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def grade_all(
