@@ -30,6 +30,7 @@ from multiprocessing.process import BaseProcess
 
 from grader.errors import GraderError, KernelLost, SandboxUnavailable, traceback_of
 from grader.grading.plan import Plan
+from grader.grading.warm import warm_parent
 from grader.grading.write_offs import WriteOff
 from grader.kernel.scratch import remove_abandoned
 from grader.records import ExerciseResult, Submission, SubmissionResult
@@ -284,16 +285,8 @@ def _work(plan: Plan, pipe: Connection) -> None:
     logs.configure_worker()
     _end_with_parent()
     _limit_memory()
-    from grader.grading.grader import Grader  # noqa: PLC0415  (torch is loaded in workers alone)
-
     try:
-        with Grader(plan, tell=pipe.send) as grader:
-            pipe.send("ready")
-            while isinstance(order := _receive(pipe), Submission | WriteOff):
-                if isinstance(order, WriteOff):
-                    pipe.send(grader.write_off(order))
-                else:
-                    pipe.send(grader.grade(order))
+        _grade_from(plan, pipe)
     except ConnectionError:
         return  # the main process, which would store the result, is gone
     except GraderError as error:
@@ -306,6 +299,25 @@ def _work(plan: Plan, pipe: Connection) -> None:
     except Exception as error:  # an internal error: its traceback is stored with the submission
         with suppress(OSError):
             pipe.send(_noted(KernelLost(f"{type(error).__name__}: {error}"), error))
+
+
+def _grade_from(plan: Plan, pipe: Connection) -> None:
+    plan.require_walls()
+    warm = warm_parent(plan) if plan.can_fork else None
+    try:
+        # torch is loaded in workers alone, at the same time as in the warm process
+        from grader.grading.grader import Grader  # noqa: PLC0415
+
+        with Grader(plan, tell=pipe.send, warm=warm) as grader:
+            pipe.send("ready")
+            while isinstance(order := _receive(pipe), Submission | WriteOff):
+                if isinstance(order, WriteOff):
+                    pipe.send(grader.write_off(order))
+                else:
+                    pipe.send(grader.grade(order))
+    finally:
+        if warm is not None:
+            warm.close()
 
 
 def _end_with_parent() -> None:
