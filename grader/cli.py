@@ -64,7 +64,13 @@ def grade(
     submissions: Annotated[list[Path], typer.Argument(help="Notebooks, folders, zip files.")],
     assignment: AssignmentOption = "cnn",
     out: OutOption = DEFAULT_OUT,
-    jobs: Annotated[str, typer.Option("--jobs", help="Workers: auto, or a number.")] = "auto",
+    jobs: Annotated[
+        str,
+        typer.Option("--jobs", help="Workers: a number, or auto: one a core, as memory allows."),
+    ] = "auto",
+    memory: Annotated[
+        str, typer.Option("--memory", help="Of all workers together: 8G. What is free, without.")
+    ] = "",
     fresh: Annotated[bool, typer.Option("--fresh", help="Grade again what is stored.")] = False,
     only: Annotated[str, typer.Option("--only", help="Some exercises: corr2d,pool2d.")] = "",
     seed: SeedOption = DEFAULT_SEED,
@@ -94,7 +100,7 @@ def grade(
     with progress(len(found), quiet=quiet, live=not verbose) as show, pipeline.claimed(out):
         try:
             run = pipeline.grade_and_store(
-                plan, found, out, jobs=_jobs(jobs), fresh=fresh,
+                plan, found, out, jobs=_jobs(jobs, memory, plan), fresh=fresh,
                 passed_over=collected.passed_over, show=show,
             )  # fmt: skip
             write_run(run, out)
@@ -234,13 +240,19 @@ def _plan(
     return plan
 
 
-def _jobs(text: str) -> int:
-    from grader.runs.scheduling import usable_cores  # noqa: PLC0415
+def _jobs(text: str, memory: str, plan: Plan) -> int:
+    """Return how many workers are started at most.
 
+    A number that is given holds, except where `--memory` has no room for so many.
+    """
+    from grader.runs import machine  # noqa: PLC0415
+
+    most = machine.size_from(memory) if memory else None
     if text == "auto":
-        return usable_cores()
+        return machine.workers_that_fit(machine.share(), plan.spending, most)
     if text.isdigit() and int(text) > 0:
-        return int(text)
+        wanted = machine.Share(int(text), None)
+        return machine.workers_that_fit(wanted, plan.spending, most)
     raise UsageError(f"--jobs is auto or a whole number from 1 on, not {text!r}.")
 
 

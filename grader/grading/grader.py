@@ -41,6 +41,7 @@ from grader.grading.pooling import (
     within,
 )
 from grader.grading.right_parts import SecondChances, better, read_parts
+from grader.grading.warm import warm_parent
 from grader.grading.write_offs import WriteOff, write_off
 from grader.kernel.gpu_trial import try_out
 from grader.kernel.gpus import Gpu, leased
@@ -70,10 +71,15 @@ class Grader:
         plan: what is graded and how.
         tell: called with "waiting" before a wait for a GPU, with "holding" at its end, and with the
             result of each exercise as soon as it is judged.
+        warm: a warm parent of the plan that was started before, and is closed by the grader.
     """
 
-    def __init__(self, plan: Plan, tell: Callable[[object], None] = lambda said: None) -> None:
+    def __init__(
+        self, plan: Plan, tell: Callable[[object], None] = lambda said: None,
+        warm: WarmParent | None = None,
+    ) -> None:  # fmt: skip
         self.plan = plan
+        self._warm = warm
         self._tell = tell
         self._stack = ExitStack()
 
@@ -81,9 +87,8 @@ class Grader:
         self.plan.require_walls()
         torch.set_num_threads(1)  # the other cores grade other submissions
         plan = self.plan
-        self._warm: WarmParent | None = None
         if plan.can_fork:
-            self._warm = self._new_warm()
+            self._warm = self._warm or warm_parent(plan)
             self._stack.callback(self._close_warm)
         try:
             assignment = plan.assignment
@@ -382,15 +387,8 @@ class Grader:
         """Replace a warm process that has died."""
         if self._warm is not None and not self._warm.is_alive():
             self._warm.close()
-            self._warm = self._new_warm()
+            self._warm = warm_parent(self.plan)
             self._warm.wait()
-
-    def _new_warm(self) -> WarmParent:
-        plan = self.plan
-        return WarmParent(
-            environment=plan.assignment.course.environment, isolate=plan.isolation == "sandbox",
-            data=plan.data, gpus=plan.gpus,
-        )  # fmt: skip
 
 
 def _now() -> str:

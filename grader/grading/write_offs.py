@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from grader.course import Exercise
-from grader.grading.check_session import CheckSession
 from grader.grading.pooling import best_of
 from grader.records import ExerciseResult, Submission, SubmissionResult
 from grader.verdict import Status, Verdict
+
+if TYPE_CHECKING:  # the main process knows write-offs, and does not load torch
+    from grader.grading.check_session import CheckSession
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,7 @@ class WarmParent:
         isolate: build the walls; False for `--isolation process`.
         data: folder with the course's data sets, None for the drawn stand-in.
         gpus: the GPUs kernels may be given, one at a time.
+        left_out: modules that are not imported in advance; kernels can import them.
         without: walls to leave out as if this machine lacked them, to test what the others hold.
 
     It starts in the background; `wait` says when it is ready.
@@ -71,7 +72,8 @@ class WarmParent:
 
     def __init__(
         self, *, environment: Environment = BARE, isolate: bool = True, data: Path | None = None,
-        gpus: Sequence[Gpu] = (), without: Collection[policy.Wall] = (),
+        gpus: Sequence[Gpu] = (), left_out: Collection[str] = (),
+        without: Collection[policy.Wall] = (),
     ) -> None:  # fmt: skip
         self.isolate = isolate
         self.data = str(data.resolve()) if data else ""
@@ -94,7 +96,7 @@ class WarmParent:
         self.ready: messages.Ready | None = None
         start = _start(
             self.scratch, environment, data=self.data, isolate=isolate,
-            gpus=[gpu.node for gpu in gpus], without=list(without),
+            gpus=[gpu.node for gpu in gpus], left_out=left_out, without=list(without),
         )  # fmt: skip
         self._control.send(messages.encode(start))
 
@@ -274,7 +276,7 @@ class ForkedProcess:
 
 def _start(
     scratch: Path, environment: Environment, *, isolate: bool, data: str = "",
-    gpus: Sequence[str] = (), without: Sequence[str] = (),
+    gpus: Sequence[str] = (), left_out: Collection[str] = (), without: Sequence[str] = (),
 ) -> messages.Start:  # fmt: skip
     """Return how a process is built that notebooks of a course run in."""
     found = policy.libraries(environment.hidden)
@@ -286,7 +288,7 @@ def _start(
         list(found.hidden),
         shown=[str(policy.GUEST_LIBRARY), *folder, *filter(None, (beside, data))],
         path=[*found.path, *folder],
-        preload=[*policy.PRELOADED, *environment.preload],
+        preload=[n for n in (*policy.PRELOADED, *environment.preload) if n not in left_out],
         isolate=isolate,
         gpus=list(gpus),
         without=list(without),

@@ -19,6 +19,7 @@ import msgspec
 from grader.course import Assignment, Exercise
 from grader.errors import UsageError
 from grader.grading.plan import Plan
+from grader.grading.warm import warm_parent
 from grader.reading.submissions import find
 from grader.records import Found, PassedOver, Submission, SubmissionResult
 from grader.runs.deferred_signals import raise_if_asked
@@ -188,10 +189,17 @@ def check_one(path: Path, plan: Plan) -> SubmissionResult:
         raise UsageError(f"{path} holds {len(found)} submissions; give the notebook to check.")
     if found[0].problem:
         return _unreadable(found[0], plan)
-    from grader.grading.grader import Grader  # noqa: PLC0415  (loads torch)
+    plan.require_walls()
+    warm = warm_parent(plan, found[0]) if plan.can_fork else None
+    try:
+        # loads torch, at the same time as the warm process
+        from grader.grading.grader import Grader  # noqa: PLC0415
 
-    with Grader(plan) as grader:
-        return grader.grade(found[0])
+        with Grader(plan, warm=warm) as grader:
+            return grader.grade(found[0])
+    finally:
+        if warm is not None:
+            warm.close()
 
 
 def _unreadable(submission: Submission, plan: Plan) -> SubmissionResult:

@@ -7,8 +7,8 @@ it busy for too long, or that makes a second, fresh worker grow, ends with what 
 Each worker has its own pipe: a killed worker could leave a shared queue locked. A worker ends with
 the main process, even if that is killed. Nothing here stores or shows results.
 
-Here: starting, replacing and ending workers. Not here: their bounds (`worker_bounds.py`), grading
-one submission (`grading/grader.py`).
+Here: starting, replacing and ending workers. Not here: their bounds (`worker_bounds.py`), how
+many fit this machine (`machine.py`), grading one submission (`grading/grader.py`).
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from multiprocessing.process import BaseProcess
 
 from grader.errors import GraderError, KernelLost, SandboxUnavailable, traceback_of
 from grader.grading.plan import Plan
+from grader.grading.warm import warm_parent
 from grader.grading.write_offs import WriteOff
 from grader.kernel.scratch import remove_abandoned
 from grader.records import ExerciseResult, Submission, SubmissionResult
@@ -83,13 +84,6 @@ class _Worker:
 
     def __post_init__(self) -> None:
         self.bounds = WorkerBounds(self.process.pid or 0)
-
-
-def usable_cores() -> int:
-    """Return how many workers fit this machine: one a usable core."""
-    with suppress(AttributeError):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def grade_all(
@@ -291,18 +285,8 @@ def _work(plan: Plan, pipe: Connection) -> None:
     logs.configure_worker()
     _end_with_parent()
     _limit_memory()
-    from grader.grading.grader import Grader  # noqa: PLC0415  (torch is loaded in workers alone)
-
     try:
-        with Grader(plan, tell=pipe.send) as grader:
-            worker_memory.settle()
-            pipe.send("ready")
-            while isinstance(order := _receive(pipe), Submission | WriteOff):
-                if isinstance(order, WriteOff):
-                    pipe.send(grader.write_off(order))
-                else:
-                    pipe.send(grader.grade(order))
-                worker_memory.give_back()
+        _grade_from(plan, pipe)
     except ConnectionError:
         return  # the main process, which would store the result, is gone
     except GraderError as error:
@@ -315,6 +299,27 @@ def _work(plan: Plan, pipe: Connection) -> None:
     except Exception as error:  # an internal error: its traceback is stored with the submission
         with suppress(OSError):
             pipe.send(_noted(KernelLost(f"{type(error).__name__}: {error}"), error))
+
+
+def _grade_from(plan: Plan, pipe: Connection) -> None:
+    plan.require_walls()
+    warm = warm_parent(plan) if plan.can_fork else None
+    try:
+        # torch is loaded in workers alone, at the same time as in the warm process
+        from grader.grading.grader import Grader  # noqa: PLC0415
+
+        with Grader(plan, tell=pipe.send, warm=warm) as grader:
+            worker_memory.settle()
+            pipe.send("ready")
+            while isinstance(order := _receive(pipe), Submission | WriteOff):
+                if isinstance(order, WriteOff):
+                    pipe.send(grader.write_off(order))
+                else:
+                    pipe.send(grader.grade(order))
+                worker_memory.give_back()
+    finally:
+        if warm is not None:
+            warm.close()
 
 
 def _end_with_parent() -> None:

@@ -26,7 +26,7 @@ from typing import NoReturn
 
 import msgspec
 
-from grader.sandbox import linux, messages, policy, walls
+from grader.sandbox import deferred_dynamo, linux, messages, policy, walls
 from grader.sandbox.policy import Wall
 
 _PACKET = 1 << 18
@@ -168,11 +168,19 @@ def _import_libraries(settings: messages.Start) -> None:
     """Import what notebooks import, inside the walls, where the same errors would occur."""
     if not os.path.isdir(settings.scratch):
         os.environ.update(policy.environment(policy.SCRATCH_INSIDE))
-    for name in settings.preload:
-        importlib.import_module(name)
     from grader.sandbox import kernel_process  # noqa: PLC0415  (imports torch and ipykernel)
 
+    if deferred_dynamo.NAME not in settings.preload:
+        # a library that takes more of it than is substituted is imported again below
+        with contextlib.suppress(ImportError), deferred_dynamo.deferred_dynamo():
+            _import_all(settings.preload)
+    _import_all(settings.preload)
     kernel_process.warm_up(settings.setup)
+
+
+def _import_all(names: list[str]) -> None:
+    for name in names:
+        importlib.import_module(name)
 
 
 def _serve(

@@ -71,6 +71,7 @@ def places(tmp_path_factory, write_notebook, honest):
         ("list rnn", "there is no assignment 'rnn'. The course has: cnn"),
         ("grade hw.ipynb --jobs 0", "--jobs is auto or a whole number from 1 on, not '0'."),
         ("grade hw.ipynb --jobs many", "--jobs is auto or a whole number from 1 on, not 'many'."),
+        ("grade hw.ipynb --memory lots", "--memory is a size such as 8G or 500M, not 'lots'."),
         ("grade hw.ipynb --isolation none", "--isolation is sandbox or process, not 'none'."),
         ("grade hw.ipynb --device tpu", "--device is auto, cpu or cuda, not 'tpu'."),
         ("grade hw.ipynb --data empty", "empty does not hold FashionMNIST/raw"),
