@@ -13,7 +13,7 @@ MOST = 1.0  # no network of the course trains at a larger one
 def assert_rate(student, name, *way):
     """Require that a model keeps the rate it was made with, and a usable one without.
 
-    A model that neither takes nor keeps a rate is right: its optimiser is made elsewhere.
+    A model that keeps no rate and makes no optimiser is right: that is made elsewhere.
 
     Args:
         student: the notebook.
@@ -58,16 +58,24 @@ def rate_of_optimiser(model):
 
 
 def has_no_rate(student, name, *way):
-    """Return whether a model takes no rate and keeps none, as in plain PyTorch."""
+    """Return whether a model keeps no rate and has no use for one, as in plain PyTorch.
+
+    It has a use for one if it takes a rate and makes an optimiser.
+    """
     with student.unrecorded():
         model = make(student, name, way)
-        for ask in (lambda: student.make(name, *way, lr=GIVEN), lambda: model.attribute("lr")):
-            try:
-                ask()
-            except StudentRaised as error:
-                if error.kind in ("TypeError", "AttributeError"):
-                    continue
+        if _answers(lambda: model.attribute("lr")):
             return False
+        takes = _answers(lambda: student.make(name, *way, lr=GIVEN))
+        return not (takes and _answers(lambda: model.attribute("configure_optimizers")))
+
+
+def _answers(ask):
+    """Return whether a question has an answer, or another error than that there is no such name."""
+    try:
+        ask()
+    except StudentRaised as error:
+        return error.kind not in ("TypeError", "AttributeError")
     return True
 
 

@@ -97,7 +97,8 @@ def better(
     if all(check.verdict is Verdict.MISSING for check in again.checks):
         return first
     named = " and ".join(sorted(parts))
-    note = f"Asked again with a right {named} in place of yours, which is charged on its own."
+    charged = "which is charged on its own" if len(parts) == 1 else "which are charged on their own"
+    note = f"Asked again with a right {named} in place of yours, {charged}."
     return replace(again, notes=(*again.notes, note))
 
 

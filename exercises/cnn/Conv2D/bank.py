@@ -81,8 +81,9 @@ class ParametersInAPart(nn.Module):
 
 
 @mistake(
-    "the kernel is no parameter",
-    hint="A plain tensor is not found by an optimiser: wrap it in nn.Parameter.",
+    "a new layer has no kernel among its parameters",
+    hint="An optimiser finds what __init__ makes as nn.Parameter: neither a plain tensor, nor a "
+    "kernel that forward makes anew.",
     caught_by=(KERNEL, RANDOM, FORWARD, CHANGES, GRADIENTS),
 )
 class KernelIsATensor(nn.Module):
