@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -73,6 +74,9 @@ def grade(
     ] = "",
     fresh: Annotated[bool, typer.Option("--fresh", help="Grade again what is stored.")] = False,
     only: Annotated[str, typer.Option("--only", help="Some exercises: corr2d,pool2d.")] = "",
+    all_cells: Annotated[
+        bool, typer.Option("--all-cells", help="With --only: run the cells it does not need, too.")
+    ] = False,
     seed: SeedOption = DEFAULT_SEED,
     data: DataOption = None,
     isolation: IsolationOption = "sandbox",
@@ -95,6 +99,7 @@ def grade(
     pipeline.require_unclaimed(out)  # not after minutes of reading
     names = tuple(name.strip() for name in only.split(",") if name.strip())
     plan = _plan(assignment, names, seed, data, isolation, device)
+    plan = replace(plan, all_cells=all_cells)
     collected = pipeline.collect(submissions, plan, zip_encoding=zip_encoding)
     found = collected.submissions
     with progress(len(found), quiet=quiet, live=not verbose) as show, pipeline.claimed(out):

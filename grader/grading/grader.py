@@ -225,7 +225,7 @@ class Grader:
         """
         limits = limits or self.plan.spending
         ends_at = time.monotonic() + limits.submission_s
-        some = self.plan.asks_for_some
+        some = self.plan.asks_for_some and not self.plan.all_cells
         only = needed_cells(submission.cells, self.plan.judged) if some else None
         if only is not None:
             part = self._part_of(submission, gpu, limits, done, known, only)

@@ -56,6 +56,8 @@ class Plan:
     """Replaces the assignment's limits, where given."""
     gpus: tuple[Gpu, ...] = ()
     """What notebooks may compute on, each notebook on one of them; none means the CPU."""
+    all_cells: bool = field(default=False, compare=False)
+    """Whether cells run that the exercises asked for do not need. Verdicts do not depend on it."""
     secret: int = field(default_factory=new_secret, repr=False, compare=False)
     """Seed of data that no notebook may know; a gradebook has one. Verdicts do not depend on it,
     so it is no part of a key, and it never enters the sandbox."""

@@ -29,14 +29,7 @@ from grader.kernel.ahead import KnownCall, Outcome, RightReply, Sent, Waiting
 from grader.kernel.answers import read_answer
 from grader.kernel.describe import call_text, describe
 from grader.kernel.handle import Handle
-from grader.kernel.observations import (
-    Call,
-    Captured,
-    HeldModel,
-    Lacking,
-    Outline,
-    ReplayFacts,
-)
+from grader.kernel.observations import Call, Captured, HeldModel, Lacking, Outline, ReplayFacts
 from grader.kernel.transcript import Transcript, as_noted
 from grader.records import DEFAULT_SEED, CellRun
 from grader.wire import messages

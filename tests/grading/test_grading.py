@@ -264,7 +264,7 @@ def test_a_kernel_that_cannot_be_had_is_tried_again_and_the_first_try_is_logged(
 ):
     original, failures = type(grader).open, [KernelLost("it was lost")]
 
-    def sometimes(self, submission, gpu, limits=None):
+    def sometimes(self, submission, gpu, limits=None, **_):
         if failures:
             raise failures.pop()
         return original(self, submission, gpu)
@@ -284,7 +284,7 @@ def test_a_kernel_that_cannot_be_had_is_tried_again_and_the_first_try_is_logged(
     ],
 )
 def test_a_fault_of_ours_leaves_all_points_open(grade, grader, monkeypatch, error, words):
-    def never(self, submission, gpu, limits=None):
+    def never(self, submission, gpu, limits=None, **_):
         raise error
 
     monkeypatch.setattr(type(grader), "open", never)

@@ -12,6 +12,12 @@ from grader.guest import losses as noted
 from grader.guest import training_settings
 
 
+@pytest.fixture(autouse=True)
+def _nothing_trained() -> None:
+    """Let no training of a test before count as one of this process."""
+    noted.clear()
+
+
 @pytest.fixture
 def budget() -> Iterator[Any]:
     """Six steps a fit; the settings module, to look into."""
