@@ -69,7 +69,7 @@ def plan(tmp_path_factory, write_course) -> Plan:
 @pytest.fixture
 def open_grader(warm, monkeypatch):
     """Open a grader over the warm parent that all tests share."""
-    monkeypatch.setattr(grading, "WarmParent", lambda **_: warm)
+    monkeypatch.setattr(grading, "warm_parent", lambda _plan: warm)
     monkeypatch.setattr(type(warm), "close", lambda _: None)
     return Grader
 
@@ -131,7 +131,7 @@ def test_the_key_and_the_facts_change_with_the_model_of_the_gpu_and_not_with_whi
 def test_a_gpu_that_does_not_compute_inside_refuses_the_run_and_says_what_to_do(
     warm_with_stand_ins, plan, leases, monkeypatch
 ):
-    monkeypatch.setattr(grading, "WarmParent", lambda **_: warm_with_stand_ins)
+    monkeypatch.setattr(grading, "warm_parent", lambda _plan: warm_with_stand_ins)
     monkeypatch.setattr(type(warm_with_stand_ins), "close", lambda _: None)
     with (
         pytest.raises(GpuUnavailable, match=r"Stand-in \(/dev/full\).*Give --device cpu"),
