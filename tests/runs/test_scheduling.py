@@ -234,6 +234,8 @@ def test_what_fills_two_workers_or_takes_all_the_time_ends_with_what_was_judged(
 ):
     monkeypatch.setattr(scheduling, "_work", spends)
     monkeypatch.setattr(worker_bounds, "MOST_BYTES", _GROWTH)
+    # of two seconds, the margin by the wall clock is less than a busy machine takes for a turn
+    monkeypatch.setattr(worker_bounds, "_MARGIN", 10.0)
     team = scheduling._Team(plan, submissions, jobs=1)
     monkeypatch.setattr(scheduling._Team, "_hire", patient(scheduling._Team._hire))
     team._most_s = 2.0
