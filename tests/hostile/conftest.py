@@ -121,7 +121,7 @@ def grader_beside(warm, small_limits) -> Iterator[Grader]:
     # an attack in a cell that the answer does not need would not run
     plan = Plan("cnn", only=("corr2d",), limits=small_limits, all_cells=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("grader.grading.grader.WarmParent", lambda **_: warm)
+        patch.setattr("grader.grading.grader.warm_parent", lambda _plan: warm)
         patch.setattr(type(warm), "close", lambda _: None)
         with Grader(plan) as made:
             yield made
