@@ -20,7 +20,7 @@ from grader.records import ExerciseResult, Submission, SubmissionResult
 from grader.runs.gradebook import Gradebook
 from grader.verdict import Status, Verdict
 
-_PASSING = frozenset(
+_NOT_SPENT = frozenset(
     {Verdict.PASSED, Verdict.FAILED, Verdict.RAISED, Verdict.MISSING, Verdict.SKIPPED}
 )
 
@@ -90,5 +90,5 @@ def _lasting(result: SubmissionResult) -> list[str]:
     return [
         one.exercise
         for one in result.exercises
-        if all(check.verdict in _PASSING for check in one.checks)
+        if all(check.verdict in _NOT_SPENT for check in one.checks)
     ]
