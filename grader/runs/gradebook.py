@@ -113,12 +113,12 @@ class Gradebook:
             options: what was asked for, to be shown with the results.
             started_at: UTC, ISO 8601; now, when empty.
         """
-        stored = msgspec.json.encode(_storable(dict(options or {}))).decode()
+        stored = msgspec.json.encode(storable(dict(options or {}))).decode()
         now = started_at or datetime.now(UTC).isoformat(timespec="seconds")
-        with self._transaction() as execute:
+        with self.transaction() as execute:
             added = execute(
                 "INSERT INTO runs(assignment, started_at, options) VALUES (?, ?, ?)",
-                (_storable(assignment), now, stored),
+                (storable(assignment), now, stored),
             )
             run_id = int(added.lastrowid or 0)
             for position, key in enumerate(dict.fromkeys(keys)):
@@ -133,7 +133,7 @@ class Gradebook:
         kept = "SELECT value FROM secrets WHERE name = 'held_out'"
         if (row := self._execute(kept).fetchone()) is None:
             drawn = str(secrets.randbits(_SECRET_BITS))
-            with self._transaction() as execute:  # another run may have been first
+            with self.transaction() as execute:  # another run may have been first
                 execute("INSERT OR IGNORE INTO secrets VALUES ('held_out', ?)", (drawn,))
                 row = execute(kept, ()).fetchone()
         return int(row[0])
@@ -156,28 +156,28 @@ class Gradebook:
         standing = standing_of(result)
         row = (
             result.key,
-            _storable(result.student),
-            _storable(result.submission),
-            _storable(result.assignment),
+            storable(result.student),
+            storable(result.submission),
+            storable(result.assignment),
             str(result.status),
             float(standing.points),
             float(standing.max_points),
-            _storable(result.finished_at),
+            storable(result.finished_at),
             _encode(result),
         )
-        with self._transaction() as execute:
+        with self.transaction() as execute:
             execute("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
             execute("DELETE FROM exercise_results WHERE result = ?", (result.key,))
             for name, key in (exercises or {}).items():
                 execute(
                     "INSERT OR REPLACE INTO exercise_results VALUES (?, ?, ?)",
-                    (key, _storable(name), result.key),
+                    (key, storable(name), result.key),
                 )
             self._list(execute, run_id, result.key)
 
     def reuse(self, key: str, run_id: int) -> None:
         """Add a stored result to a run."""
-        with self._transaction() as execute:
+        with self.transaction() as execute:
             self._list(execute, run_id, key)
 
     def find(self, key: str) -> SubmissionResult | None:
@@ -224,7 +224,7 @@ class Gradebook:
         for name, key in exercises.items():
             row = self._execute(
                 "SELECT result FROM exercise_results WHERE key = ? AND exercise = ?",
-                (key, _storable(name)),
+                (key, storable(name)),
             ).fetchone()
             if row is not None:
                 found.setdefault(row[0], set()).add(name)
@@ -240,7 +240,7 @@ class Gradebook:
         rows = self._execute(
             "SELECT record FROM results WHERE student = ? AND assignment = ? "
             "ORDER BY rowid DESC LIMIT 1",
-            (_storable(student), _storable(assignment)),
+            (storable(student), storable(assignment)),
         )
         for (record,) in rows:
             with suppress(msgspec.MsgspecError):
@@ -297,6 +297,10 @@ class Gradebook:
         row = self._execute("SELECT max(id) FROM runs").fetchone()
         return None if row[0] is None else int(row[0])
 
+    def query(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Return the rows of a SELECT."""
+        return self._execute(statement, values).fetchall()
+
     def _list(self, execute: _Execute, run_id: int, key: str) -> None:
         execute(
             "INSERT OR IGNORE INTO run_entries SELECT ?, "
@@ -313,7 +317,8 @@ class Gradebook:
             raise _in_words(self.path, error) from error
 
     @contextmanager
-    def _transaction(self) -> Iterator[_Execute]:
+    def transaction(self) -> Iterator[_Execute]:
+        """Run statements of which all are stored, durably, or none."""
         self._execute("BEGIN IMMEDIATE")
         try:
             yield self._execute
@@ -333,7 +338,7 @@ _Execute = Callable[[str, Sequence[object]], sqlite3.Cursor]
 
 def _encode(result: SubmissionResult) -> str:
     return msgspec.json.encode(
-        _storable(msgspec.to_builtins(result, enc_hook=_fraction_as_text))
+        storable(msgspec.to_builtins(result, enc_hook=_fraction_as_text))
     ).decode()
 
 
@@ -353,16 +358,16 @@ def _text_as_fraction(kind: type, value: Any) -> Any:
     raise NotImplementedError(f"cannot read a {kind.__name__}")
 
 
-def _storable(value: Any) -> Any:
+def storable(value: Any) -> Any:
     """Replace what JSON and SQLite cannot hold: lone surrogates, seconds that are no number."""
     if isinstance(value, str):
         return without_surrogates(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else 0.0
     if isinstance(value, dict):
-        return {_storable(key): _storable(item) for key, item in value.items()}
+        return {storable(key): storable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_storable(item) for item in value]
+        return [storable(item) for item in value]
     return value
 
 

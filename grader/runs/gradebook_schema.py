@@ -95,4 +95,14 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE INDEX exercises_of_results ON exercise_results(result)",
     ),
+    (
+        """
+        CREATE TABLE decisions(
+            id INTEGER PRIMARY KEY AUTOINCREMENT, assignment TEXT NOT NULL,
+            student TEXT NOT NULL, exercise TEXT NOT NULL, item TEXT NOT NULL,
+            kind TEXT NOT NULL, points TEXT, max_points TEXT, text TEXT NOT NULL,
+            seen TEXT NOT NULL, who TEXT NOT NULL, made_at TEXT NOT NULL)
+        """,
+        "CREATE INDEX decisions_about ON decisions(assignment, student, exercise, item)",
+    ),
 )

@@ -17,11 +17,13 @@ from pathlib import Path
 import msgspec
 
 from grader.course import Assignment, Exercise
+from grader.decisions import Decision, settle
 from grader.errors import UsageError
 from grader.grading.plan import Plan
 from grader.grading.warm import warm_parent
 from grader.reading.submissions import find
 from grader.records import Found, PassedOver, Submission, SubmissionResult
+from grader.runs.decided import decisions_of
 from grader.runs.deferred_signals import raise_if_asked
 from grader.runs.gradebook import Gradebook
 from grader.runs.origins import Origins, why_graded
@@ -40,6 +42,7 @@ class StoredRun:
     """A run as the gradebook has it, with what the reports say about the assignment."""
 
     results: tuple[SubmissionResult, ...]
+    """With what instructors decided about them."""
     title: str
     exercises: tuple[str, ...]
     max_points: Fraction
@@ -48,6 +51,12 @@ class StoredRun:
     origins: Origins = field(default_factory=Origins)
     """Which results were stored before, and why the others were graded."""
     passed_over: tuple[PassedOver, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    """Those that were applied, oldest first."""
+    outdated: tuple[Decision, ...] = ()
+    """Those about work that has changed since."""
+    graded: tuple[SubmissionResult, ...] = ()
+    """The results as the checks left them, in the same order."""
 
 
 def collect(paths: Sequence[Path], plan: Plan, *, zip_encoding: str = "") -> Found:
@@ -250,8 +259,11 @@ def _options(plan: Plan, gradebook: Gradebook) -> dict[str, str]:
 
 def _stored(gradebook: Gradebook, run_id: int) -> StoredRun:
     run = gradebook.run(run_id)
+    graded = tuple(gradebook.results_of(run_id))
+    decisions = decisions_of(gradebook, run.assignment)
+    settled = [settle(result, decisions) for result in graded]
     return StoredRun(
-        tuple(gradebook.results_of(run_id)),
+        tuple(one.result for one in settled),
         run.options.get("title", run.assignment),
         tuple(name for name in run.options.get("exercises", "").split(",") if name),
         Fraction(run.options.get("max_points", "0")),
@@ -259,4 +271,7 @@ def _stored(gradebook: Gradebook, run_id: int) -> StoredRun:
         passed_over=tuple(
             msgspec.json.decode(run.options.get(_PASSED_OVER, "[]"), type=list[PassedOver])
         ),
+        decisions=tuple(decision for one in settled for decision in one.applied),
+        outdated=tuple(decision for one in settled for decision in one.outdated),
+        graded=graded,
     )
