@@ -163,11 +163,20 @@ def check(
 
 
 @app.command()
-def report(out: OutOption = DEFAULT_OUT) -> None:
-    """Render the latest run of a gradebook again."""
+def report(
+    out: OutOption = DEFAULT_OUT,
+    compare: Annotated[
+        str,
+        typer.Option("--compare", help="Which grades changed since a run: its number, or last."),
+    ] = "",
+) -> None:
+    """Render the latest run of a gradebook again, or compare it with an earlier one."""
     from grader.report.writers import write_run  # noqa: PLC0415
     from grader.runs import pipeline  # noqa: PLC0415
 
+    if compare:
+        _compare(out, compare)
+        return
     for path in write_run(pipeline.latest(out), out)[:3]:
         print(path)
 
@@ -243,6 +252,17 @@ def _plan(
     plan = Plan(assignment, only, seed, levels[isolation], found, gpus=chosen)
     assert plan.assignment  # reports a wrong name of an exercise before anything is read
     return plan
+
+
+def _compare(out: Path, run: str) -> None:
+    from grader.report.comparison import comparison_lines, write_comparison  # noqa: PLC0415
+    from grader.runs.comparison import compare_runs  # noqa: PLC0415
+
+    if run != "last" and not (run.isascii() and run.isdigit()):
+        raise UsageError(f"--compare is the number of a run, or last, not {run!r}.")
+    comparison = compare_runs(out, None if run == "last" else int(run))
+    print(*comparison_lines(comparison), sep="\n")
+    print(write_comparison(comparison, out))
 
 
 def _jobs(text: str, memory: str, plan: Plan) -> int:

@@ -20,6 +20,8 @@ from pathlib import Path
 
 from grader.digest import assignment_files, hash_files
 from grader.errors import CourseError, UsageError
+from grader.policy import Policy
+from grader.policy_settings import policy_from
 from grader.records import Limits
 from grader.text import one_line
 from grader.toml_file import (
@@ -143,6 +145,8 @@ class Assignment:
     check that needs it is broken."""
     excused_cells: tuple[str, ...] = ()
     """Patterns of lines whose errors do not make a submission partial."""
+    policy: Policy = field(default_factory=Policy)
+    """Rules for late work, bonus and rounding, which change no verdict."""
     digest: str = ""
     """sha256 over every file of the assignment, and of its course, that a grade may depend on."""
     every: tuple[Exercise, ...] = ()
@@ -239,6 +243,7 @@ def load_assignment(wanted: str | Path) -> Assignment:
         forbid=tuple(settings.forbid),
         packages=tuple(settings.packages),
         excused_cells=tuple(_pattern(path, "excused_cells", p) for p in settings.excused_cells),
+        policy=policy_from(path, settings.policy, settings.exercises),
         digest=_digest(folder, course),
     )
 

@@ -81,6 +81,8 @@ class Submission:
     """What lies beside the notebooks, the notebooks themselves included."""
     due: tuple[Attachment, ...] = ()
     """Notebooks that are not read yet (`reading/due.py`), each marked with its sha256."""
+    handed_in: str = ""
+    """When, ISO 8601 with a time zone, as an LMS or the roster states it; empty when unknown."""
     judged: tuple[ExerciseResult, ...] = ()
     """Exercises whose stored results still hold; they are not asked again."""
 

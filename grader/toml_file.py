@@ -5,12 +5,14 @@ The message names the file and the field. Not here: what the settings mean (`cou
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Literal, TypeVar
 
 import msgspec
 
 from grader.errors import CourseError
+from grader.policy import Direction, Late
 from grader.text import clean, one_line
 
 T = TypeVar("T")
@@ -69,6 +71,23 @@ class ExerciseFile(msgspec.Struct, forbid_unknown_fields=True):
     builds_on: list[str] = []
 
 
+class PolicyTable(msgspec.Struct, forbid_unknown_fields=True):
+    """Rules for all students of an assignment; `policy_settings.py` says what they mean."""
+
+    due: datetime | None = None
+    late: Late = "none"
+    grace_minutes: int = 0
+    late_days: int = 0
+    percent_a_day: int | float = 0
+    most_percent: int | float = 100
+    cut_off_days: int | None = None
+    bonus: list[str] = []
+    drop: int = 0
+    drop_of: list[str] = []
+    round_to: int | float | str = ""
+    rounding: Direction = "nearest"
+
+
 class AssignmentFile(msgspec.Struct, forbid_unknown_fields=True):
     """An `assignment.toml`."""
 
@@ -79,6 +98,7 @@ class AssignmentFile(msgspec.Struct, forbid_unknown_fields=True):
     forbid: list[str] = []
     packages: list[str] = []
     excused_cells: list[str] = []
+    policy: PolicyTable | None = None
 
 
 def read_toml(path: Path, kind: type[T]) -> T:

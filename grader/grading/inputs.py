@@ -27,7 +27,10 @@ PACKAGE = Path(__file__).resolve().parent.parent
 LIBRARIES = ("torch", "torchvision", "numpy", "hypothesis", "pytest", "ipykernel", "ipython")
 # reports and schedulers decide no result; the course has its own digest
 _NO_PART = frozenset(
-    {"report", "runs", "course", "cli.py", "decisions.py", "doctor.py", "__main__.py"}
+    {
+        *("report", "runs", "course", "cli.py", "doctor.py", "__main__.py"),
+        *("decisions.py", "policy.py", "policy_settings.py"),
+    }
 )
 
 

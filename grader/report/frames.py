@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -39,7 +40,9 @@ _WHOSE: dict[str, Any] = {"number": "Int64", "student": _TEXT, "submission": _TE
 SUBMISSIONS = _WHOSE | {
     "status": _category(Status, ordered=True), "points": "Float64", "max_points": "Float64",
     "open_points": "Float64", "percent": "Float64", "seconds": "Float64", "cells_failed": "Int64",
-    "finished_at": _TIME, "problem": _TEXT, "traceback": _TEXT,
+    "finished_at": _TIME, "problem": _TEXT, "traceback": _TEXT, "handed_in_at": _TIME,
+    "days_late": "Int64", "adjusted_points": "Float64", "adjusted_max_points": "Float64",
+    "adjusted_percent": "Float64", "adjustments": _TEXT,
 }  # fmt: skip
 EXERCISES = _WHOSE | {
     "exercise": _EXERCISE, "section": _TEXT, "optional": "boolean", "by_hand": "boolean",
@@ -77,7 +80,10 @@ class RunFrames:
             `points, max_points, open_points, percent, seconds` (Float64), `cells_failed` (Int64),
             `finished_at` (datetime64, UTC), `problem, traceback` (string), then one Float64 column
             of points for each exercise, named after it. `points` and `max_points` leave out the
-            checks that broke; what these are worth is `open_points`.
+            checks that broke; what these are worth is `open_points`. `points` are what the checks
+            and an instructor gave; `adjusted_points`, `adjusted_max_points`, `adjusted_percent`
+            (Float64) what the assignment's policy makes of them, for the reasons in `adjustments`
+            (string); `handed_in_at` (datetime64, UTC) and `days_late` (Int64).
         exercises: one row a submission and exercise: `exercise` (ordered category, as in the
             assignment), `section, name, mistake` (string), `optional, by_hand` (boolean), `points,
             max_points, percent` (Float64), `cell` (Int64). An unreadable submission has 0 points
@@ -97,6 +103,8 @@ class RunFrames:
     checks: pd.DataFrame
     cells: pd.DataFrame
     answers: pd.DataFrame
+    is_adjusted: bool = False
+    """Whether a policy or an instructor's decision may have changed points."""
 
 
 def load(out: str | Path = "reports/latest") -> RunFrames:
@@ -134,6 +142,7 @@ def frames_of(run: StoredRun) -> RunFrames:
         frame(CHECKS, _checks),
         frame(CELLS, _cells),
         frame(ANSWERS, _answers),
+        run.policy.changes_points or bool(run.decisions),
     )
 
 
@@ -156,9 +165,27 @@ def _submissions(
             None if is_open else shown(total.points), shown(total.max_points), shown(total.open),
             percent(total.share), result.seconds, sum(run.failed for run in result.cells),
             result.finished_at or None, result.problem or None, result.traceback or None,
+            *_adjustments(run, number, is_open=is_open),
             *(None if one is None else shown(one) for one in points),
         ))  # fmt: skip
     return _frame({**SUBMISSIONS, **dict.fromkeys(columns, "Float64")}, rows, exercise)
+
+
+def _adjustments(run: StoredRun, number: int, *, is_open: bool) -> _Row:
+    """Return what the policy made of a submission; its reasons and an instructor's in words."""
+    result, adjusted = run.results[number], run.adjusted[number]
+    total = adjusted.standing
+    moment = run.handed_in.get(result.key)
+    decided = [
+        f"{one.kind} {one.exercise or one.item}: {one.text}".strip(": ")
+        for one in run.decisions
+        if one.student == result.student and one.kind in ("override", "excuse")
+    ]
+    return (
+        None if moment is None else moment.astimezone(UTC).isoformat(), adjusted.days_late,
+        None if is_open else shown(total.points), shown(total.max_points), percent(total.share),
+        "; ".join((*adjusted.reasons, *decided)) or None,
+    )  # fmt: skip
 
 
 def _exercises(

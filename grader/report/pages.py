@@ -144,6 +144,11 @@ def report_page(
     )
 
 
+def render(template: str, **values: object) -> str:
+    """Render a template of this package; every value is cleaned and escaped."""
+    return _ENVIRONMENT.get_template(template).render(**values)
+
+
 def _exercise(index: int, result: ExerciseResult) -> _Exercise:
     checks = result.checks
     lines = clean(result.source).strip("\n").split("\n") if result.source.strip() else []

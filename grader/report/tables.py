@@ -17,6 +17,11 @@ import pandas as pd
 from grader.report.frames import SUBMISSIONS, RunFrames
 
 GRADES = ("student", "submission", "status", "points", "max_points", "percent")
+ADJUSTED = (
+    *("adjusted_points", "adjusted_max_points", "adjusted_percent"),
+    *("handed_in_at", "days_late", "adjustments"),
+)
+"""After the exercises, where a policy or an instructor's decision changes points."""
 CHECKS = (
     *("student", "exercise", "check", "verdict"),
     *("points", "max_points", "seconds", "message"),
@@ -30,7 +35,10 @@ def grades_table(frames: RunFrames) -> pd.DataFrame:
     names = frames.exercises["exercise"].cat.categories
     columns = [_plain(submissions[name]) for name in GRADES]
     columns += [_plain(points.iloc[:, place]) for place in range(len(names))]
-    return _table(columns, [*GRADES, *names])
+    if not frames.is_adjusted:
+        return _table(columns, [*GRADES, *names])
+    columns += [_plain(submissions[name]) for name in ADJUSTED]
+    return _table(columns, [*GRADES, *names, *ADJUSTED])
 
 
 def checks_table(frames: RunFrames) -> pd.DataFrame:
@@ -49,5 +57,6 @@ def _table(columns: list[list[Any]], names: list[str]) -> pd.DataFrame:
 
 def _plain(column: pd.Series[Any]) -> list[Any]:
     """Return the cells of a column as Python's own values, None for NA, whole numbers as ints."""
-    cells = [None if cell is pd.NA else cell for cell in column.tolist()]
+    cells = [None if pd.isna(cell) else cell for cell in column.tolist()]
+    cells = [c.isoformat(timespec="seconds") if isinstance(c, pd.Timestamp) else c for c in cells]
     return [int(c) if isinstance(c, float) and c.is_integer() else c for c in cells]

@@ -49,6 +49,7 @@ def write_run(run: StoredRun, out: Path) -> list[Path]:
         started_at=run.started_at,
         written_at=datetime.now(UTC).isoformat(timespec="seconds"),
         passed_over=run.passed_over,
+        run=run,
     )
 
 
@@ -62,6 +63,7 @@ def write_reports(
     started_at: str = "",
     written_at: str = "",
     passed_over: Sequence[PassedOver] = (),
+    run: StoredRun | None = None,
 ) -> list[Path]:
     """Write every report of a run.
 
@@ -74,6 +76,7 @@ def write_reports(
         started_at: when the run began, UTC, ISO 8601, for the report.
         written_at: now, UTC, ISO 8601, for the report.
         passed_over: what was found and is in no submission.
+        run: the run, where there is more to it: decisions, a policy.
 
     Returns:
         What was written. Pages of students who are no longer in the run are removed.
@@ -93,7 +96,7 @@ def write_reports(
         written_at=written_at,
         passed_over=passed_over,
     )
-    run = StoredRun(tuple(results), assignment, tuple(exercises), max_points, started_at)
+    run = run or StoredRun(tuple(results), assignment, tuple(exercises), max_points, started_at)
     frames = frames_of(run)
     files = {
         out / "grades.csv": as_csv(grades_table(frames)),
@@ -101,10 +104,10 @@ def write_reports(
         out / "report.html": report,
     }
     for path, content in files.items():
-        _write(path, content)
+        write_file(path, content)
     pages = [out / "feedback" / name for name in names]
     for path, result in zip(pages, results, strict=True):
-        _write(path, feedback_page(result, assignment=assignment))
+        write_file(path, feedback_page(result, assignment=assignment))
     _remove_stale(out / "feedback", keep=set(names))
     log.info("wrote %d files to %s", len(files) + len(pages), out)
     return [*files, *pages]
@@ -167,7 +170,13 @@ def _folded(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
 
 
-def _write(path: Path, content: str) -> None:
+def write_file(path: Path, content: str) -> None:
+    """Write a file beside its place and move it there.
+
+    Raises:
+        UsageError: it cannot be written.
+        CannotStore: the disk is full.
+    """
     temporary = path.with_name(f".{os.getpid()}.writing")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

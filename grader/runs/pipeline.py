@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
@@ -21,6 +22,8 @@ from grader.decisions import Decision, settle
 from grader.errors import UsageError
 from grader.grading.plan import Plan
 from grader.grading.warm import warm_parent
+from grader.policy import Adjusted, Policy, adjust
+from grader.policy_settings import as_data, from_data
 from grader.reading.submissions import find
 from grader.records import Found, PassedOver, Submission, SubmissionResult
 from grader.runs.decided import decisions_of
@@ -34,7 +37,7 @@ from grader.verdict import Status, Verdict
 log = logging.getLogger(__name__)
 
 GRADEBOOK = "gradebook.sqlite"
-_PASSED_OVER = "passed_over"
+_PASSED_OVER, _POLICY, _HANDED_IN = "passed_over", "policy", "handed_in"
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,20 @@ class StoredRun:
     """Those about work that has changed since."""
     graded: tuple[SubmissionResult, ...] = ()
     """The results as the checks left them, in the same order."""
+    policy: Policy = field(default_factory=Policy)
+    handed_in: Mapping[str, datetime] = field(default_factory=dict)
+    """When, by the keys of the results, where that is known."""
+
+    @cached_property
+    def adjusted(self) -> tuple[Adjusted, ...]:
+        """What the policy makes of the results, in the same order."""
+        return tuple(
+            adjust(
+                result, self.policy, handed_in=self.handed_in.get(result.key),
+                decisions=self.decisions, max_points=self.max_points,
+            )
+            for result in self.results
+        )  # fmt: skip
 
 
 def collect(paths: Sequence[Path], plan: Plan, *, zip_encoding: str = "") -> Found:
@@ -99,6 +116,8 @@ def grade_and_store(
     with Gradebook.open(out / GRADEBOOK) as gradebook:
         plan = replace(plan, secret=gradebook.secret())
         options = _options(plan, gradebook)
+        options[_POLICY] = as_data(plan.assignment.policy)
+        options[_HANDED_IN] = msgspec.json.encode(_times(keys, submissions)).decode()
         options[_PASSED_OVER] = msgspec.json.encode(list(passed_over)).decode()
         run_id = gradebook.start_run(plan.assignment.name, keys=keys, options=options)
         due: list[int] = []
@@ -130,7 +149,7 @@ def grade_and_store(
                     store(gradebook, plan, submissions[position], event.result, run_id)
                 show(replace(event, position=position))
                 raise_if_asked()
-        return replace(_stored(gradebook, run_id), origins=origins)
+        return replace(stored_run(gradebook, run_id), origins=origins)
 
 
 def require_unclaimed(out: Path) -> None:
@@ -184,7 +203,7 @@ def latest(out: Path) -> StoredRun:
         run_id = gradebook.latest_run()
         if run_id is None:
             raise UsageError(f"{path} holds no run yet. Run `grader grade` first.")
-        return _stored(gradebook, run_id)
+        return stored_run(gradebook, run_id)
 
 
 def check_one(path: Path, plan: Plan) -> SubmissionResult:
@@ -257,10 +276,30 @@ def _options(plan: Plan, gradebook: Gradebook) -> dict[str, str]:
     }
 
 
-def _stored(gradebook: Gradebook, run_id: int) -> StoredRun:
+def _times(keys: Sequence[str], submissions: Sequence[Submission]) -> dict[str, str]:
+    """Return when submissions were handed in, by their keys, where that is known."""
+    pairs = zip(keys, submissions, strict=True)
+    return {key: one.handed_in for key, one in pairs if one.handed_in}
+
+
+def stored_run(gradebook: Gradebook, run_id: int, *, decided_until: str = "") -> StoredRun:
+    """Return a run of an open gradebook, with the decisions about its results.
+
+    Args:
+        gradebook: an open one.
+        run_id: the number of the run.
+        decided_until: UTC, ISO 8601; later decisions are left out. Empty for none left out.
+
+    Raises:
+        UsageError: there is no such run.
+    """
     run = gradebook.run(run_id)
     graded = tuple(gradebook.results_of(run_id))
-    decisions = decisions_of(gradebook, run.assignment)
+    decisions = [
+        one
+        for one in decisions_of(gradebook, run.assignment)
+        if not decided_until or one.made_at <= decided_until
+    ]
     settled = [settle(result, decisions) for result in graded]
     return StoredRun(
         tuple(one.result for one in settled),
@@ -274,4 +313,6 @@ def _stored(gradebook: Gradebook, run_id: int) -> StoredRun:
         decisions=tuple(decision for one in settled for decision in one.applied),
         outdated=tuple(decision for one in settled for decision in one.outdated),
         graded=graded,
+        policy=from_data(run.options.get(_POLICY, "")),
+        handed_in=msgspec.json.decode(run.options.get(_HANDED_IN, "{}"), type=dict[str, datetime]),
     )

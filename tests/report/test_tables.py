@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from grader.decisions import Decision
+from grader.policy import Policy
 from grader.report.frames import frames_of
 from grader.report.rounding import percent, shown
 from grader.report.tables import CHECKS, GRADES, checks_table, grades_table
@@ -103,3 +106,28 @@ def test_status_and_verdict_are_plain_words(make, exercise, check):
     result = make("kim", exercise("a", check("a", verdict=Verdict.TIMED_OUT)), status=Status.GRADED)
     assert checks_frame([result])["verdict"][0] == "timed_out"
     assert type(grades_frame([result], [])["status"][0]) is str
+
+
+def test_points_after_the_policy_stand_beside_those_of_the_checks(flawed, order):
+    due = datetime(2026, 3, 14, tzinfo=UTC)
+    policy = Policy(due=due, late="percent", percent_a_day=Fraction(25))
+    run = StoredRun(
+        (flawed,), "", tuple(order), MAX, "", policy=policy,
+        handed_in={flawed.key: due + timedelta(hours=30)},
+    )  # fmt: skip
+    got = grades_table(frames_of(run)).iloc[0].to_dict()
+    assert (got["points"], got["adjusted_points"], got["adjusted_percent"]) == (4, 2, 11.1)
+    assert (got["days_late"], got["handed_in_at"]) == (2, "2026-03-15T06:00:00+00:00")
+    assert got["adjustments"] == "2 days late: 50 % less"
+    assert list(got)[: len(GRADES)] == list(GRADES)
+
+
+def test_a_decision_of_an_instructor_is_named_beside_the_points(flawed, order):
+    decision = Decision(flawed.student, "override", "corr2d", text="read by hand")
+    run = StoredRun((flawed,), "", tuple(order), MAX, "", decisions=(decision,))
+    got = grades_table(frames_of(run)).iloc[0].to_dict()
+    assert got["adjustments"] == "override corr2d: read by hand"
+
+
+def test_without_a_policy_or_a_decision_grades_have_the_columns_of_the_contract(flawed, order):
+    assert list(row(flawed, order)) == [*GRADES, *order]
