@@ -21,6 +21,7 @@ from grader.kernel import gpus
 from grader.records import DEFAULT_SEED
 from grader.runs import logs
 from grader.runs.deferred_signals import stoppable, was_asked
+from grader.text import one_line
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_BROKEN, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 DEFAULT_OUT = Path("reports/latest")
@@ -59,6 +60,11 @@ SeedOption = Annotated[
     typer.Option("--seed", min=0, max=2**32 - 1, help="Of examples, kernels and training."),
 ]
 
+ZipEncodingOption = Annotated[
+    str, typer.Option("--zip-encoding", help="Of names in zip files: cp949. Chosen without.")
+]
+_MOST_PAIRS_SHOWN = 20
+
 
 @app.command()
 def grade(
@@ -81,9 +87,7 @@ def grade(
     data: DataOption = None,
     isolation: IsolationOption = "sandbox",
     device: DeviceOption = "auto",
-    zip_encoding: Annotated[
-        str, typer.Option("--zip-encoding", help="Of names in zip files: cp949. Chosen without.")
-    ] = "",
+    zip_encoding: ZipEncodingOption = "",
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 when a check failed.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no table.")] = False,
     verbose: VerboseOption = False,
@@ -178,6 +182,35 @@ def report(
         _compare(out, compare)
         return
     for path in write_run(pipeline.latest(out), out)[:3]:
+        print(path)
+
+
+@app.command()
+def similar(
+    submissions: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Notebooks, folders, zip files; without, the code that was judged."),
+    ] = None,
+    assignment: AssignmentOption = "cnn",
+    out: OutOption = DEFAULT_OUT,
+    zip_encoding: ZipEncodingOption = "",
+) -> None:
+    """List pairs of submissions that share code which others do not have: evidence to look at."""
+    from grader.report.similar import write_similar  # noqa: PLC0415
+    from grader.similar.gather import book_prints, given_code, stored_code, submitted_code  # noqa: PLC0415
+    from grader.similar.pairs import compare  # noqa: PLC0415
+
+    course = load_assignment(assignment)
+    if submissions:
+        code = submitted_code(submissions, course.name, zip_encoding=zip_encoding)
+    else:
+        code = stored_code(out)
+    found = compare(code, given_code(course), book_prints(course))
+    for pair in found.pairs[:_MOST_PAIRS_SHOWN]:
+        print(f"{pair.score:4.0%}  {one_line(pair.first)} and {one_line(pair.second)}")
+    count = len(found.pairs)
+    print(f"{count} pair{'s' * (count != 1)} of {found.students} students to look at")
+    for path in write_similar(found, code, out, assignment=course.title):
         print(path)
 
 

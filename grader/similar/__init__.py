@@ -1,0 +1,1 @@
+"""Similar work: which submissions share code that others do not have. Evidence, not a verdict."""

@@ -1,0 +1,36 @@
+"""The notebook of the documentation runs on a gradebook, in a folder as a reader has it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+from grader.runs.gradebook import Gradebook
+from grader.runs.pipeline import GRADEBOOK
+
+NOTEBOOK = Path(__file__).resolve().parents[2] / "docs" / "analysis.ipynb"
+
+
+def test_the_class_is_analysed_by_the_notebook_of_the_documentation(tmp_path, class_of_five, order):
+    with Gradebook.open(tmp_path / "reports" / "latest" / GRADEBOOK) as gradebook:
+        run = gradebook.start_run("cnn", options={"exercises": ",".join(order)})
+        for result in class_of_five:
+            gradebook.save(result, run)
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    shown = [
+        "".join(output["data"].get("text/plain", ""))
+        for cell in notebook.cells if cell.cell_type == "code"
+        for output in cell.outputs if "data" in output
+    ]  # fmt: skip
+    assert "김민수" in shown[0]
+    assert "corr2d" in shown[3]
+
+
+def test_the_notebook_is_kept_without_outputs_and_needs_ten_lines():
+    cells = [c for c in nbformat.read(NOTEBOOK, as_version=4).cells if c.cell_type == "code"]
+    assert not any(cell.outputs for cell in cells)
+    lines = [line for cell in cells for line in cell.source.splitlines() if line.strip()]
+    assert len(lines) <= 12
