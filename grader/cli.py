@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from io import TextIOWrapper
 from pathlib import Path
@@ -63,6 +64,7 @@ SeedOption = Annotated[
 ZipEncodingOption = Annotated[
     str, typer.Option("--zip-encoding", help="Of names in zip files: cp949. Chosen without.")
 ]
+WhoOption = Annotated[str, typer.Option("--who", help="Your name, for the history.")]
 _MOST_PAIRS_SHOWN = 20
 
 
@@ -173,6 +175,11 @@ def report(
         str,
         typer.Option("--compare", help="Which grades changed since a run: its number, or last."),
     ] = "",
+    points: Annotated[
+        Path | None,
+        typer.Option("--points", help="Read the points of a person from this CSV first."),
+    ] = None,
+    who: WhoOption = "",
 ) -> None:
     """Render the latest run of a gradebook again, or compare it with an earlier one."""
     from grader.report.writers import write_run  # noqa: PLC0415
@@ -181,8 +188,31 @@ def report(
     if compare:
         _compare(out, compare)
         return
+    if points is not None:
+        _read_points(out, points, who)
     for path in write_run(pipeline.latest(out), out)[:3]:
         print(path)
+
+
+@app.command()
+def serve(
+    out: OutOption = DEFAULT_OUT,
+    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="0: any free one.")] = 0,
+    who: WhoOption = "",
+) -> None:
+    """Grade written answers and decide about verdicts in the browser, on this machine alone."""
+    try:
+        from grader.serve.server import serve as run_server  # noqa: PLC0415
+    except ImportError as error:
+        raise UsageError(
+            f"`grader serve` needs {error.name}: pip install 'notebook-grader[serve]'."
+        ) from error
+
+    run_server(out, port=port, who=who or getpass.getuser(), ready=_announce)
+
+
+def _announce(address: str) -> None:
+    print(f"Open {address}\nCtrl-C ends it; everything you decide is stored at once.", flush=True)
 
 
 @app.command()
@@ -296,6 +326,17 @@ def _compare(out: Path, run: str) -> None:
     comparison = compare_runs(out, None if run == "last" else int(run))
     print(*comparison_lines(comparison), sep="\n")
     print(write_comparison(comparison, out))
+
+
+def _read_points(out: Path, table: Path, who: str) -> None:
+    from grader.serve.answer_table import read_points  # noqa: PLC0415
+    from grader.serve.desk import Desk  # noqa: PLC0415
+
+    with closing(Desk(out)) as desk:
+        changed, passed_over = read_points(desk, table, who or getpass.getuser())
+    print(f"{changed} row{'s' * (changed != 1)} of {table} changed something.")
+    for line in passed_over:
+        _say(line)
 
 
 def _jobs(text: str, memory: str, plan: Plan) -> int:

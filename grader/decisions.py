@@ -48,6 +48,8 @@ class Decision:
     who: str = ""
     made_at: str = ""
     """UTC, ISO 8601."""
+    rubric: tuple[int, ...] = ()
+    """Rubric items that apply to a written answer (`runs/rubrics.py`)."""
     id: int = 0
     """Its place in the gradebook, from 1; 0 while it is not stored."""
 
@@ -68,9 +70,12 @@ class Settled:
 
 
 def question_of(answer: WrittenAnswer) -> str:
-    """Return the key by which the answers of a class to one question are found: its heading."""
-    words = re.findall(r"\w+", f"{answer.section} {answer.heading}".casefold())
-    return " ".join(words)
+    """Return the key by which the answers of a class to one question are found.
+
+    It is the section, since students name the headings in it as they like; the heading where there
+    is no section. All that a student wrote in a section is one answer.
+    """
+    return " ".join(re.findall(r"\w+(?:\.\w+)*", (answer.section or answer.heading).casefold()))
 
 
 def mark_of(result: SubmissionResult, exercise: str, item: str = "") -> str:

@@ -28,7 +28,7 @@ LIBRARIES = ("torch", "torchvision", "numpy", "hypothesis", "pytest", "ipykernel
 # reports and schedulers decide no result; the course has its own digest
 _NO_PART = frozenset(
     {
-        *("report", "runs", "similar", "course", "cli.py", "doctor.py", "__main__.py"),
+        *("report", "runs", "serve", "similar", "course", "cli.py", "doctor.py", "__main__.py"),
         *("decisions.py", "policy.py", "policy_settings.py"),
     }
 )

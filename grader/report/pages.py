@@ -243,7 +243,7 @@ def _grid_cell(result: SubmissionResult, exercise: ExerciseResult | None, name: 
 # ---- Jinja
 
 
-def _finalize(value: object) -> object:
+def finalize(value: object) -> object:
     """Clean a value of a template and bound its length; Jinja escapes it afterwards."""
     if isinstance(value, str) and not isinstance(value, Markup):
         return clip(clean(value), limit=_LONGEST_TEXT)
@@ -262,18 +262,20 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-_ENVIRONMENT = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    finalize=_finalize,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_ENVIRONMENT.filters |= {
+FILTERS = {
     "points": shown,
     "percent": percent,
     "moment": _moment,
     "capital": _capital,
     "clip": lambda text, limit: clip(str(text), limit=limit),
 }
+"""What the templates of all pages call."""
+_ENVIRONMENT = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    finalize=finalize,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_ENVIRONMENT.filters |= FILTERS

@@ -17,7 +17,7 @@ from grader.decisions import Decision, Kind
 from grader.errors import UsageError
 from grader.runs.gradebook import Gradebook, storable
 
-_COLUMNS = "id, student, kind, exercise, item, points, max_points, text, seen, who, made_at"
+_COLUMNS = "id, student, kind, exercise, item, points, max_points, text, seen, who, made_at, rubric"
 
 
 class Overtaken(UsageError):
@@ -58,9 +58,9 @@ def decide(
             )
         added = execute(
             "INSERT INTO decisions(assignment, student, exercise, item, kind, points, max_points, "
-            "text, seen, who, made_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "text, seen, who, made_at, rubric) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (*subject, one.kind, _text(one.points), _text(one.max_points), storable(one.text),
-             one.seen, storable(one.who), one.made_at),
+             one.seen, storable(one.who), one.made_at, ",".join(map(str, one.rubric))),
         )  # fmt: skip
         return replace(one, id=int(added.lastrowid or 0))
 
@@ -75,11 +75,11 @@ def decisions_of(gradebook: Gradebook, assignment: str) -> list[Decision]:
 
 
 def _decision(row: tuple[Any, ...]) -> Decision:
-    number, student, kind, exercise, item, points, most, text, seen, who, made_at = row
+    number, student, kind, exercise, item, points, most, text, seen, who, made_at, rubric = row
     known: Kind = kind
     return Decision(
         student, known, exercise, item, _fraction(points), _fraction(most), text, seen, who,
-        made_at, number,
+        made_at, tuple(int(item) for item in rubric.split(",") if item), number,
     )  # fmt: skip
 
 

@@ -101,8 +101,19 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
             id INTEGER PRIMARY KEY AUTOINCREMENT, assignment TEXT NOT NULL,
             student TEXT NOT NULL, exercise TEXT NOT NULL, item TEXT NOT NULL,
             kind TEXT NOT NULL, points TEXT, max_points TEXT, text TEXT NOT NULL,
-            seen TEXT NOT NULL, who TEXT NOT NULL, made_at TEXT NOT NULL)
+            seen TEXT NOT NULL, who TEXT NOT NULL, made_at TEXT NOT NULL, rubric TEXT NOT NULL)
         """,
         "CREATE INDEX decisions_about ON decisions(assignment, student, exercise, item)",
+        """
+        CREATE TABLE rubric_items(
+            id INTEGER PRIMARY KEY AUTOINCREMENT, assignment TEXT NOT NULL,
+            question TEXT NOT NULL, text TEXT NOT NULL, points TEXT NOT NULL,
+            retired INTEGER NOT NULL DEFAULT 0)
+        """,
+        """
+        CREATE TABLE questions(
+            assignment TEXT NOT NULL, question TEXT NOT NULL, max_points TEXT NOT NULL,
+            PRIMARY KEY (assignment, question))
+        """,
     ),
 )

@@ -1,0 +1,381 @@
+"""The web application: routes, forms and who may use them.
+
+It answers on the loopback alone, to whoever knows the token in its address: the first visit trades
+the token for a cookie that other sites cannot send. Every form carries a second token, and the Host
+and Origin of a request must be this server's, so that no other page can decide anything. Pages run
+one script, which is a file of ours; students' text is escaped by Jinja.
+
+Here: HTTP. Not here: what is decided and stored (`desk.py`), starting the server (`server.py`).
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.applications import Starlette
+from starlette.datastructures import FormData
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from grader.decisions import Kind
+from grader.errors import GraderError, UsageError
+from grader.report.markdown import rendered
+from grader.report.pages import FILTERS, finalize
+from grader.report.rounding import total_of
+from grader.runs.decided import Overtaken
+from grader.serve import views
+from grader.serve.answer_table import answer_table
+from grader.serve.desk import Desk
+
+_HERE = Path(__file__).parent
+_COOKIE = "grader-session"
+_WHO = "grader-who"
+_LONGEST_FORM = 200_000
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self' 'unsafe-inline'; "
+    "script-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "same-origin",  # without a referrer, Chromium sends the origin `null`
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+_KINDS: Mapping[str, Kind] = {
+    "override": "override", "excuse": "excuse", "comment": "comment", "extension": "extension",
+    "reopen": "reopen",
+}  # fmt: skip
+_Next = Callable[[Request], Awaitable[Response]]
+_TEMPLATES = Environment(
+    loader=FileSystemLoader([_HERE / "templates", _HERE.parent / "report" / "templates"]),
+    autoescape=True,
+    undefined=StrictUndefined,
+    finalize=finalize,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.filters |= FILTERS | {"markdown": rendered}
+_TEMPLATES.globals |= {"url": lambda path, **query: f"{path}?{urlencode(query)}" if query else path}
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who may use the pages: the secrets of one server, and its address."""
+
+    host: str
+    """`127.0.0.1:8000`, as browsers send it."""
+    token: str
+    who: str
+    """Name of the person, unless the browser has another."""
+
+    @classmethod
+    def fresh(cls, host: str, who: str) -> Access:
+        """Draw new secrets."""
+        return cls(host, secrets.token_urlsafe(24), who)
+
+    @property
+    def session(self) -> str:
+        """The value of the cookie."""
+        return self._derived("session")
+
+    @property
+    def form(self) -> str:
+        """The value that every form carries."""
+        return self._derived("form")
+
+    def _derived(self, purpose: str) -> str:
+        return hmac.digest(self.token.encode(), purpose.encode(), "sha256").hex()
+
+
+def make_app(desk: Desk, access: Access, changed: Callable[[], None]) -> Starlette:
+    """Build the application.
+
+    Args:
+        desk: the gradebook; it is used in the thread of the event loop alone.
+        access: who may use it.
+        changed: called after each decision.
+    """
+    pages = _Pages(desk, access, changed)
+    routes = [
+        Route("/", pages.overview),
+        Route("/student", pages.student),
+        Route("/question", pages.question),
+        Route("/answer", pages.answer),
+        Route("/clusters", pages.clusters),
+        Route("/history", pages.history),
+        Route("/answers.csv", pages.table),
+        Route("/grade", pages.grade, methods=["POST"]),
+        Route("/worth", pages.worth, methods=["POST"]),
+        Route("/item", pages.item, methods=["POST"]),
+        Route("/decide", pages.decide, methods=["POST"]),
+        Route("/comment", pages.comment, methods=["POST"]),
+        Route("/who", pages.who, methods=["POST"]),
+        Mount("/static", StaticFiles(directory=_HERE / "static")),
+    ]
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(BaseHTTPMiddleware, dispatch=_Guard(access))],
+        exception_handlers={GraderError: pages.refused},
+    )
+
+
+class _Guard:
+    """Lets through only requests of a browser that knows the token."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+
+    async def __call__(self, request: Request, call_next: _Next) -> Response:
+        access = self._access
+        port = access.host.rpartition(":")[2]
+        own = {access.host, f"localhost:{port}"}
+        if request.headers.get("host") not in own:
+            return PlainTextResponse("wrong host", 403)
+        origin = request.headers.get("origin")
+        if origin is not None and origin.removeprefix("http://") not in own:
+            return PlainTextResponse("wrong origin", 403)
+        given = request.query_params.get("token", "")
+        if given and hmac.compare_digest(given.encode(), access.token.encode()):
+            answer: Response = RedirectResponse("/", 303)
+            answer.set_cookie(_COOKIE, access.session, httponly=True, samesite="strict")
+            return answer
+        cookie = request.cookies.get(_COOKIE, "")
+        if not hmac.compare_digest(cookie.encode(), access.session.encode()):
+            return PlainTextResponse(
+                "Open the address that `grader serve` printed; it holds the token.", 403
+            )
+        answer = await call_next(request)
+        answer.headers.update(_HEADERS)
+        return answer
+
+
+class _Pages:
+    """The pages and forms of one desk."""
+
+    def __init__(self, desk: Desk, access: Access, changed: Callable[[], None]) -> None:
+        self._desk = desk
+        self._access = access
+        self._changed = changed
+
+    # ---- pages
+
+    async def overview(self, request: Request) -> Response:
+        """Show what there is to do, and every student."""
+        work = self._desk.work
+        decisions = self._desk.decisions()
+        return self._page(
+            request, "overview.html",
+            progress=self._desk.progress(), outdated=self._desk.outdated(),
+            students=views.students_of(work.run, decisions), clusters=views.clusters_of(work.run),
+            title=work.run.title, started_at=work.run.started_at,
+        )  # fmt: skip
+
+    async def student(self, request: Request) -> Response:
+        """Show one student's exercises, and forms to decide about them."""
+        name = request.query_params.get("name", "")
+        settled = self._desk.settled(name)
+        work = self._desk.work
+        return self._page(
+            request, "student.html",
+            result=settled.result, settled=settled,
+            total=total_of(settled.result, work.run.max_points),
+            latest=self._desk.latest_about(name),
+            decisions=[one for one in reversed(self._desk.decisions()) if one.student == name],
+        )  # fmt: skip
+
+    async def question(self, request: Request) -> Response:
+        """Show all answers to a question in a row, its worth and its rubric."""
+        key = request.query_params.get("key", "")
+        return self._page(
+            request, "question.html",
+            question=self._desk.question(key), rows=self._desk.graded(key),
+            worth=self._desk.worth(key), rubric=self._desk.rubric(key),
+        )  # fmt: skip
+
+    async def answer(self, request: Request) -> Response:
+        """Show one answer with the form that grades it."""
+        key = request.query_params.get("key", "")
+        rows = self._desk.graded(key)
+        place = _whole(request.query_params.get("place", "0"))
+        if not 0 <= place < len(rows):
+            raise UsageError("there is no such answer in this run.")
+        return self._page(
+            request, "answer.html",
+            question=self._desk.question(key), row=rows[place], rows=rows, place=place,
+            worth=self._desk.worth(key), rubric=self._desk.rubric(key),
+        )  # fmt: skip
+
+    async def clusters(self, request: Request) -> Response:
+        """Show the common mistakes, and a form to comment on each for all who made it."""
+        return self._page(
+            request, "clusters.html", clusters=views.clusters_of(self._desk.work.run)
+        )  # fmt: skip
+
+    async def history(self, request: Request) -> Response:
+        """Show everything that was decided, the latest first."""
+        decisions = self._desk.decisions()
+        latest = {one.subject: one.id for one in decisions}
+        return self._page(
+            request, "history.html", decisions=decisions[::-1][:2_000], latest=latest
+        )  # fmt: skip
+
+    async def table(self, request: Request) -> Response:
+        """Return the answers that wait for points as CSV, to be filled in and read again."""
+        text = answer_table(self._desk)
+        disposition = {"Content-Disposition": 'attachment; filename="answers.csv"'}
+        return Response(text, media_type="text/csv; charset=utf-8", headers=disposition)
+
+    # ---- forms
+
+    async def grade(self, request: Request) -> Response:
+        """Store the points and the comment of an answer, and go on to the next."""
+        form = await self._form(request)
+        key, place = _text(form, "key"), _whole(_text(form, "place"))
+        self._desk.grade(
+            key, place,
+            items=[_whole(str(one)) for one in form.getlist("items")],
+            points=_points(form, "points"), comment=_text(form, "comment"),
+            after=_whole(_text(form, "after")), who=self._name(request),
+        )  # fmt: skip
+        self._changed()
+        rows = self._desk.graded(key)
+        waiting = [row.place for row in rows if row.points is None]
+        later = [one for one in waiting if one > place] or waiting
+        return _to(
+            f"/answer?key={quote(key)}&place={later[0]}" if later else f"/question?{_query(key)}"
+        )
+
+    async def worth(self, request: Request) -> Response:
+        """Store what a question is worth."""
+        form = await self._form(request)
+        key = _text(form, "key")
+        self._desk.set_worth(key, _points(form, "points") or Fraction(0))
+        return _to(f"/question?{_query(key)}")
+
+    async def item(self, request: Request) -> Response:
+        """Add, change or retire a rubric item."""
+        form = await self._form(request)
+        key, number = _text(form, "key"), _text(form, "id")
+        points = _points(form, "points") or Fraction(0)
+        if not number:
+            self._desk.add_item(key, _text(form, "text"), points)
+        else:
+            held = next((o for o in self._desk.rubric(key) if o.id == _whole(number)), None)
+            if held is None:
+                raise UsageError("there is no such rubric item.")
+            retired = _text(form, "action") == "retire"
+            text = held.text if retired else _text(form, "text")
+            self._desk.change_item(
+                views.item_with(held, text, held.points if retired else points, retired=retired),
+                self._name(request),
+            )
+            self._changed()
+        return _to(_text(form, "back") or f"/question?{_query(key)}")
+
+    async def decide(self, request: Request) -> Response:
+        """Store a decision about a student's exercise, check or submission."""
+        form = await self._form(request)
+        kind = _KINDS.get(_text(form, "kind"))
+        if kind is None:
+            raise UsageError("there is no such decision.")
+        student = _text(form, "student")
+        text = _text(form, "text")
+        if kind == "extension":
+            text = views.extension_text(_text(form, "until"), text)
+        self._desk.decide(
+            student, kind,
+            exercise=_text(form, "exercise"), item=_text(form, "item"),
+            points=_points(form, "points"), text=text,
+            after=_whole(_text(form, "after")), who=self._name(request),
+        )  # fmt: skip
+        self._changed()
+        return _to(_text(form, "back") or f"/student?{urlencode({'name': student})}")
+
+    async def comment(self, request: Request) -> Response:
+        """Give one comment to all students of a cluster."""
+        form = await self._form(request)
+        number = _text(form, "cluster")
+        found = next(
+            (one for one in views.clusters_of(self._desk.work.run) if one.id == number), None
+        )
+        if found is None:
+            raise UsageError("there is no such group of mistakes in this run any more.")
+        self._desk.comment_on(
+            found.students, found.exercise, _text(form, "text"), self._name(request)
+        )
+        self._changed()
+        return _to(f"/clusters#{number}")
+
+    async def who(self, request: Request) -> Response:
+        """Remember the name of the person in this browser."""
+        form = await self._form(request)
+        answer = _to("/")
+        name = quote(_text(form, "who")[:80])
+        answer.set_cookie(_WHO, name, httponly=True, samesite="strict")
+        return answer
+
+    async def refused(self, request: Request, error: Exception) -> Response:
+        """Show why something was not stored, or is not there."""
+        status = 409 if isinstance(error, Overtaken) else 400
+        answer = self._page(request, "refused.html", sentence=str(error), overtaken=status == 409)
+        answer.status_code = status
+        return answer
+
+    # ---- common parts
+
+    def _page(self, request: Request, template: str, **values: Any) -> Response:
+        text = _TEMPLATES.get_template(template).render(
+            **values, csrf=self._access.form, who=self._name(request), here=str(request.url.path)
+            + (f"?{request.url.query}" if request.url.query else ""),
+        )  # fmt: skip
+        return HTMLResponse(text)
+
+    def _name(self, request: Request) -> str:
+        return views.unquoted(request.cookies.get(_WHO, "")) or self._access.who
+
+    async def _form(self, request: Request) -> FormData:
+        """Return the fields of a form of ours.
+
+        Raises:
+            UsageError: another page made it, or it is too large.
+        """
+        if int(request.headers.get("content-length") or _LONGEST_FORM + 1) > _LONGEST_FORM:
+            raise UsageError("the form is too large.")
+        form = await request.form(max_files=0, max_fields=500)
+        given = str(form.get("csrf", ""))
+        if not hmac.compare_digest(given.encode(), self._access.form.encode()):
+            raise UsageError("the form is not of this server; load the page again.")
+        return form
+
+
+def _text(form: FormData, name: str) -> str:
+    return str(form.get(name, "")).replace("\r\n", "\n").strip()
+
+
+def _points(form: FormData, name: str) -> Fraction | None:
+    text = _text(form, name).replace(",", ".")
+    return views.points_from(text) if text else None
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise UsageError("a number of the form is missing; load the page again.")
+    return int(text)
+
+
+def _query(key: str) -> str:
+    return urlencode({"key": key})
+
+
+def _to(path: str) -> Response:
+    # never to another server, whatever a form asks for
+    return RedirectResponse(path if path[:1] == "/" and path[1:2] not in ("/", "\\") else "/", 303)

@@ -1,0 +1,114 @@
+"""What the pages of the server show, derived from a run: students, clusters; and fields of forms.
+
+Not here: HTTP (`app.py`), storage (`desk.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from fractions import Fraction
+from urllib.parse import unquote
+
+from grader.decisions import Decision, settle
+from grader.errors import UsageError
+from grader.points import Standing
+from grader.report.overview import overview
+from grader.report.rounding import total_of
+from grader.runs.pipeline import StoredRun
+from grader.runs.rubrics import RubricItem
+from grader.verdict import Status
+
+_POINTS = re.compile(r"[+-]?\d{1,6}(?:\.\d{1,4}|/\d{1,4})?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class StudentRow:
+    """One line of the list of students."""
+
+    name: str
+    status: Status
+    total: Standing
+    decided: int
+    outdated: int
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Students whose answers to an exercise go wrong in the same way."""
+
+    id: str
+    exercise: str
+    title: str
+    example: str
+    students: tuple[str, ...]
+
+
+def students_of(run: StoredRun, decisions: Sequence[Decision]) -> list[StudentRow]:
+    """Return every student with points after decisions, those with open points first."""
+    by_student: dict[str, list[Decision]] = {}
+    for one in decisions:
+        by_student.setdefault(one.student, []).append(one)
+    rows = []
+    for result in run.graded:
+        settled = settle(result, by_student.get(result.student, []))
+        rows.append(StudentRow(
+            result.student, result.status, total_of(settled.result, run.max_points),
+            len(settled.applied), len(settled.outdated),
+        ))  # fmt: skip
+    return sorted(rows, key=lambda row: (not row.total.open, row.name.casefold()))
+
+
+def clusters_of(run: StoredRun) -> list[Cluster]:
+    """Return the groups of students whose functions make the same mistake."""
+    view = overview(run.graded, run.exercises, run.max_points)
+    return [
+        Cluster(
+            _identity(one.exercise, one.title), one.exercise, one.title, one.example, one.students
+        )
+        for one in view.mistakes
+    ]
+
+
+def _identity(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:12]
+
+
+def item_with(item: RubricItem, text: str, points: Fraction, *, retired: bool) -> RubricItem:
+    """Return a rubric item with another text, points and state."""
+    return replace(item, text=text, points=points, retired=retired)
+
+
+def points_from(text: str) -> Fraction:
+    """Parse points: `2`, `2.5`, `5/2`.
+
+    Raises:
+        UsageError: the text is no such number.
+    """
+    if not _POINTS.fullmatch(text) or text.endswith(("/0", "/00", "/000", "/0000")):
+        raise UsageError(f"{text[:40]!r} is no number of points; write 2, 2.5 or 5/2.")
+    return Fraction(text)
+
+
+def extension_text(until: str, reason: str) -> str:
+    """Return the text of an extension: the new due date, a space, the reason.
+
+    Raises:
+        UsageError: there is no date, or no reason.
+    """
+    try:
+        moment = datetime.fromisoformat(until)
+    except ValueError:
+        raise UsageError("give the new due date, as in 2026-03-20T23:59.") from None
+    if not reason:
+        raise UsageError("give a reason; it stands beside the points.")
+    moment = moment if moment.tzinfo else moment.astimezone()  # the time of this machine
+    return f"{moment.isoformat()} {reason}"
+
+
+def unquoted(text: str) -> str:
+    """Return the text of a cookie."""
+    return unquote(text)[:80]

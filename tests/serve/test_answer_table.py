@@ -1,0 +1,80 @@
+"""Points go out as CSV, are filled in anywhere, and come back as decisions."""
+
+from __future__ import annotations
+
+import csv
+import io
+from fractions import Fraction
+
+import pytest
+
+from grader.errors import UsageError
+from grader.serve.answer_table import COLUMNS, answer_table, read_points
+
+KEY = "7.2"
+
+
+def rows(desk):
+    return list(csv.DictReader(io.StringIO(answer_table(desk))))
+
+
+def write(path, lines, delimiter=","):
+    with path.open("w", newline="", encoding="utf-8-sig") as file:
+        writer = csv.DictWriter(file, list(COLUMNS), delimiter=delimiter, restval="")
+        writer.writeheader()
+        writer.writerows(lines)
+    return path
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_points_that_were_filled_in_become_decisions_of_that_person(desk, tmp_path, delimiter):
+    lines = rows(desk)
+    assert [line["student"] for line in lines] == [
+        "ada", "'=1+2", "bora", "<script>document.title='hit'</script>",
+    ]  # fmt: skip
+    for line in lines[:2]:
+        line |= {"points": "2,5", "max_points": "4", "comment": "=Good"}
+    path = write(tmp_path / "points.csv", lines, delimiter)
+    assert read_points(desk, path, "ta") == (2, [])
+    first, second, third, _ = desk.graded(KEY)
+    assert (first.points.points, first.comment.text) == (Fraction(5, 2), "=Good")
+    assert (second.answer.student, second.points.points) == ("=1+2", Fraction(5, 2))
+    assert third.points is None
+
+
+def test_reading_the_same_table_again_changes_nothing(desk, tmp_path):
+    desk.set_worth(KEY, Fraction(4))
+    lines = rows(desk)
+    lines[0]["points"] = "3"
+    path = write(tmp_path / "points.csv", lines)
+    assert read_points(desk, path, "ta")[0] == 1
+    assert read_points(desk, path, "ta")[0] == 0
+    assert read_points(desk, write(tmp_path / "again.csv", rows(desk)), "ta")[0] == 0
+
+
+def test_points_of_an_exercise_override_those_of_its_checks(desk, tmp_path):
+    line = {"student": "ada", "exercise": "corr2d", "points": "3", "comment": "half of it"}
+    assert read_points(desk, write(tmp_path / "p.csv", [line]), "ta") == (1, [])
+    assert desk.settled("ada").result.points == 3
+
+
+def test_rows_that_fit_nobody_are_named_and_the_others_are_read(desk, tmp_path):
+    lines = [
+        {"student": "nobody", "exercise": "corr2d", "points": "1"},
+        {"student": "ada", "exercise": "pool2d", "points": "1"},
+        {"student": "ada", "exercise": "corr2d", "points": "many"},
+        {"student": "ada", "exercise": "corr2d", "points": "1"},
+    ]
+    changed, passed_over = read_points(desk, write(tmp_path / "p.csv", lines), "ta")
+    assert changed == 1
+    assert [one.partition(":")[0] for one in passed_over] == ["line 2", "line 3", "line 4"]
+
+
+@pytest.mark.parametrize(
+    ("content", "named"), [(b"a,b\n1,2\n", "no column"), (b"\xff\xfe\x00", "not UTF-8")]
+)
+def test_a_file_that_is_no_such_table_is_refused(desk, tmp_path, content, named):
+    path = tmp_path / "points.csv"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=named):
+        read_points(desk, path, "ta")
