@@ -171,11 +171,10 @@ class _Pages:
     async def overview(self, request: Request) -> Response:
         """Show what there is to do, and every student."""
         work = self._desk.work
-        decisions = self._desk.decisions()
         return self._page(
             request, "overview.html",
             progress=self._desk.progress(), outdated=self._desk.outdated(),
-            students=views.students_of(work.run, decisions), clusters=views.clusters_of(work.run),
+            students=self._desk.students(), clusters=work.clusters,
             title=work.run.title, started_at=work.run.started_at,
         )  # fmt: skip
 
@@ -217,7 +216,7 @@ class _Pages:
     async def clusters(self, request: Request) -> Response:
         """Show the common mistakes, and a form to comment on each for all who made it."""
         return self._page(
-            request, "clusters.html", clusters=views.clusters_of(self._desk.work.run)
+            request, "clusters.html", clusters=self._desk.work.clusters
         )  # fmt: skip
 
     async def history(self, request: Request) -> Response:
@@ -304,9 +303,7 @@ class _Pages:
         """Give one comment to all students of a cluster."""
         form = await self._form(request)
         number = _text(form, "cluster")
-        found = next(
-            (one for one in views.clusters_of(self._desk.work.run) if one.id == number), None
-        )
+        found = next((one for one in self._desk.work.clusters if one.id == number), None)
         if found is None:
             raise UsageError("there is no such group of mistakes in this run any more.")
         self._desk.comment_on(

@@ -23,6 +23,7 @@ from grader.runs.gradebook import Gradebook
 from grader.runs.pipeline import GRADEBOOK, StoredRun, stored_run
 from grader.runs.rubrics import RubricItem, add_item, change_item, items_of, set_worth, worths_of
 from grader.serve.answers import Answer, Question, questions_of
+from grader.serve.views import Cluster, StudentRow, clusters_of, row_of
 
 Subject = tuple[str, str, str]
 
@@ -44,6 +45,16 @@ class Work:
     def results(self) -> Mapping[str, SubmissionResult]:
         """The latest result of each student, without decisions."""
         return {result.student: result for result in self.run.graded}
+
+    @cached_property
+    def clusters(self) -> Sequence[Cluster]:
+        """The groups of students whose functions make the same mistake."""
+        return clusters_of(self.run)
+
+    @cached_property
+    def rows(self) -> Mapping[str, StudentRow]:
+        """A line for each student, without decisions."""
+        return {name: row_of(Settled(one), self.run) for name, one in self.results.items()}
 
 
 @dataclass(frozen=True)
@@ -102,6 +113,18 @@ class Desk:
     def decisions(self) -> list[Decision]:
         """Return everything that was decided, oldest first."""
         return decisions_of(self._gradebook, self.work.assignment)
+
+    def students(self) -> list[StudentRow]:
+        """Return a line for each student, those with open points first."""
+        decided: dict[str, list[Decision]] = {}
+        for one in self.decisions():
+            decided.setdefault(one.student, []).append(one)
+        work = self.work
+        rows = dict(work.rows)
+        for student in decided.keys() & rows.keys():
+            settled = settle(work.results[student], decided[student])
+            rows[student] = row_of(settled, work.run)
+        return sorted(rows.values(), key=lambda row: (not row.total.open, row.name.casefold()))
 
     def settled(self, student: str) -> Settled:
         """Return a student's result with the decisions about it.

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
 from urllib.parse import unquote
 
-from grader.decisions import Decision, settle
+from grader.decisions import Settled
 from grader.errors import UsageError
 from grader.points import Standing
 from grader.report.overview import overview
@@ -47,19 +46,12 @@ class Cluster:
     students: tuple[str, ...]
 
 
-def students_of(run: StoredRun, decisions: Sequence[Decision]) -> list[StudentRow]:
-    """Return every student with points after decisions, those with open points first."""
-    by_student: dict[str, list[Decision]] = {}
-    for one in decisions:
-        by_student.setdefault(one.student, []).append(one)
-    rows = []
-    for result in run.graded:
-        settled = settle(result, by_student.get(result.student, []))
-        rows.append(StudentRow(
-            result.student, result.status, total_of(settled.result, run.max_points),
-            len(settled.applied), len(settled.outdated),
-        ))  # fmt: skip
-    return sorted(rows, key=lambda row: (not row.total.open, row.name.casefold()))
+def row_of(settled: Settled, run: StoredRun) -> StudentRow:
+    """Return the line of one student."""
+    result = settled.result
+    total = total_of(result, run.max_points)
+    applied, outdated = len(settled.applied), len(settled.outdated)
+    return StudentRow(result.student, result.status, total, applied, outdated)
 
 
 def clusters_of(run: StoredRun) -> list[Cluster]:
