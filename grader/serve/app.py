@@ -31,7 +31,7 @@ from starlette.staticfiles import StaticFiles
 
 from grader.decisions import Kind
 from grader.errors import GraderError, UsageError
-from grader.report.markdown import rendered
+from grader.report.student_markdown import rendered
 from grader.report.pages import FILTERS, finalize
 from grader.report.rounding import total_of
 from grader.runs.decided import Overtaken

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grader.report.markdown import rendered
+from grader.report.student_markdown import rendered
 
 ALLOWED = re.compile(
     r"</?(?:p|br|em|strong|s|code|pre|blockquote|ul|ol|li|hr|h[1-6]|table|thead|tbody|tr|th|td)>"
