@@ -18,14 +18,14 @@ import msgspec
 
 from grader.course import Assignment, Exercise
 from grader.errors import UsageError
-from grader.grading.plan import Plan
+from grader.grading.plan import Plan, content_of
 from grader.grading.warm import warm_parent
 from grader.reading.submissions import find
 from grader.records import Found, PassedOver, Submission, SubmissionResult
 from grader.runs.deferred_signals import raise_if_asked
 from grader.runs.gradebook import Gradebook
 from grader.runs.origins import Origins, why_graded
-from grader.runs.reuse import reused, store
+from grader.runs.reuse import reused, store, store_for_another
 from grader.runs.scheduling import Event, Finished, grade_all
 from grader.verdict import Status, Verdict
 
@@ -93,11 +93,17 @@ def grade_and_store(
         options[_PASSED_OVER] = msgspec.json.encode(list(passed_over)).decode()
         run_id = gradebook.start_run(plan.assignment.name, keys=keys, options=options)
         due: list[int] = []
+        alike: dict[str, list[int]] = {}
+        """Submissions by their content; the first of each is graded for all."""
         for position, submission in enumerate(submissions):
             stored = None if fresh else reused(gradebook, plan, submission, run_id)
             if isinstance(stored, SubmissionResult):
                 origins = origins.with_stored()
                 show(Finished(position, stored))
+                continue
+            if not submission.problem and (others := alike.get(content_of(keys[position]))):
+                others.append(position)
+                origins = origins.with_stored()
                 continue
             before = gradebook.previous(submission.student, plan.assignment.name)
             origins = origins.with_graded(why_graded(plan.inputs(submission), before))
@@ -110,6 +116,7 @@ def grade_and_store(
                 show(Finished(position, unreadable))
             else:
                 due.append(position)
+                alike[content_of(keys[position])] = [position]
         log.info("run %d: %d submissions, %d to grade", run_id, len(submissions), len(due))
         if due:
             plan.require_walls()
@@ -117,9 +124,16 @@ def grade_and_store(
         with closing(grade_all(plan, [submissions[i] for i in due], jobs=jobs)) as events:
             for event in events:
                 position = due[event.position]
+                submission = submissions[position]
                 if isinstance(event, Finished):
-                    store(gradebook, plan, submissions[position], event.result, run_id)
+                    store(gradebook, plan, submission, event.result, run_id)
                 show(replace(event, position=position))
+                if isinstance(event, Finished):
+                    for other in alike[content_of(keys[position])][1:]:
+                        copied = store_for_another(
+                            gradebook, plan, event.result, submission, submissions[other], run_id
+                        )
+                        show(Finished(other, copied))
                 raise_if_asked()
         return replace(_stored(gradebook, run_id), origins=origins)
 
