@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -32,6 +32,8 @@ from grader.verdict import Status, Verdict
 log = logging.getLogger(__name__)
 
 GRADEBOOK = "gradebook.sqlite"
+GradeAll = Callable[[Plan, Sequence[Submission]], Generator[Event, None, None]]
+"""Grades submissions; events come as they happen."""
 _PASSED_OVER = "passed_over"
 
 
@@ -69,6 +71,7 @@ def grade_and_store(
     out: Path,
     *,
     jobs: int,
+    elsewhere: GradeAll | None = None,
     fresh: bool = False,
     passed_over: Sequence[PassedOver] = (),
     show: Callable[[Event], None] = lambda event: None,
@@ -80,6 +83,7 @@ def grade_and_store(
         submissions: what was handed in.
         out: the folder of the gradebook.
         jobs: how many workers.
+        elsewhere: grades in place of workers of this machine.
         fresh: grade again what is stored.
         passed_over: what was found and is in no submission, for the reports.
         show: called with every event.
@@ -118,10 +122,12 @@ def grade_and_store(
                 due.append(position)
                 alike[content_of(keys[position])] = [position]
         log.info("run %d: %d submissions, %d to grade", run_id, len(submissions), len(due))
-        if due:
+        if due and elsewhere is None:
             plan.require_walls()
         raise_if_asked()  # torch or pytest may have swallowed a Ctrl-C
-        with closing(grade_all(plan, [submissions[i] for i in due], jobs=jobs)) as events:
+        to_grade = [submissions[i] for i in due]
+        graded = elsewhere(plan, to_grade) if elsewhere else grade_all(plan, to_grade, jobs=jobs)
+        with closing(graded) as events:
             for event in events:
                 position = due[event.position]
                 submission = submissions[position]
