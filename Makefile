@@ -6,13 +6,16 @@ BIN := $(VENV)/bin
 LOWEST := $(VENV)-lowest
 READY := $(VENV)/.installed
 
-.PHONY: grade test test-lowest check fuzz bench clean
+.PHONY: grade test test-busy test-lowest check fuzz bench clean
 
 grade: $(READY)  ## grade the sample class into reports/latest
 	$(BIN)/grader grade submissions --assignment cnn --out reports/latest
 
 test: check  ## style, types and all tests
 	$(BIN)/pytest -n 2 --dist worksteal
+
+test-busy: $(READY)  ## verdicts beside a load, and without it; half an hour
+	$(BIN)/pytest tests/busy/verdicts_beside_a_load.py
 
 test-lowest: $(LOWEST)/.installed  ## tests with the lowest versions that pyproject.toml allows
 	$(LOWEST)/bin/python -m pytest tests/test_third_party_internals.py \

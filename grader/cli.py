@@ -5,11 +5,12 @@ from __future__ import annotations
 import getpass
 import os
 import sys
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -23,6 +24,9 @@ from grader.records import DEFAULT_SEED
 from grader.runs import logs
 from grader.runs.deferred_signals import stoppable, was_asked
 from grader.text import one_line
+
+if TYPE_CHECKING:
+    from grader.runs.cluster import Cluster
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_BROKEN, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 DEFAULT_OUT = Path("reports/latest")
@@ -80,6 +84,9 @@ def grade(
     memory: Annotated[
         str, typer.Option("--memory", help="Of all workers together: 8G. What is free, without.")
     ] = "",
+    cluster: Annotated[
+        str, typer.Option("--cluster", help="Grade on a dask cluster: tcp://HOST:8786, or local:4.")
+    ] = "",
     fresh: Annotated[bool, typer.Option("--fresh", help="Grade again what is stored.")] = False,
     only: Annotated[str, typer.Option("--only", help="Some exercises: corr2d,pool2d.")] = "",
     all_cells: Annotated[
@@ -104,16 +111,19 @@ def grade(
     logs.configure(verbose=verbose)
     pipeline.require_unclaimed(out)  # not after minutes of reading
     names = tuple(name.strip() for name in only.split(",") if name.strip())
-    plan = _plan(assignment, names, seed, data, isolation, device)
+    plan = _plan(assignment, names, seed, data, isolation, "cpu" if cluster else device)
     plan = replace(plan, all_cells=all_cells)
+    workers = 0 if cluster else _jobs(jobs, memory, plan)
     collected = pipeline.collect(submissions, plan, zip_encoding=zip_encoding)
     found = collected.submissions
     with progress(len(found), quiet=quiet, live=not verbose) as show, pipeline.claimed(out):
         try:
-            run = pipeline.grade_and_store(
-                plan, found, out, jobs=_jobs(jobs, memory, plan), fresh=fresh,
-                passed_over=collected.passed_over, show=show,
-            )  # fmt: skip
+            with _cluster(cluster, plan, device, jobs, memory) as elsewhere:
+                run = pipeline.grade_and_store(
+                    elsewhere.plan if elsewhere else plan, found, out, jobs=workers,
+                    elsewhere=elsewhere.grade_all if elsewhere else None, fresh=fresh,
+                    passed_over=collected.passed_over, show=show,
+                )  # fmt: skip
             write_run(run, out)
         except BaseException as error:
             if not isinstance(error, KeyboardInterrupt) and not was_asked():
@@ -353,6 +363,25 @@ def _jobs(text: str, memory: str, plan: Plan) -> int:
         wanted = machine.Share(int(text), None)
         return machine.workers_that_fit(wanted, plan.spending, most)
     raise UsageError(f"--jobs is auto or a whole number from 1 on, not {text!r}.")
+
+
+@contextmanager
+def _cluster(
+    address: str, plan: Plan, device: str, jobs: str, memory: str
+) -> Iterator[Cluster | None]:
+    """Connect to a cluster if one is asked for."""
+    if not address:
+        yield None
+        return
+    if jobs != "auto" or memory:
+        raise UsageError(
+            "--jobs and --memory are about workers of this machine. With --cluster, the number of "
+            "its workers decides."
+        )
+    from grader.runs.cluster import connected  # noqa: PLC0415
+
+    with connected(address, plan, device, _say) as cluster:
+        yield cluster
 
 
 def _exit_code(run: object, *, strict: bool) -> int:

@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-_MOST_HASHED = 64 << 20
+MOST_HASHED = 64 << 20
 _NO_PART = ("~", ".pyc", ".md", ".rst")
 _IMPORT = re.compile(
     r"^[ \t]*(?:from[ \t]+(?P<base>\.*[\w.]*)[ \t]+import[ \t]+(?P<names>\([^)]*\)|[^\n]*)"
@@ -47,7 +47,7 @@ def hash_file(path: Path) -> bytes:
         OSError: it cannot be read.
     """
     state = path.stat()
-    if state.st_size > _MOST_HASHED:
+    if state.st_size > MOST_HASHED:
         return f"{state.st_size} bytes, {state.st_mtime_ns}".encode()
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=32)).digest()

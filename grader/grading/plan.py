@@ -58,6 +58,8 @@ class Plan:
     """What notebooks may compute on, each notebook on one of them; none means the CPU."""
     all_cells: bool = field(default=False, compare=False)
     """Whether cells run that the exercises asked for do not need. Verdicts do not depend on it."""
+    elsewhere: tuple[tuple[str, str], ...] = ()
+    """Inputs by name as the machines have them that grade, where these are others than this one."""
     secret: int = field(default_factory=new_secret, repr=False, compare=False)
     """Seed of data that no notebook may know; a gradebook has one. Verdicts do not depend on it,
     so it is no part of a key, and it never enters the sandbox."""
@@ -89,7 +91,7 @@ class Plan:
     @property
     def device(self) -> str:
         """The device class, part of every key: `cpu`, or `cuda: NVIDIA H200`."""
-        return describe(self.gpus)
+        return dict(self.elsewhere).get("device") or describe(self.gpus)
 
     @property
     def can_fork(self) -> bool:
@@ -116,8 +118,9 @@ class Plan:
 
     def facts(self) -> dict[str, str]:
         """Return what the reports say about the run."""
+        forks = self.can_fork or bool(self.elsewhere)
         return {
-            "isolation": self.isolation if self.can_fork else "none: a cold process for each",
+            "isolation": self.isolation if forks else "none: a cold process for each",
             "device": self.device,
             "data": self._data_in_words,
             "grader": __version__,
@@ -129,6 +132,14 @@ class Plan:
         asked = {f"{CHECKS}{one.name}": self._checks[one.name] for one in self.assignment.exercises}
         names = ", ".join(one.name for one in self.assignment.exercises)
         return {**self._shared(submission), "exercises": names, **asked}
+
+    def of_machine(self) -> dict[str, str]:
+        """Return the inputs in which machines differ, as this one has them."""
+        return {
+            "libraries": libraries(),
+            "isolation": self._isolation_identity,
+            "device": describe(self.gpus),
+        }
 
     def exercise_keys(self, submission: Submission) -> dict[str, str]:
         """Return the key of the result of each exercise that is judged, by the exercise's name.
@@ -172,12 +183,10 @@ class Plan:
         """The inputs that all submissions share; workers receive them computed."""
         return {
             "grader": f"{__version__} {grader_source()}",
-            "libraries": libraries(),
             "data": self._data_identity,
-            "isolation": self._isolation_identity,
             "limits": msgspec.json.encode(self.spending).decode(),
             "seed": str(self.seed),
-            "device": self.device,
+            **(dict(self.elsewhere) or self.of_machine()),
         }
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ import msgspec
 from grader.course import Assignment, Exercise
 from grader.decisions import Decision, settle
 from grader.errors import UsageError
-from grader.grading.plan import Plan
+from grader.grading.plan import Plan, content_of
 from grader.grading.warm import warm_parent
 from grader.policy import Adjusted, Policy, adjust
 from grader.policy_settings import as_data, from_data
@@ -30,13 +30,15 @@ from grader.runs.decided import decisions_of
 from grader.runs.deferred_signals import raise_if_asked
 from grader.runs.gradebook import Gradebook
 from grader.runs.origins import Origins, why_graded
-from grader.runs.reuse import reused, store
+from grader.runs.reuse import reused, store, store_for_another
 from grader.runs.scheduling import Event, Finished, grade_all
 from grader.verdict import Status, Verdict
 
 log = logging.getLogger(__name__)
 
 GRADEBOOK = "gradebook.sqlite"
+GradeAll = Callable[[Plan, Sequence[Submission]], Generator[Event, None, None]]
+"""Grades submissions; events come as they happen."""
 _PASSED_OVER, _POLICY, _HANDED_IN = "passed_over", "policy", "handed_in"
 
 
@@ -95,6 +97,7 @@ def grade_and_store(
     out: Path,
     *,
     jobs: int,
+    elsewhere: GradeAll | None = None,
     fresh: bool = False,
     passed_over: Sequence[PassedOver] = (),
     show: Callable[[Event], None] = lambda event: None,
@@ -106,6 +109,7 @@ def grade_and_store(
         submissions: what was handed in.
         out: the folder of the gradebook.
         jobs: how many workers.
+        elsewhere: grades in place of workers of this machine.
         fresh: grade again what is stored.
         passed_over: what was found and is in no submission, for the reports.
         show: called with every event.
@@ -121,11 +125,17 @@ def grade_and_store(
         options[_PASSED_OVER] = msgspec.json.encode(list(passed_over)).decode()
         run_id = gradebook.start_run(plan.assignment.name, keys=keys, options=options)
         due: list[int] = []
+        alike: dict[str, list[int]] = {}
+        """Submissions by their content; the first of each is graded for all."""
         for position, submission in enumerate(submissions):
             stored = None if fresh else reused(gradebook, plan, submission, run_id)
             if isinstance(stored, SubmissionResult):
                 origins = origins.with_stored()
                 show(Finished(position, stored))
+                continue
+            if not submission.problem and (others := alike.get(content_of(keys[position]))):
+                others.append(position)
+                origins = origins.with_stored()
                 continue
             before = gradebook.previous(submission.student, plan.assignment.name)
             origins = origins.with_graded(why_graded(plan.inputs(submission), before))
@@ -138,16 +148,26 @@ def grade_and_store(
                 show(Finished(position, unreadable))
             else:
                 due.append(position)
+                alike[content_of(keys[position])] = [position]
         log.info("run %d: %d submissions, %d to grade", run_id, len(submissions), len(due))
-        if due:
+        if due and elsewhere is None:
             plan.require_walls()
         raise_if_asked()  # torch or pytest may have swallowed a Ctrl-C
-        with closing(grade_all(plan, [submissions[i] for i in due], jobs=jobs)) as events:
+        to_grade = [submissions[i] for i in due]
+        graded = elsewhere(plan, to_grade) if elsewhere else grade_all(plan, to_grade, jobs=jobs)
+        with closing(graded) as events:
             for event in events:
                 position = due[event.position]
+                submission = submissions[position]
                 if isinstance(event, Finished):
-                    store(gradebook, plan, submissions[position], event.result, run_id)
+                    store(gradebook, plan, submission, event.result, run_id)
                 show(replace(event, position=position))
+                if isinstance(event, Finished):
+                    for other in alike[content_of(keys[position])][1:]:
+                        copied = store_for_another(
+                            gradebook, plan, event.result, submission, submissions[other], run_id
+                        )
+                        show(Finished(other, copied))
                 raise_if_asked()
         return replace(stored_run(gradebook, run_id), origins=origins)
 

@@ -2,7 +2,7 @@
 
 A result holds as long as everything that decides it is the same (`Plan.inputs`). Whose it is, and
 under which name it was handed in, decides nothing. Where some exercises of a submission changed,
-only these are graded.
+only these are graded. Of submissions with the same content in one run, the first is graded.
 
 Here: looking results up, and storing them so that they are found. Not here: what decides a result
 (`grading/inputs.py`, `grading/plan.py`), the tables (`gradebook.py`).
@@ -35,6 +35,8 @@ def reused(
     """
     key = plan.key(submission)
     stored = gradebook.find(key)
+    if submission.problem and (stored is None or stored.problem != submission.problem):
+        return ()  # without content that could be alike
     if stored is not None:
         if any_installed(stored.missing_packages):
             return ()
@@ -55,18 +57,43 @@ def reused(
             return tuple(judged.values())
         alike = replace(held[0][0], exercises=tuple(judged[name] for name in asked))
         alike = replace(alike, status=status_of(alike))
-    copied = replace(
-        alike, key=key, student=submission.student, submission=submission.path,
-        notes=submission.notes,
-    )  # fmt: skip
-    return store(gradebook, plan, submission, copied, run_id)
+    return store(gradebook, plan, submission, _for(submission, alike), run_id)
+
+
+def store_for_another(
+    gradebook: Gradebook, plan: Plan, result: SubmissionResult, of: Submission, to: Submission,
+    run_id: int,
+) -> SubmissionResult:  # fmt: skip
+    """Store the result of one submission for another with the same content, and return it.
+
+    Args:
+        gradebook: where it is stored.
+        plan: of the run.
+        result: what was graded.
+        of: the submission that was graded.
+        to: the other one.
+        run_id: the run.
+    """
+    read = [note for note in result.notes if note not in of.notes]  # found in what both hold
+    copied = _for(replace(to, notes=(*to.notes, *read)), result)
+    return store(gradebook, plan, to, copied, run_id)
+
+
+def _for(submission: Submission, result: SubmissionResult) -> SubmissionResult:
+    """Return the result of another submission with the same content as that of this one.
+
+    `store` sets its key.
+    """
+    return replace(
+        result, student=submission.student, submission=submission.path, notes=submission.notes
+    )
 
 
 def store(
     gradebook: Gradebook, plan: Plan, submission: Submission, result: SubmissionResult, run_id: int
 ) -> SubmissionResult:
     """Store a result with what decides it, and return it as it is stored."""
-    result = replace(result, inputs=plan.inputs(submission))
+    result = replace(result, key=plan.key(submission), inputs=plan.inputs(submission))
     keys = plan.exercise_keys(submission)
     exercises = {name: keys[name] for name in _lasting(result) if name in keys}
     gradebook.save(result, run_id, exercises)

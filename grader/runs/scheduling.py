@@ -101,6 +101,29 @@ def grade_all(
         yield from team.work()
 
 
+class OneByOne:
+    """Grades submissions that come one after another, in one local worker that stays warm."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._given: list[Submission] = []
+        self._team = _Team(plan, self._given, jobs=1)
+
+    def grade(self, submission: Submission) -> SubmissionResult:
+        """Grade one submission.
+
+        Raises:
+            SandboxError: no worker can be started.
+            CourseError: the assignment's checks cannot be used.
+        """
+        self._team.add(submission)
+        (result,) = [one.result for one in self._team.work() if isinstance(one, Finished)]
+        return result
+
+    def close(self) -> None:
+        """End the worker."""
+        self._team.close()
+
+
 class _Team:
     def __init__(self, plan: Plan, submissions: Sequence[Submission], *, jobs: int) -> None:
         self._plan = plan
@@ -122,7 +145,7 @@ class _Team:
 
     def work(self) -> Iterator[Event]:
         """Hand out submissions until every one has its result."""
-        for _ in range(self._jobs):
+        while len(self._workers) < self._jobs:
             self._hire()
         while self._finished < len(self._submissions):
             yield from self._hand_out()
@@ -133,6 +156,12 @@ class _Team:
                     yield from self._heard(worker, _receive(worker.pipe))
                 elif excess := worker.bounds.excess():
                     yield from self._heard(worker, excess)
+
+    def add(self, submission: Submission) -> None:
+        """Take one more submission into the sequence that was given."""
+        assert isinstance(self._submissions, list)
+        self._due.append(len(self._submissions))
+        self._submissions.append(submission)
 
     def _hand_out(self) -> Iterator[Event]:
         """Give every idle worker a submission, as long as there are any."""
@@ -221,17 +250,7 @@ class _Team:
         submission = self._submissions[worker.position]
         told = "did nothing for as long as a submission may take" if why is Excess.HUNG else ""
         told = told or "ended, twice"
-        return SubmissionResult(
-            key=self._plan.key(submission),
-            student=submission.student,
-            submission=submission.path,
-            assignment=self._plan.assignment.name,
-            status=Status.BROKEN,
-            problem=f"Internal error, no points are lost: the worker that graded it {told}.",
-            finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            facts=self._plan.facts(),
-            traceback="\n".join(self._ends[worker.position]),
-        )
+        return broken(self._plan, submission, told, "\n".join(self._ends[worker.position]))
 
     def _is_due_again(self, worker: _Worker, why: object) -> bool:
         """Return whether a submission whose worker is gone is handed out again, and note as what.
@@ -253,6 +272,21 @@ class _Team:
             self._grown.add(position)
             return True
         return self._tried[position] < 2 + (position in self._grown)
+
+
+def broken(plan: Plan, submission: Submission, end: str, traceback: str) -> SubmissionResult:
+    """Return the result of a submission whose worker ended: `end` continues the sentence."""
+    return SubmissionResult(
+        key=plan.key(submission),
+        student=submission.student,
+        submission=submission.path,
+        assignment=plan.assignment.name,
+        status=Status.BROKEN,
+        problem=f"Internal error, no points are lost: the worker that graded it {end}.",
+        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        facts=plan.facts(),
+        traceback=traceback,
+    )
 
 
 def _end_of(process: BaseProcess, why: object) -> str:

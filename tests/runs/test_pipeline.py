@@ -139,6 +139,52 @@ def test_two_who_hand_in_the_same_bytes_have_a_row_each(run, tmp_path, write_not
     assert [result.student for result in again.results] == ["ann", "bob"]
 
 
+def test_the_same_content_is_graded_once_in_a_run_and_each_row_has_its_own_name(run, tmp_path):
+    text = (tmp_path / "class" / "ann" / "hw.ipynb").read_text()
+    for student in ("bob", "cleo", "dan"):
+        path = tmp_path / "class" / student / "hw.ipynb"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    shown, stored = run(5, find=True)
+    started = [event.submission.student for event in shown if isinstance(event, Started)]
+    assert sorted(started) == ["ann", "broken"]
+    assert Counter(e.position for e in shown if isinstance(e, Finished)) == dict.fromkeys(
+        range(5), 1
+    )
+    assert [(one.student, one.submission) for one in stored.results] == [
+        (name, str(tmp_path / "class" / name / "hw.ipynb"))
+        for name in ("ann", "bob", "broken", "cleo", "dan")
+    ]
+    assert len({one.key for one in stored.results}) == 5
+    assert stored.origins.as_text() == "3 stored before, 2 graded: 2 new."
+    _, again = run(5, find=True, fresh=True)
+    assert again.origins.as_text() == (
+        "3 stored before, 2 graded: 1 graded again on request, 1 broken before."
+    )
+
+
+def test_a_broken_result_serves_all_who_handed_in_the_same_until_the_next_run(run, tmp_path):
+    text = (tmp_path / "class" / "broken" / "hw.ipynb").read_text()
+    (tmp_path / "class" / "zoe").mkdir()
+    (tmp_path / "class" / "zoe" / "hw.ipynb").write_text(text)
+    shown, stored = run(4, find=True)
+    assert [one.status for one in stored.results[2:]] == [Status.BROKEN] * 2
+    shown, again = run(4, find=True)
+    assert [e.submission.student for e in shown if isinstance(e, Started)] == ["broken"]
+    assert (again.origins.stored, len(again.results)) == (3, 4)
+
+
+def test_files_without_content_keep_each_its_own_problem(run, tmp_path):
+    for student, text in (("eve", ""), ("fay", "[]")):
+        (tmp_path / "class" / student).mkdir()
+        (tmp_path / "class" / student / "hw.ipynb").write_text(text)
+    _, stored = run(5, find=True)
+    _, again = run(5, find=True)
+    problems = [one.problem for one in stored.results if one.student in ("eve", "fay")]
+    assert len(set(problems)) == 2
+    assert [one.problem for one in again.results if one.student in ("eve", "fay")] == problems
+
+
 def test_a_corrected_helper_grades_again_and_the_run_says_why(run):
     _, first = run(2)
     assert first.origins.as_text() == "0 stored before, 2 graded: 2 new."
