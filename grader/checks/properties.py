@@ -1,7 +1,7 @@
 """Properties: drawn once, replayed for every student, shrunk on failure.
 
 Drawing a hundred examples costs far more than asking a function about them. So the examples of a
-`@given` check are drawn once per process with the run's seed, kept, and replayed. Only when a
+`@given` check are drawn once with the run's seed, kept, and replayed. Only when a
 replayed example fails does Hypothesis run live against that student, from the same seed, and
 shrinks the failure. The example shown comes from the exception, never from printed text.
 
@@ -58,6 +58,10 @@ class Properties:
         self._seed = seed
         self._shrink_s = shrink_s
         self._drawn: dict[Callable[..., Any], list[dict[str, Any]]] = {}
+        self.stored: Callable[[Callable[..., Any]], list[dict[str, Any]] | None] = lambda check: (
+            None
+        )
+        """Returns the examples of a property that an earlier run has drawn, if there are any."""
 
     def examples(self, check: Callable[..., Any], fixtures: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the examples of a property, drawing them the first time.
@@ -65,6 +69,8 @@ class Properties:
         Raises:
             CourseError: a strategy of the check fails.
         """
+        if check not in self._drawn and (stored := self.stored(check)) is not None:
+            self._drawn[check] = stored
         if check not in self._drawn:
             found: list[dict[str, Any]] = []
 
@@ -78,6 +84,10 @@ class Properties:
                 raise CourseError(f"{name} cannot draw its examples: {error}") from error
             self._drawn[check] = found
         return self._drawn[check]
+
+    def drawn(self, check: Callable[..., Any]) -> list[dict[str, Any]] | None:
+        """Return the examples of a property; None before they are drawn."""
+        return self._drawn.get(check)
 
     def run(self, check: Callable[..., Any], fixtures: dict[str, Any]) -> None:
         """Ask one student every example; raise what the smallest failing one raises."""
