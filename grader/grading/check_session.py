@@ -29,7 +29,7 @@ from grader import errors
 from grader.checks.bank import load_bank
 from grader.checks.compare import Mismatch
 from grader.checks.decorator import Check, check_of
-from grader.checks.properties import is_property
+from grader.checks.properties import SHRINK_S, is_property
 from grader.course import Assignment, Course, Exercise
 from grader.grading.check_plugin import ERROR, CheckPlugin
 from grader.grading.course_modules import CourseModules
@@ -71,7 +71,7 @@ class CheckSession:
         *,
         course: Course,
         seed: int = DEFAULT_SEED,
-        shrink_s: float = 10.0,
+        shrink_s: float = SHRINK_S,
         cache: SheetCache | None = None,
     ) -> None:
         self._plugin = CheckPlugin(seed, shrink_s)
