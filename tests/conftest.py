@@ -58,6 +58,15 @@ def make_cells(*sources: str) -> tuple[Cell, ...]:
     return tuple(Cell(i, "code", textwrap.dedent(source)) for i, source in enumerate(sources))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep the sheets of these tests apart from those of the user."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("GRADER_CACHE", str(folder))
+        yield folder
+
+
 def values_of(run: RunNotebook) -> dict[str, Any]:
     """The last value of every plain name or tensor the cells bound."""
     return {entry.name: entry.value for entry in Student(run.connection, {}).values()}

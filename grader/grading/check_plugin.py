@@ -15,7 +15,7 @@ import hypothesis
 import pytest
 
 from grader.checks.decorator import check_of
-from grader.checks.properties import PROFILE, Properties, is_property
+from grader.checks.properties import PROFILE, SHRINK_S, Properties, is_property
 from grader.records import DEFAULT_SEED
 
 ERROR = pytest.StashKey[BaseException]()
@@ -24,7 +24,7 @@ ERROR = pytest.StashKey[BaseException]()
 class CheckPlugin:
     """Runs checks on a student."""
 
-    def __init__(self, seed: int = DEFAULT_SEED, shrink_s: float = 10.0) -> None:
+    def __init__(self, seed: int = DEFAULT_SEED, shrink_s: float = SHRINK_S) -> None:
         self.current: Any = None
         self.properties = Properties(seed, shrink_s=shrink_s)
 

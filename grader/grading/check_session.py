@@ -29,13 +29,13 @@ from grader import errors
 from grader.checks.bank import load_bank
 from grader.checks.compare import Mismatch
 from grader.checks.decorator import Check, check_of
-from grader.checks.properties import is_property
+from grader.checks.properties import SHRINK_S, is_property
 from grader.course import Assignment, Course, Exercise
 from grader.grading.check_plugin import ERROR, CheckPlugin
 from grader.grading.course_modules import CourseModules
 from grader.grading.in_process import student_of
 from grader.grading.pytest_internals import configure, run_item, unconfigure
-from grader.grading.sheets import Sheets
+from grader.grading.sheets import SheetCache, Sheets
 from grader.kernel.student import Student
 from grader.records import DEFAULT_SEED, CheckResult, Counterexample
 from grader.verdict import Verdict, verdict_of
@@ -71,10 +71,11 @@ class CheckSession:
         *,
         course: Course,
         seed: int = DEFAULT_SEED,
-        shrink_s: float = 10.0,
+        shrink_s: float = SHRINK_S,
+        cache: SheetCache | None = None,
     ) -> None:
         self._plugin = CheckPlugin(seed, shrink_s)
-        self._sheets = Sheets(self._run_on, seed)
+        self._sheets = Sheets(self._run_on, seed, self._plugin.properties, cache)
         # manual grading has a row in every report, and no checks
         self.exercises = tuple(e for e in exercises if e.kind != "answers")
         self._course = course
@@ -161,6 +162,7 @@ class CheckSession:
                 result = _unusable(result, error)
             results[name] = blame(result, _used_by(student))
             _note(results[name], error)
+        self._sheets.save(exercise)
         return list(results.values())
 
     def _passes_on_a_right_answer(

@@ -41,6 +41,7 @@ from grader.grading.pooling import (
     within,
 )
 from grader.grading.right_parts import SecondChances, better, read_parts
+from grader.grading.sheets import cache_of
 from grader.grading.warm import warm_parent
 from grader.grading.write_offs import WriteOff, write_off
 from grader.kernel.gpu_trial import try_out
@@ -92,7 +93,9 @@ class Grader:
             self._stack.callback(self._close_warm)
         try:
             assignment = plan.assignment
-            session = CheckSession(plan.judged, course=assignment.course, seed=plan.seed)
+            session = CheckSession(
+                plan.judged, course=assignment.course, seed=plan.seed, cache=cache_of(plan)
+            )
             self._session = self._stack.enter_context(session)
             self._diagnosis = Diagnosis(self._session)
             self._parts = read_parts(assignment)

@@ -60,6 +60,8 @@ class Plan:
     """Whether cells run that the exercises asked for do not need. Verdicts do not depend on it."""
     elsewhere: tuple[tuple[str, str], ...] = ()
     """Inputs by name as the machines have them that grade, where these are others than this one."""
+    cache: Path | None = field(default=None, compare=False)
+    """Folder of sheets that outlive the run (`sheet_files.py`). Verdicts do not depend on it."""
     secret: int = field(default_factory=new_secret, repr=False, compare=False)
     """Seed of data that no notebook may know; a gradebook has one. Verdicts do not depend on it,
     so it is no part of a key, and it never enters the sandbox."""
@@ -148,6 +150,11 @@ class Plan:
         """
         shared = [f"{name}\0{value}" for name, value in self._shared(submission).items()]
         return {one.name: _hash(*shared, one.name, self._checks[one.name]) for one in self.judged}
+
+    def sheet_keys(self) -> dict[str, str]:
+        """Return the key of the sheet of each exercise that is judged, by the exercise's name."""
+        shared = [self._inputs[name] for name in ("grader", "libraries", "data", "seed")]
+        return {e.name: _hash("sheet", *shared, e.name, self._checks[e.name]) for e in self.judged}
 
     def key(self, submission: Submission) -> str:
         """Return the key of a result: hash of its inputs, a dash, hash of student and path.

@@ -58,6 +58,7 @@ class LibraryCopies:
         self._names: frozenset[str] = frozenset()
         self._makers: WeakKeyDictionary[type, str] = WeakKeyDictionary()
         self._files = _texts_below(Path(os.getcwd()))
+        self._known: dict[str, frozenset[_Form]] = {}
         if self._classes:
             hooks.register_module_module_registration_hook(self._mark)
 
@@ -129,7 +130,13 @@ class LibraryCopies:
 
     def _written(self, texts: Mapping[int, str]) -> set[_Form]:
         """Return the forms of all functions in the text of cells and of files handed in."""
-        return {form for text in (*texts.values(), *self._files) for form in _forms_in(text)}
+        return {form for text in (*texts.values(), *self._files) for form in self._forms_of(text)}
+
+    def _forms_of(self, text: str) -> frozenset[_Form]:
+        """Return the forms of a text, which is compiled for the first question only."""
+        if text not in self._known:
+            self._known[text] = frozenset(_forms_in(text))
+        return self._known[text]
 
     def _mark(self, parent: nn.Module, name: str, child: nn.Module | None) -> None:
         """Mark a layer that a class of the library registers, and the layers in it."""

@@ -27,7 +27,7 @@ _MARK = "_without_workers"
 # batch normalisation of a small feature map refuses a batch of one
 _FEWEST = 2
 # while a cell runs again its network is small, and the sum of a batch's losses counts
-_REPLAYED = 8
+_REPLAYED = 24
 # settings that are errors or warnings without workers, and their replacements
 _PLAIN: dict[str, Any] = {
     "num_workers": 0,
@@ -94,7 +94,7 @@ def _rest(loader: DataLoader[Any], batch: Any, count: int) -> Iterator[Any]:
     started = time.monotonic()
     for number in range(count, length):
         # a network that is a function computes every batch
-        if losses.late() or time.monotonic() - started > settings.training_s:
+        if losses.late() or time.monotonic() - started > settings.training_most_s:
             return
         cheap_batches.set_idle(True)
         yield _last(loader, batch) if number == length - 1 else batch

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from grader.guest import cheap_batches
-from grader.guest.training_settings import settings
+from grader.guest.training_settings import LEAST_STEPS, settings
 
 # as much as a report shows of one notebook; a loop of a million steps must not fill the memory
 MOST_CURVES = 64
@@ -29,13 +29,14 @@ curves: dict[int, list[float]] = {}
 
 _cell = -1
 _since = 0.0
+_steps = 0
 _paused = False
 
 
 def begin(cell: int) -> None:
     """Record that a cell is about to run, with its full time for training."""
-    global _cell, _since
-    _cell, _since = cell, 0.0
+    global _cell, _since, _steps
+    _cell, _since, _steps = cell, 0.0, 0
     cheap_batches.forget()
 
 
@@ -67,15 +68,21 @@ def trained_s() -> float:
     return time.process_time() - _since
 
 
+def has_few_steps() -> bool:
+    """Return whether the running cell has taken too few steps to end its training early."""
+    return _steps < LEAST_STEPS
+
+
 def spent() -> bool:
     """Return whether the running cell has trained for as long as a fit may take."""
     seconds = trained_s()
-    return seconds > 0 and seconds > settings.training_s
+    most = settings.training_most_s if has_few_steps() else settings.training_s
+    return seconds > 0 and seconds > most
 
 
 def late() -> bool:
-    """Return whether the running cell has trained for twice as long."""
-    return trained_s() > 2 * max(0.0, settings.training_s)
+    """Return whether the running cell has trained for longer than a slow one may, by far."""
+    return trained_s() > 2 * max(0.0, settings.training_most_s)
 
 
 def watch() -> None:
@@ -96,10 +103,11 @@ def watch() -> None:
 
 
 def _note(loss: float) -> None:
-    global _since  # noqa: PLW0603
+    global _since, _steps  # noqa: PLW0603
     if _paused or settings.replaying or cheap_batches.is_idle():
         return
     _since = _since or time.process_time()
+    _steps += 1
     if _cell in curves or len(curves) < MOST_CURVES:
         curve = curves.setdefault(_cell, [])
         if len(curve) < MOST_POINTS:

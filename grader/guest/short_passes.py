@@ -73,7 +73,7 @@ def short_passes(
             one.steps = taken() - began
 
     settings.training_steps = steps
-    settings.training_s = seconds
+    settings.training_s = settings.training_most_s = seconds
     settings.replaying = True
     DataLoader.__iter__ = short  # type: ignore[method-assign, assignment]
     try:

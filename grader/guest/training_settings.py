@@ -10,18 +10,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-# more pixels in one batch take a small network seconds a step, and gigabytes, on a CPU
-BATCH_PIXELS = 301_056
+# of one batch: more take a network half a second a step, and gigabytes, on a CPU
+BATCH_PIXELS = 100_352
 # of one pass over a loader, training or validation
 EPOCH_PIXELS = 3_136_000
 _IN_A_REPLAY = 15  # times as many: its images are small, and its steps are counted
+# a curve of fewer points shows nothing; an error after so few may be one of the training
+LEAST_STEPS = 5
 
 
 @dataclass
 class Settings:
     """The budget of one fit in seconds and steps, where data lies, and the seed of drawn data."""
 
-    training_s: float = 6.0
+    training_s: float = 1.0
+    training_most_s: float = 6.0
+    """The budget of a cell whose steps are slow: until it has taken `LEAST_STEPS`."""
     training_steps: int = 60
     data_dir: Path | None = None
     seed: int = 0
@@ -38,10 +42,11 @@ def epoch_pixels() -> int:
 
 
 def configure(
-    training_s: float = 6.0,
+    training_s: float = 1.0,
     training_steps: int = 60,
     data_dir: str | Path | None = None,
     seed: int = 0,
+    training_most_s: float = 6.0,
 ) -> None:
     """Set the budget and the data of this process.
 
@@ -51,6 +56,7 @@ def configure(
         data_dir: folder with files of the course's data sets; None for the folders the notebook
             itself names.
         seed: of drawn data.
+        training_most_s: seconds one fit may take while its cell has taken few steps.
 
     Raises:
         ValueError: no time or no step at all.
@@ -60,6 +66,7 @@ def configure(
             f"a fit needs time and at least one step, got {training_s} s, {training_steps} steps"
         )
     settings.training_s = float(training_s)
+    settings.training_most_s = float(max(training_s, training_most_s))
     settings.training_steps = int(training_steps)
     settings.data_dir = None if data_dir is None else Path(data_dir)
     settings.seed = int(seed)

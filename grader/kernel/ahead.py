@@ -25,6 +25,7 @@ from grader.wire import messages
 from grader.wire.codec import Decoder, Encoder
 
 _WRITER = msgspec.msgpack.Encoder()
+_READER = msgspec.msgpack.Decoder(tuple[messages.Node, list[messages.Node], str])
 
 
 @dataclass(frozen=True)
@@ -152,3 +153,16 @@ def content_of(reply: messages.Reply) -> bytes:
     As bytes, because 1, 1.0 and True are equal in Python and different to a check.
     """
     return _WRITER.encode((reply.value, reply.arguments, reply.printed))
+
+
+def content_read(content: bytes) -> messages.Node:
+    """Return the value of a reply from what `content_of` wrote.
+
+    Raises:
+        WireError: it wrote something else.
+    """
+    try:
+        value, _, _ = _READER.decode(content)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise messages.WireError(f"an answer cannot be read: {type(error).__name__}") from None
+    return value

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from pathlib import Path
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from grader.grading.sheet_files import Entry
 from grader.points import Standing, standing, standing_of
 from grader.records import CellRun, CheckResult, ExerciseResult, PassedOver, SubmissionResult
 from grader.report.rounding import percent, shown, total_of
@@ -58,6 +60,33 @@ def passed_over_view(
     if len(passed_over) > most:
         lines.append(Text(f"  and {len(passed_over) - most} more, in report.html"))
     return Group(*lines)
+
+
+def cache_view(
+    folder: Path | None, entries: Sequence[Entry], *, cleared: bool = False
+) -> RenderableType:
+    """Show where the sheets of earlier runs lie, and how many of each assignment.
+
+    Args:
+        folder: of the cache; None where there is none.
+        entries: what it holds, or what was removed.
+        cleared: whether they were removed.
+    """
+    if folder is None:
+        return Text("no cache: GRADER_CACHE is off, or there is no home folder")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("assignment", overflow="fold")
+    for name in ("exercises", "size"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in sorted({entry.assignment for entry in entries}):
+        of_one = [entry.size for entry in entries if entry.assignment == name]
+        table.add_row(Text(one_line(name, limit=60)), str(len(of_one)), _size(sum(of_one)))
+    total = f"{len(entries)} {'entry' if len(entries) == 1 else 'entries'}"
+    total += f", {_size(sum(entry.size for entry in entries))}"
+    parts: list[RenderableType] = [_line(str(folder))]
+    if entries:
+        parts += [table]
+    return Group(*parts, Text(f"{total}{' removed' if cleared else ''}"))
 
 
 def check_view(result: SubmissionResult, *, hints: int = 3) -> RenderableType:
@@ -190,6 +219,10 @@ def _listed(label: str, names: Sequence[str]) -> str:
 def _is_missing(exercise: ExerciseResult) -> bool:
     wrong = [check for check in exercise.checks if check.verdict.is_wrong]
     return bool(wrong) and all(check.verdict is Verdict.MISSING for check in wrong)
+
+
+def _size(size: int) -> str:
+    return f"{size / (1 << 20):.1f} MiB" if size >= 1 << 20 else f"{size / (1 << 10):.1f} KiB"
 
 
 def _points(total: Standing) -> str:

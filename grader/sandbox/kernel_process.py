@@ -362,6 +362,7 @@ def _prepare_shell(shell: Any, order: messages.Fork) -> None:
     training_settings.configure(
         training_s=order.limits.training_s, training_steps=order.limits.training_steps,
         data_dir=order.data or None, seed=order.seed,
+        training_most_s=order.limits.training_most_s,
     )  # fmt: skip
     environment.current.configure()
     notebook_shell.install(shell)

@@ -31,9 +31,9 @@ from starlette.staticfiles import StaticFiles
 
 from grader.decisions import Kind
 from grader.errors import GraderError, UsageError
-from grader.report.student_markdown import rendered
 from grader.report.pages import FILTERS, finalize
 from grader.report.rounding import total_of
+from grader.report.student_markdown import rendered
 from grader.runs.decided import Overtaken
 from grader.serve import views
 from grader.serve.answer_table import answer_table

@@ -13,6 +13,7 @@ import pytest
 from grader.course import Exercise, load_assignment
 from grader.grading.check_session import CheckSession
 from grader.grading.in_process import grade_in_process, student_of
+from grader.grading.sheets import SheetCache
 from grader.kernel.student import Student
 from grader.records import CheckResult
 
@@ -39,12 +40,17 @@ def course(tmp_path: Path, write_course: Callable[..., Path]) -> Iterator[Callab
     """Open a session over the text of some checks; `bank` is the text of their bank."""
     with ExitStack() as stack:
 
-        def opened(checks: str, more: str = "", assignment: str = "", bank: str = "") -> Course:
+        def opened(
+            checks: str, more: str = "", assignment: str = "", bank: str = "",
+            cache: SheetCache | None = None,
+        ) -> Course:  # fmt: skip
             folder = write_course(tmp_path, {"answer": (checks, more)}, assignment)
             if bank:
                 (folder / "answer" / "bank.py").write_text(bank)
             loaded = load_assignment(folder)
-            session = CheckSession(loaded.exercises, course=loaded.course, shrink_s=5.0)
+            session = CheckSession(
+                loaded.exercises, course=loaded.course, shrink_s=5.0, cache=cache
+            )
             return Course(stack.enter_context(session), loaded.exercises[0])
 
         yield opened

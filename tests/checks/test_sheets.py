@@ -5,6 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from grader.checks import properties
+from grader.grading.sheet_content import questions_of
+from grader.grading.sheet_files import SheetFiles
+from grader.grading.sheets import SheetCache
 from grader.verdict import Verdict
 
 BANK = """
@@ -163,3 +167,82 @@ def test_another_fixture_of_the_course_keeps_a_check_live(course):
     before = runs(small)
     small.grade(torch.neg)
     assert runs(small) == before + 1
+
+
+def cache(folder, key="k1"):
+    return SheetCache(SheetFiles(folder), "small", {"answer": key})
+
+
+@pytest.fixture
+def draws(monkeypatch):
+    """Count how often Hypothesis draws or shrinks."""
+    counted = []
+    original = properties._run_with
+    monkeypatch.setattr(properties, "_run_with", lambda *a: (counted.append(1), original(*a))[1])
+    return counted
+
+
+def test_the_first_notebook_of_a_later_run_is_asked_from_the_kept_sheet(course, tmp_path, draws):
+    for _ in range(2):
+        course(NEGATES, bank=BANK, cache=cache(tmp_path / "c")).grade(torch.neg)
+    later = course(NEGATES, bank=BANK, cache=cache(tmp_path / "c"))
+    del draws[:]
+    results = later.grade(torch.neg)
+    assert {r.verdict for r in results.values()} == {Verdict.PASSED}
+    assert (runs(later), draws) == (0, [])
+
+
+def test_examples_are_drawn_once_for_all_runs(course, tmp_path, draws):
+    course(NEGATES, bank=BANK, cache=cache(tmp_path / "c")).grade(torch.neg)
+    assert len(draws) == 1
+    course(NEGATES, bank=BANK, cache=cache(tmp_path / "c")).grade(lambda x: -x.double())
+    assert len(draws) == 1
+
+
+@pytest.mark.parametrize("make", [*WRONG.values(), *RIGHT.values()], ids=[*WRONG, *RIGHT])
+@pytest.mark.parametrize("checks", [NEGATES, FOLLOWS], ids=["fixed", "dependent"])
+def test_an_answer_is_judged_alike_with_a_kept_sheet(course, tmp_path, checks, make):
+    without = course(checks)
+    for _ in range(2):
+        course(checks, bank=BANK, cache=cache(tmp_path / "c")).grade(torch.neg)
+    kept = course(checks, bank=BANK, cache=cache(tmp_path / "c"))
+    assert plain(kept.grade(make())) == plain(without.grade(make()))
+
+
+def test_another_key_keeps_a_sheet_of_its_own(course, tmp_path, draws):
+    for key in ("k1", "k2"):
+        course(NEGATES, bank=BANK, cache=cache(tmp_path / "c", key)).grade(torch.neg)
+    assert len(draws) == 2
+    assert len(SheetFiles(tmp_path / "c").entries()) == 2
+
+
+def test_a_corrupt_sheet_is_drawn_and_written_again(course, tmp_path, draws):
+    for _ in range(2):
+        course(NEGATES, bank=BANK, cache=cache(tmp_path / "c")).grade(torch.neg)
+    (entry,) = SheetFiles(tmp_path / "c").entries()
+    whole = entry.path.read_bytes()
+    entry.path.write_bytes(whole[:-9])
+    for _ in range(2):
+        small = course(NEGATES, bank=BANK, cache=cache(tmp_path / "c"))
+        assert small.grade(torch.neg)["test_negates"].verdict is Verdict.PASSED
+    assert entry.path.read_bytes() == whole
+
+
+def test_runs_at_the_same_time_keep_what_both_have_learned(course, tmp_path):
+    one, other = (course(NEGATES, bank=BANK, cache=cache(tmp_path / "c")) for _ in range(2))
+    one.grade(torch.neg)
+    one.grade(torch.neg)
+    other.grade(torch.neg)
+    other.grade(torch.neg)
+    kept = cache(tmp_path / "c").load("answer").checks
+    assert all(check.calls for check in kept.values())
+    assert kept["test_negates"].examples
+
+
+def test_a_kept_sheet_can_be_asked_without_any_code(course, tmp_path):
+    for _ in range(2):
+        course(NEGATES, bank=BANK, cache=cache(tmp_path / "c")).grade(torch.neg)
+    questions = questions_of(cache(tmp_path / "c").load("answer"))
+    assert {question.check for question in questions} == {"test_negates", "test_leaves_x_alone"}
+    for question in questions:
+        assert torch.equal(question.answer, -question.args[0])

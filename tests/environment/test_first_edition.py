@@ -51,7 +51,7 @@ def test_a_fit_has_fewer_epochs_when_steps_run_out(budget):
 
 
 def test_a_fit_without_time_still_takes_one_batch(budget):
-    budget.configure(training_s=1e-9)
+    budget.configure(training_s=1e-9, training_most_s=1e-9)
     model = Small()
     assert fitted(model).train_batch_idx == 1
     assert model.board.figure().axes
@@ -241,7 +241,17 @@ def test_a_cell_of_many_fits_has_the_time_of_two(monkeypatch, budget):
 
     from grader.guest import losses as _losses
 
-    seconds = budget.settings.training_s
-    for trained, late in ((0.0, False), (1.5 * seconds, False), (2 * seconds, True)):
-        monkeypatch.setattr(_losses, "trained_s", lambda s=trained: s)
-        assert Budget(10).late is late
+    for few, seconds in (
+        (False, budget.settings.training_s),
+        (True, budget.settings.training_most_s),
+    ):
+        monkeypatch.setattr(_losses, "has_few_steps", lambda few=few: few)
+        for trained, late in ((0.0, False), (1.5 * seconds, False), (2 * seconds, True)):
+            monkeypatch.setattr(_losses, "trained_s", lambda s=trained: s)
+            assert Budget(10).late is late
+
+
+def test_a_fit_of_few_slow_steps_goes_on_until_it_has_a_curve(budget, losses):
+    budget.configure(training_s=1e-9, training_steps=60)
+    fitted(Small(), epochs=20)
+    assert len(losses.curves[0]) == budget.LEAST_STEPS

@@ -195,6 +195,24 @@ def test_the_key_of_an_exercise_is_the_same_whoever_handed_in(plan):
     assert not plan.exercise_keys(changed).items() & plan.exercise_keys(HANDED_IN).items()
 
 
+def test_a_sheet_is_another_for_another_seed_or_another_version_of_its_exercise(plan):
+    before = plan.sheet_keys()
+    assert replace(plan, isolation="process", limits=Limits(call_s=1.0)).sheet_keys() == before
+    assert not set(before.values()) & set(replace(plan, seed=1).sheet_keys().values())
+    path = plan.assignment.folder / "add" / "test_add.py"
+    path.write_text(path.read_text() + "# a change\n")
+    after = replace(plan).sheet_keys()
+    assert after["add"] != before["add"]
+    assert after["double"] == before["double"]
+
+
+@pytest.mark.parametrize("of", ["grader_source", "libraries"])
+def test_a_sheet_is_another_for_another_grader_or_library(plan, monkeypatch, of):
+    before = plan.sheet_keys()
+    monkeypatch.setattr(plan_module, of, lambda: "another")
+    assert not set(before.values()) & set(replace(plan).sheet_keys().values())
+
+
 def test_outputs_decide_nothing(tmp_path, plan, write_notebook):
     path = write_notebook(tmp_path / "hw2.ipynb", "x = 1")
     keys = []

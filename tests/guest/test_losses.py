@@ -35,7 +35,7 @@ def test_curves_stay_bounded(losses):
 
 def test_a_cell_has_trained_for_long_after_the_seconds_of_a_fit(losses, budget, monkeypatch):
     assert not losses.spent()
-    train(1)
+    train(budget.LEAST_STEPS)
     assert not losses.spent()
     monkeypatch.setattr(budget.settings, "training_s", -1.0)
     assert losses.spent()
@@ -43,8 +43,24 @@ def test_a_cell_has_trained_for_long_after_the_seconds_of_a_fit(losses, budget, 
     assert not losses.spent()
 
 
-def test_a_cell_that_runs_again_for_the_grader_has_its_time_before_it(losses, budget, monkeypatch):
+def test_a_cell_of_few_slow_steps_has_the_time_of_a_slow_one(losses, budget, monkeypatch):
+    monkeypatch.setattr(budget.settings, "training_s", -1.0)
+    train(budget.LEAST_STEPS - 1)
+    assert not losses.spent()
+    monkeypatch.setattr(budget.settings, "training_most_s", -1.0)
+    assert losses.spent()
+
+
+def test_the_steps_of_each_cell_are_counted_afresh(losses, budget, monkeypatch):
+    monkeypatch.setattr(budget.settings, "training_s", -1.0)
+    train(budget.LEAST_STEPS)
+    losses.begin(1)
     train(1)
+    assert not losses.spent()
+
+
+def test_a_cell_that_runs_again_for_the_grader_has_its_time_before_it(losses, budget, monkeypatch):
+    train(budget.LEAST_STEPS)
     monkeypatch.setattr(budget.settings, "training_s", -1.0)
     monkeypatch.setattr(budget.settings, "replaying", True)
     assert not losses.spent()

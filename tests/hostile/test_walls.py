@@ -11,6 +11,7 @@ import pytest
 
 import grader
 from grader.course import load_course
+from grader.grading.sheet_files import SheetFiles
 from grader.kernel.process_tree import tree_of
 from grader.sandbox import policy
 
@@ -44,6 +45,13 @@ SCRATCH = [".", *policy.SHARED_FOLDERS]
 )
 def test_a_file_that_is_none_of_a_notebooks_business_cannot_be_read(attack, path):
     assert attack(f"return open({path!r}, 'rb').read(100)").startswith("refused")
+
+
+def test_right_answers_that_earlier_runs_have_kept_cannot_be_read(attack, tmp_path):
+    files = SheetFiles(tmp_path / "cache")
+    files.write("cnn", "corr2d", "k", b"answers")
+    (entry,) = files.entries()
+    assert attack(f"return open({str(entry.path)!r}, 'rb').read()").startswith("refused")
 
 
 def test_the_list_of_accounts_is_not_this_machines(attack):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 from fractions import Fraction
+from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from grader.grading.sheet_files import Entry
 from grader.records import PassedOver
-from grader.report.terminal import check_view, passed_over_view, summary_table
+from grader.report.terminal import cache_view, check_view, passed_over_view, summary_table
 
 
 def printed(renderable):
@@ -75,3 +77,16 @@ def test_no_escape_sequence_of_a_file_name_reaches_the_terminal():
     text = printed(passed_over_view([PassedOver("\x1b[2Jx[bold]y.csv", "it is no notebook")]))
     assert "\x1b" not in text
     assert "[bold]y.csv" in text
+
+
+def test_the_cache_is_listed_by_assignment_with_its_size():
+    sizes = {"cnn/a.sheet": 3 << 20, "cnn/b.sheet": 1 << 20, "rnn/gru.sheet": 2048}
+    entries = [Entry(Path(name), size, 0.0) for name, size in sizes.items()]
+    lines = printed(cache_view(Path("/home/someone/c"), entries)).splitlines()
+    assert [line.split() for line in lines] == [
+        ["/home/someone/c"],
+        ["assignment", "exercises", "size"],
+        ["cnn", "2", "4.0", "MiB"],
+        ["rnn", "1", "2.0", "KiB"],
+        ["3", "entries,", "4.0", "MiB"],
+    ]

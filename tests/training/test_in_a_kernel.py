@@ -101,7 +101,7 @@ first = [int(labels[i]) for i in range(16)]
 with torch.no_grad():
     right = sum((model(X).argmax(1) == y).sum() for X, y in test)
 """
-    limits = Limits(training_s=0.5)
+    limits = Limits(training_s=0.5, training_most_s=0.5)
     run = run_notebook(cells(IMPORTS, DATA, loop), warm, limits, seed=1)
     try:
         assert [cell.error for cell in run.cells] == ["", "", ""]

@@ -31,10 +31,8 @@ class Budget:
         if settings.replaying:  # a loop that leaves an epoch after one batch must show
             self.share = max(self.share, _LEAST_OF_A_REPLAY)
         self.steps = 0
-        # a cell that fits a dozen models, to compare rates, has the time of two
-        left = _CELL * settings.training_s - losses.trained_s()
-        # processor seconds: a fit must not be shorter where the machine is busy
-        self._ends_at = time.process_time() + min(settings.training_s, left)
+        self._ends_at = _end_of(settings.training_s)
+        self._slow_ends_at = _end_of(settings.training_most_s)
 
     @property
     def spent(self) -> bool:
@@ -43,8 +41,10 @@ class Budget:
 
     @property
     def late(self) -> bool:
-        """Whether the seconds are over."""
-        return time.process_time() >= self._ends_at
+        """Whether the seconds are over; a cell of few steps, which are slow, has more of them."""
+        return time.process_time() >= (
+            self._slow_ends_at if losses.has_few_steps() else self._ends_at
+        )
 
     def training(self, loader: Any) -> Limited:
         """Wrap a loader whose batches are training steps."""
@@ -56,6 +56,15 @@ class Budget:
 
     def _take(self) -> None:
         self.steps += 1
+
+
+def _end_of(seconds: float) -> float:
+    """Return when a fit that starts now has had its seconds.
+
+    Processor seconds: a fit must not be shorter where the machine is busy. A cell that fits a
+    dozen models, to compare rates, has the time of two.
+    """
+    return time.process_time() + min(seconds, _CELL * seconds - losses.trained_s())
 
 
 class Limited:
