@@ -18,7 +18,7 @@ from grader.errors import GraderError, SubmissionError, UsageError
 from grader.grading.data_files import find_data, places_of
 from grader.grading.plan import Isolation, Plan
 from grader.kernel import gpus
-from grader.records import DEFAULT_SEED
+from grader.records import DEFAULT_SEED, Listed
 from grader.runs import logs
 from grader.runs.deferred_signals import stoppable, was_asked
 
@@ -54,6 +54,10 @@ DeviceOption = Annotated[
         help="auto: a GPU if there is one. cpu: a notebook a core. cuda: a notebook a GPU.",
     ),
 ]
+RosterOption = Annotated[
+    Path | None,
+    typer.Option("--roster", help="CSV of all students: adds ids, sections and who is absent."),
+]
 SeedOption = Annotated[
     int,
     typer.Option("--seed", min=0, max=2**32 - 1, help="Of examples, kernels and training."),
@@ -84,13 +88,18 @@ def grade(
     zip_encoding: Annotated[
         str, typer.Option("--zip-encoding", help="Of names in zip files: cp949. Chosen without.")
     ] = "",
+    roster: RosterOption = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 when a check failed.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no table.")] = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Grade submissions, store every result as it is found, and write the reports."""
     from grader.report.missing import missing_in_words  # noqa: PLC0415
-    from grader.report.terminal import passed_over_view, summary_table  # noqa: PLC0415
+    from grader.report.terminal import (  # noqa: PLC0415
+        attendance_lines,
+        passed_over_view,
+        summary_table,
+    )
     from grader.report.writers import write_run  # noqa: PLC0415
     from grader.runs import pipeline  # noqa: PLC0415  (what a command needs is loaded when it runs)
     from grader.runs.progress import progress  # noqa: PLC0415
@@ -100,13 +109,15 @@ def grade(
     names = tuple(name.strip() for name in only.split(",") if name.strip())
     plan = _plan(assignment, names, seed, data, isolation, device)
     plan = replace(plan, all_cells=all_cells)
-    collected = pipeline.collect(submissions, plan, zip_encoding=zip_encoding)
+    collected = pipeline.collect(
+        submissions, plan, zip_encoding=zip_encoding, roster=_students(roster)
+    )
     found = collected.submissions
     with progress(len(found), quiet=quiet, live=not verbose) as show, pipeline.claimed(out):
         try:
             run = pipeline.grade_and_store(
                 plan, found, out, jobs=_jobs(jobs, memory, plan), fresh=fresh,
-                passed_over=collected.passed_over, show=show,
+                passed_over=collected.passed_over, attendance=collected.attendance, show=show,
             )  # fmt: skip
             write_run(run, out)
         except BaseException as error:
@@ -116,7 +127,10 @@ def grade(
             _say(_interrupted(show.done, len(found), out))
             raise typer.Exit(EXIT_INTERRUPTED) from None
     if not quiet:
-        Console().print(summary_table(run.results, max_points=run.max_points))
+        rows = (*run.results, *run.absent)
+        Console().print(summary_table(rows, max_points=run.max_points))
+        if lines := attendance_lines(run):
+            print("", *lines, sep="\n")
         if lines := missing_in_words(run.results):
             print("", *lines, sep="\n")
         count = f"{len(run.results)} submission{'s' * (len(run.results) != 1)}"
@@ -126,6 +140,8 @@ def grade(
     else:
         if again := run.origins.graded_again():
             _say(again)
+        for note in run.attendance.notes if run.attendance else ():
+            _say(note)
         if run.passed_over:
             print(f"{len(run.passed_over)} passed over; {out / 'report.html'} names them")
     if verbose and (traces := logs.tracebacks_of(run.results)):
@@ -163,13 +179,19 @@ def check(
 
 
 @app.command()
-def report(out: OutOption = DEFAULT_OUT) -> None:
+def report(out: OutOption = DEFAULT_OUT, roster: RosterOption = None) -> None:
     """Render the latest run of a gradebook again."""
+    from grader.report.terminal import attendance_lines  # noqa: PLC0415
     from grader.report.writers import write_run  # noqa: PLC0415
     from grader.runs import pipeline  # noqa: PLC0415
 
-    for path in write_run(pipeline.latest(out), out)[:3]:
+    run = pipeline.latest(out)
+    if (students := _students(roster)) is not None:
+        run = run.with_roster(students)
+    for path in write_run(run, out)[:3]:
         print(path)
+    if students is not None:
+        print(*attendance_lines(run), sep="\n")
 
 
 @app.command()
@@ -243,6 +265,14 @@ def _plan(
     plan = Plan(assignment, only, seed, levels[isolation], found, gpus=chosen)
     assert plan.assignment  # reports a wrong name of an exercise before anything is read
     return plan
+
+
+def _students(roster: Path | None) -> tuple[Listed, ...] | None:
+    if roster is None:
+        return None
+    from grader.reading.roster import read_roster  # noqa: PLC0415
+
+    return read_roster(roster)
 
 
 def _jobs(text: str, memory: str, plan: Plan) -> int:

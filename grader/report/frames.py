@@ -18,7 +18,7 @@ from typing import Any, get_args, get_type_hints
 import pandas as pd
 
 from grader.points import standing
-from grader.records import CellRun, ExerciseResult, SubmissionResult, WrittenAnswer
+from grader.records import UNNAMED, CellRun, ExerciseResult, SubmissionResult, WrittenAnswer
 from grader.report.rounding import exercise_names, percent, points_of, shown, total_of
 from grader.runs.pipeline import StoredRun, latest
 from grader.text import without_surrogates
@@ -60,6 +60,7 @@ ANSWERS = _WHOSE | {
     "section": _TEXT, "heading": _TEXT, "cell": "Int64",
     "state": _category(get_args(get_type_hints(WrittenAnswer)["state"])), "text": _TEXT,
 }  # fmt: skip
+ROSTER = _WHOSE | {"id": _TEXT, "name": _TEXT, "section": _TEXT}
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ class RunFrames:
             `points, max_points, open_points, percent, seconds` (Float64), `cells_failed` (Int64),
             `finished_at` (datetime64, UTC), `problem, traceback` (string), then one Float64 column
             of points for each exercise, named after it. `points` and `max_points` leave out the
-            checks that broke; what these are worth is `open_points`.
+            checks that broke; what these are worth is `open_points`. Who is on the roster and
+            handed in nothing has a row here, the last ones, and in no other frame but `roster`.
         exercises: one row a submission and exercise: `exercise` (ordered category, as in the
             assignment), `section, name, mistake` (string), `optional, by_hand` (boolean), `points,
             max_points, percent` (Float64), `cell` (Int64). An unreadable submission has 0 points
@@ -88,6 +90,8 @@ class RunFrames:
             `seconds` (Float64).
         answers: one row a written answer: `section, heading, text` (string), `cell` (Int64),
             `state` (category).
+        roster: one row a submission: `id, name, section` (string), as the roster has them, missing
+            for who is not on it; no row without a roster.
     """
 
     title: str
@@ -97,6 +101,7 @@ class RunFrames:
     checks: pd.DataFrame
     cells: pd.DataFrame
     answers: pd.DataFrame
+    roster: pd.DataFrame
 
 
 def load(out: str | Path = "reports/latest") -> RunFrames:
@@ -134,6 +139,7 @@ def frames_of(run: StoredRun) -> RunFrames:
         frame(CHECKS, _checks),
         frame(CELLS, _cells),
         frame(ANSWERS, _answers),
+        _frame(ROSTER, list(_roster(run)), exercise),
     )
 
 
@@ -146,7 +152,7 @@ def _submissions(
     # an exercise may be called `points`; its column must not hide ours
     columns = [f"{name} (exercise)" if name in SUBMISSIONS else name for name in named]
     rows = []
-    for number, result in enumerate(run.results):
+    for number, result in enumerate((*run.results, *run.absent)):
         total = total_of(result, run.max_points)
         # nothing of it was judged, by an internal error: not a zero
         is_open = result.status is Status.BROKEN and not total.max_points
@@ -159,6 +165,20 @@ def _submissions(
             *(None if one is None else shown(one) for one in points),
         ))  # fmt: skip
     return _frame({**SUBMISSIONS, **dict.fromkeys(columns, "Float64")}, rows, exercise)
+
+
+def _roster(run: StoredRun) -> Iterable[_Row]:
+    if run.attendance is None:
+        return
+    listed = [run.people.get(result.key, UNNAMED).listed for result in run.results]
+    rows = zip((*run.results, *run.absent), (*listed, *run.attendance.absent), strict=True)
+    for number, (result, one) in enumerate(rows):
+        whose = number, result.student, result.submission
+        if one is None:
+            yield (*whose, None, None, None)
+        else:
+            shown_id = next(iter((*one.ids, *one.logins, one.system_id)), "")
+            yield (*whose, shown_id or None, one.name or None, one.section or None)
 
 
 def _exercises(

@@ -17,8 +17,16 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.points import Standing, standing, standing_of
-from grader.records import CellRun, CheckResult, ExerciseResult, PassedOver, SubmissionResult
+from grader.records import (
+    UNNAMED,
+    CellRun,
+    CheckResult,
+    ExerciseResult,
+    PassedOver,
+    SubmissionResult,
+)
 from grader.report.rounding import percent, shown, total_of
+from grader.runs.pipeline import StoredRun
 from grader.text import clean, clip, one_line
 from grader.verdict import Status, Verdict
 
@@ -58,6 +66,26 @@ def passed_over_view(
     if len(passed_over) > most:
         lines.append(Text(f"  and {len(passed_over) - most} more, in report.html"))
     return Group(*lines)
+
+
+def attendance_lines(run: StoredRun, *, most: int = _MOST_PASSED_OVER) -> list[str]:
+    """Return lines on the roster and on earlier attempts; none where there is nothing to know."""
+    lines = []
+    if (attending := run.attendance) is not None:
+        here = attending.count - len(attending.absent)
+        lines.append(
+            f"roster: {here} of {attending.count} handed in, {len(attending.absent)} nothing"
+        )
+        lines += [f"  {one_line(note, limit=300)}" for note in attending.notes[:most]]
+        if len(attending.notes) > most:
+            lines.append(f"  and {len(attending.notes) - most} more")
+    for result in run.results:
+        if earlier := run.people.get(result.key, UNNAMED).earlier:
+            names = one_line(", ".join(earlier), limit=200)
+            lines.append(
+                f"{one_line(result.student, limit=40)}: not graded, another counts: {names}"
+            )
+    return lines
 
 
 def check_view(result: SubmissionResult, *, hints: int = 3) -> RenderableType:

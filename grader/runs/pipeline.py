@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -21,7 +21,16 @@ from grader.errors import UsageError
 from grader.grading.plan import Plan
 from grader.grading.warm import warm_parent
 from grader.reading.submissions import find
-from grader.records import Found, PassedOver, Submission, SubmissionResult
+from grader.records import (
+    Attendance,
+    Found,
+    Identity,
+    Listed,
+    PassedOver,
+    Submission,
+    SubmissionResult,
+)
+from grader.runs.absent import absent_results, joined
 from grader.runs.deferred_signals import raise_if_asked
 from grader.runs.gradebook import Gradebook
 from grader.runs.origins import Origins, why_graded
@@ -32,7 +41,7 @@ from grader.verdict import Status, Verdict
 log = logging.getLogger(__name__)
 
 GRADEBOOK = "gradebook.sqlite"
-_PASSED_OVER = "passed_over"
+_PASSED_OVER, _PEOPLE, _ATTENDANCE = "passed_over", "people", "attendance"
 
 
 @dataclass(frozen=True)
@@ -48,15 +57,39 @@ class StoredRun:
     origins: Origins = field(default_factory=Origins)
     """Which results were stored before, and why the others were graded."""
     passed_over: tuple[PassedOver, ...] = ()
+    people: Mapping[str, Identity] = field(default_factory=dict)
+    """Who handed something in, by the key of the result."""
+    attendance: Attendance | None = None
+    """None without a roster."""
+    assignment: str = ""
+    """Its name; the title is for people."""
+
+    @property
+    def absent(self) -> tuple[SubmissionResult, ...]:
+        """A result for each student of the roster who handed in nothing."""
+        names = [result.student for result in self.results]
+        return absent_results(self.attendance, names, self.assignment)
+
+    def with_roster(self, roster: Sequence[Listed]) -> StoredRun:
+        """Compare the run with another roster."""
+        people, attending = joined(self.results, self.people, roster)
+        return replace(self, people=people, attendance=attending)
 
 
-def collect(paths: Sequence[Path], plan: Plan, *, zip_encoding: str = "") -> Found:
+def collect(
+    paths: Sequence[Path],
+    plan: Plan,
+    *,
+    zip_encoding: str = "",
+    roster: Sequence[Listed] | None = None,
+) -> Found:
     """Find what was handed in.
 
     Raises:
         UsageError: a path does not exist, or there is no submission at all.
     """
-    found = find(paths, assignment=plan.assignment.name, zip_encoding=zip_encoding)
+    name = plan.assignment.name
+    found = find(paths, assignment=name, zip_encoding=zip_encoding, roster=roster)
     if not found.submissions:
         places = ", ".join(str(path) for path in paths)
         raise UsageError(f"there is no notebook in {places}. Give notebooks, folders or a zip.")
@@ -71,6 +104,7 @@ def grade_and_store(
     jobs: int,
     fresh: bool = False,
     passed_over: Sequence[PassedOver] = (),
+    attendance: Attendance | None = None,
     show: Callable[[Event], None] = lambda event: None,
 ) -> StoredRun:
     """Grade what the gradebook does not hold yet; store each result at once.
@@ -82,6 +116,7 @@ def grade_and_store(
         jobs: how many workers.
         fresh: grade again what is stored.
         passed_over: what was found and is in no submission, for the reports.
+        attendance: the roster, compared with the submissions, for the reports.
         show: called with every event.
     """
     submissions = list(submissions)
@@ -90,7 +125,10 @@ def grade_and_store(
     with Gradebook.open(out / GRADEBOOK) as gradebook:
         plan = replace(plan, secret=gradebook.secret())
         options = _options(plan, gradebook)
-        options[_PASSED_OVER] = msgspec.json.encode(list(passed_over)).decode()
+        options[_PASSED_OVER] = _as_json(list(passed_over))
+        owners = {key: one.owner for key, one in zip(keys, submissions, strict=True)}
+        options[_PEOPLE] = _as_json(owners)
+        options[_ATTENDANCE] = _as_json(attendance)
         run_id = gradebook.start_run(plan.assignment.name, keys=keys, options=options)
         due: list[int] = []
         for position, submission in enumerate(submissions):
@@ -250,13 +288,21 @@ def _options(plan: Plan, gradebook: Gradebook) -> dict[str, str]:
 
 def _stored(gradebook: Gradebook, run_id: int) -> StoredRun:
     run = gradebook.run(run_id)
+    options = run.options
     return StoredRun(
         tuple(gradebook.results_of(run_id)),
-        run.options.get("title", run.assignment),
-        tuple(name for name in run.options.get("exercises", "").split(",") if name),
-        Fraction(run.options.get("max_points", "0")),
+        options.get("title", run.assignment),
+        tuple(name for name in options.get("exercises", "").split(",") if name),
+        Fraction(options.get("max_points", "0")),
         run.started_at,
         passed_over=tuple(
-            msgspec.json.decode(run.options.get(_PASSED_OVER, "[]"), type=list[PassedOver])
+            msgspec.json.decode(options.get(_PASSED_OVER, "[]"), type=list[PassedOver])
         ),
+        people=msgspec.json.decode(options.get(_PEOPLE, "{}"), type=dict[str, Identity]),
+        attendance=msgspec.json.decode(options.get(_ATTENDANCE, "null"), type=Attendance | None),
+        assignment=run.assignment,
     )
+
+
+def _as_json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
