@@ -58,6 +58,23 @@ RosterOption = Annotated[
     Path | None,
     typer.Option("--roster", help="CSV of all students: adds ids, sections and who is absent."),
 ]
+ExcelOption = Annotated[
+    bool, typer.Option("--excel", help="CSV files for Excel; scripts read those without.")
+]
+CanvasOption = Annotated[
+    Path | None,
+    typer.Option("--canvas", help="Gradebook exported from Canvas; a copy of it is filled."),
+]
+ColumnOption = Annotated[
+    str, typer.Option("--column", help="Its column: 'HW2 (1234)'. None is ever made.")
+]
+MoodleOption = Annotated[
+    Path | None,
+    typer.Option("--moodle", help="Grading worksheet of Moodle; a copy of it is filled."),
+]
+FeedbackZipOption = Annotated[
+    bool, typer.Option("--feedback-zip", help="Feedback named as the system expects it.")
+]
 SeedOption = Annotated[
     int,
     typer.Option("--seed", min=0, max=2**32 - 1, help="Of examples, kernels and training."),
@@ -89,11 +106,18 @@ def grade(
         str, typer.Option("--zip-encoding", help="Of names in zip files: cp949. Chosen without.")
     ] = "",
     roster: RosterOption = None,
+    excel: ExcelOption = False,
+    canvas: CanvasOption = None,
+    column: ColumnOption = "",
+    moodle: MoodleOption = None,
+    feedback_zip: FeedbackZipOption = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 when a check failed.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no table.")] = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Grade submissions, store every result as it is found, and write the reports."""
+    from grader.report.delivery import Delivery  # noqa: PLC0415
+    from grader.report.frames import frames_of  # noqa: PLC0415
     from grader.report.missing import missing_in_words  # noqa: PLC0415
     from grader.report.terminal import (  # noqa: PLC0415
         attendance_lines,
@@ -109,6 +133,9 @@ def grade(
     names = tuple(name.strip() for name in only.split(",") if name.strip())
     plan = _plan(assignment, names, seed, data, isolation, device)
     plan = replace(plan, all_cells=all_cells)
+    delivery = Delivery.planned(
+        out, canvas=canvas, column=column, moodle=moodle, feedback=feedback_zip
+    )
     collected = pipeline.collect(
         submissions, plan, zip_encoding=zip_encoding, roster=_students(roster)
     )
@@ -119,7 +146,9 @@ def grade(
                 plan, found, out, jobs=_jobs(jobs, memory, plan), fresh=fresh,
                 passed_over=collected.passed_over, attendance=collected.attendance, show=show,
             )  # fmt: skip
-            write_run(run, out)
+            frames = frames_of(run)
+            write_run(run, out, excel=excel, frames=frames)
+            delivered = delivery.write(run, out, frames)
         except BaseException as error:
             if not isinstance(error, KeyboardInterrupt) and not was_asked():
                 raise
@@ -137,6 +166,8 @@ def grade(
         print(f"\n{run.origins.as_text()}")
         print(f"{count}; reports in {out / 'report.html'}")
         Console().print(passed_over_view(run.passed_over))
+        if delivered:
+            print(*delivered, sep="\n")
     else:
         if again := run.origins.graded_again():
             _say(again)
@@ -179,19 +210,35 @@ def check(
 
 
 @app.command()
-def report(out: OutOption = DEFAULT_OUT, roster: RosterOption = None) -> None:
+def report(
+    out: OutOption = DEFAULT_OUT,
+    roster: RosterOption = None,
+    excel: ExcelOption = False,
+    canvas: CanvasOption = None,
+    column: ColumnOption = "",
+    moodle: MoodleOption = None,
+    feedback_zip: FeedbackZipOption = False,
+) -> None:
     """Render the latest run of a gradebook again."""
+    from grader.report.delivery import Delivery  # noqa: PLC0415
+    from grader.report.frames import frames_of  # noqa: PLC0415
     from grader.report.terminal import attendance_lines  # noqa: PLC0415
     from grader.report.writers import write_run  # noqa: PLC0415
     from grader.runs import pipeline  # noqa: PLC0415
 
+    delivery = Delivery.planned(
+        out, canvas=canvas, column=column, moodle=moodle, feedback=feedback_zip
+    )
     run = pipeline.latest(out)
     if (students := _students(roster)) is not None:
         run = run.with_roster(students)
-    for path in write_run(run, out)[:3]:
+    frames = frames_of(run)
+    for path in write_run(run, out, excel=excel, frames=frames)[:6]:
         print(path)
     if students is not None:
         print(*attendance_lines(run), sep="\n")
+    for line in delivery.write(run, out, frames):
+        print(line)
 
 
 @app.command()

@@ -59,7 +59,8 @@ class Matcher:
     def match(self, who: Who) -> Match:
         """Find one owner on the list."""
         for keys in _steps(who):
-            found = set().union(*(self._index.get(key, set()) for key in keys))
+            known = set().union(*(self._index.get(key, set()) for key in keys))
+            found = {place for place in known if not _is_another(self._students[place], who)}
             if len(found) == 1:
                 return Match(self._students[found.pop()])
             if found:
@@ -80,6 +81,13 @@ def attendance(who: Sequence[Who], roster: Sequence[Listed]) -> tuple[list[Match
     ]
     absent = tuple(one for one in roster if one not in here)
     return matches, Attendance(absent, tuple(notes), len(roster))
+
+
+def _is_another(one: Listed, who: Who) -> bool:
+    """Return whether one system has two numbers for them: the same name is no proof then."""
+    identity = who.identity
+    numbers = {one.system_id, identity.id}
+    return one.system == identity.system != "" and len(numbers) == 2 and "" not in numbers
 
 
 # ---- what a student on a list is known under

@@ -82,7 +82,9 @@ def columns_of(header: Sequence[str]) -> dict[str, list[int]]:
     for place, name in enumerate(names):
         if role := _ROLE_OF.get(name):
             roles[role].append(place)
-    of_canvas = "sis login id" in names or "sis user id" in names
+    of_canvas = bool({"sis login id", "sis user id"} & set(names)) or (
+        names[:1] == ["student"] and any(re.search(r"\(\d+\)$", name) for name in names)
+    )
     if of_canvas and "id" in names:
         roles["Canvas"] = [names.index("id")]
         roles["id"].remove(names.index("id"))

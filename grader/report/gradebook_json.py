@@ -13,7 +13,6 @@ Here: the schema and filling it. Not here: points (`frames.py`).
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -124,8 +123,11 @@ class GradesFile:
 
 def grades_json(run: StoredRun, frames: RunFrames) -> bytes:
     """Return the content of grades.json."""
-    data = msgspec.to_builtins(_file(run, frames))
-    return msgspec.json.format(msgspec.json.encode(_clean(data)), indent=1) + b"\n"
+    file = _file(run, frames)
+    try:
+        return msgspec.json.encode(file) + b"\n"
+    except UnicodeEncodeError:  # a lone surrogate, in some name of a file
+        return msgspec.json.encode(_clean(msgspec.to_builtins(file))) + b"\n"
 
 
 def _file(run: StoredRun, frames: RunFrames) -> GradesFile:
@@ -226,11 +228,9 @@ def _number(cell: Any) -> Any:
 
 
 def _clean(value: Any) -> Any:
-    """Replace what JSON cannot hold: lone surrogates, numbers that are none."""
+    """Replace lone surrogates, which JSON cannot hold."""
     if isinstance(value, str):
         return without_surrogates(value)
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
     if isinstance(value, dict):
         return {_clean(key): _clean(one) for key, one in value.items()}
     return [_clean(one) for one in value] if isinstance(value, list) else value

@@ -25,6 +25,8 @@ def exercise_names(results: Sequence[SubmissionResult], exercises: Sequence[str]
 
 def shown(points: Fraction) -> Number:
     """Round points to two decimals, halves up; whole numbers are ints."""
+    if points.denominator == 1:
+        return points.numerator
     hundredths = floor(points * 100 + Fraction(1, 2))
     return hundredths // 100 if hundredths % 100 == 0 else hundredths / 100
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from grader.errors import NO_ROOM, CannotStore, UsageError
 from grader.records import PassedOver, SubmissionResult
 from grader.report.csv_tables import as_csv, for_excel
-from grader.report.frames import frames_of
+from grader.report.frames import RunFrames, frames_of
 from grader.report.gradebook_json import grades_json
 from grader.report.markdown import markdown
 from grader.report.pages import feedback_page, report_page
@@ -36,13 +36,16 @@ _LONGEST_NAME_BYTES = 180  # of the 255 a name may have; the rest is for the end
 _OURS = b'content="notebook-grader"'
 
 
-def write_run(run: StoredRun, out: Path, *, excel: bool = False) -> list[Path]:
+def write_run(
+    run: StoredRun, out: Path, *, excel: bool = False, frames: RunFrames | None = None
+) -> list[Path]:
     """Write the reports of a stored run and return their paths, the class's first.
 
     Args:
         run: with its results in the order of the rows.
         out: the folder for the reports; made where there is none.
         excel: write CSV files that Excel opens as they are, for people and not for scripts.
+        frames: of the run, where they were made before.
 
     Returns:
         What was written. Pages of students who are no longer in the run are removed.
@@ -51,7 +54,8 @@ def write_run(run: StoredRun, out: Path, *, excel: bool = False) -> list[Path]:
         UsageError: a file cannot be written.
         CannotStore: the disk is full.
     """
-    return _write_all(run, out, datetime.now(UTC).isoformat(timespec="seconds"), excel=excel)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return _write_all(run, out, frames or frames_of(run), now, excel=excel)
 
 
 def write_reports(
@@ -81,10 +85,12 @@ def write_reports(
         tuple(results), assignment, tuple(exercises), max_points, started_at,
         passed_over=tuple(passed_over),
     )  # fmt: skip
-    return _write_all(run, out, written_at, excel=False)
+    return _write_all(run, out, frames_of(run), written_at, excel=False)
 
 
-def _write_all(run: StoredRun, out: Path, written_at: str, *, excel: bool) -> list[Path]:
+def _write_all(
+    run: StoredRun, out: Path, frames: RunFrames, written_at: str, *, excel: bool
+) -> list[Path]:
     names = feedback_names([result.student for result in run.results])
     report = report_page(
         run.results,
@@ -96,7 +102,6 @@ def _write_all(run: StoredRun, out: Path, written_at: str, *, excel: bool) -> li
         written_at=written_at,
         passed_over=run.passed_over,
     )
-    frames = frames_of(run)
     grades, checks = grades_table(frames), checks_table(frames)
     files: dict[Path, str | bytes] = {
         out / "grades.csv": for_excel(grades) if excel else as_csv(grades),
