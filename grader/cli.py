@@ -13,6 +13,14 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from grader.cli_options import (
+    CanvasOption,
+    ColumnOption,
+    ExcelOption,
+    FeedbackZipOption,
+    MoodleOption,
+    RosterOption,
+)
 from grader.course import list_assignments, load_assignment, load_course
 from grader.errors import GraderError, SubmissionError, UsageError
 from grader.grading.data_files import find_data, places_of
@@ -53,27 +61,6 @@ DeviceOption = Annotated[
         "--device",
         help="auto: a GPU if there is one. cpu: a notebook a core. cuda: a notebook a GPU.",
     ),
-]
-RosterOption = Annotated[
-    Path | None,
-    typer.Option("--roster", help="CSV of all students: adds ids, sections and who is absent."),
-]
-ExcelOption = Annotated[
-    bool, typer.Option("--excel", help="CSV files for Excel; scripts read those without.")
-]
-CanvasOption = Annotated[
-    Path | None,
-    typer.Option("--canvas", help="Gradebook exported from Canvas; a copy of it is filled."),
-]
-ColumnOption = Annotated[
-    str, typer.Option("--column", help="Its column: 'HW2 (1234)'. None is ever made.")
-]
-MoodleOption = Annotated[
-    Path | None,
-    typer.Option("--moodle", help="Grading worksheet of Moodle; a copy of it is filled."),
-]
-FeedbackZipOption = Annotated[
-    bool, typer.Option("--feedback-zip", help="Feedback named as the system expects it.")
 ]
 SeedOption = Annotated[
     int,
@@ -118,20 +105,16 @@ def grade(
     """Grade submissions, store every result as it is found, and write the reports."""
     from grader.report.delivery import Delivery  # noqa: PLC0415
     from grader.report.frames import frames_of  # noqa: PLC0415
-    from grader.report.missing import missing_in_words  # noqa: PLC0415
-    from grader.report.terminal import (  # noqa: PLC0415
-        attendance_lines,
-        passed_over_view,
-        summary_table,
-    )
+    from grader.report.preflight_view import in_short  # noqa: PLC0415
+    from grader.report.run_output import print_run  # noqa: PLC0415
     from grader.report.writers import write_run  # noqa: PLC0415
     from grader.runs import pipeline  # noqa: PLC0415  (what a command needs is loaded when it runs)
+    from grader.runs.preflight import preflight as look  # noqa: PLC0415
     from grader.runs.progress import progress  # noqa: PLC0415
 
     logs.configure(verbose=verbose)
     pipeline.require_unclaimed(out)  # not after minutes of reading
-    names = tuple(name.strip() for name in only.split(",") if name.strip())
-    plan = _plan(assignment, names, seed, data, isolation, device)
+    plan = _plan(assignment, _names(only), seed, data, isolation, device)
     plan = replace(plan, all_cells=all_cells)
     delivery = Delivery.planned(
         out, canvas=canvas, column=column, moodle=moodle, feedback=feedback_zip
@@ -140,11 +123,14 @@ def grade(
         submissions, plan, zip_encoding=zip_encoding, roster=_students(roster)
     )
     found = collected.submissions
+    seen = None if quiet else look(plan, collected, out, _jobs(jobs, memory, plan))
     with progress(len(found), quiet=quiet, live=not verbose) as show, pipeline.claimed(out):
         try:
             run = pipeline.grade_and_store(
                 plan, found, out, jobs=_jobs(jobs, memory, plan), fresh=fresh,
-                passed_over=collected.passed_over, attendance=collected.attendance, show=show,
+                passed_over=collected.passed_over, attendance=collected.attendance,
+                begin=lambda: print(*in_short(seen), "", sep="\n", flush=True) if seen else None,
+                show=show,
             )  # fmt: skip
             frames = frames_of(run)
             write_run(run, out, excel=excel, frames=frames)
@@ -155,29 +141,31 @@ def grade(
             show.stop()
             _say(_interrupted(show.done, len(found), out))
             raise typer.Exit(EXIT_INTERRUPTED) from None
-    if not quiet:
-        rows = (*run.results, *run.absent)
-        Console().print(summary_table(rows, max_points=run.max_points))
-        if lines := attendance_lines(run):
-            print("", *lines, sep="\n")
-        if lines := missing_in_words(run.results):
-            print("", *lines, sep="\n")
-        count = f"{len(run.results)} submission{'s' * (len(run.results) != 1)}"
-        print(f"\n{run.origins.as_text()}")
-        print(f"{count}; reports in {out / 'report.html'}")
-        Console().print(passed_over_view(run.passed_over))
-        if delivered:
-            print(*delivered, sep="\n")
-    else:
-        if again := run.origins.graded_again():
-            _say(again)
-        for note in run.attendance.notes if run.attendance else ():
-            _say(note)
-        if run.passed_over:
-            print(f"{len(run.passed_over)} passed over; {out / 'report.html'} names them")
+    print_run(run, out, delivered, quiet=quiet)
     if verbose and (traces := logs.tracebacks_of(run.results)):
         _say(traces)
     raise typer.Exit(_exit_code(run, strict=strict))
+
+
+@app.command()
+def preflight(
+    submissions: Annotated[list[Path], typer.Argument(help="Notebooks, folders, zip files.")],
+    assignment: AssignmentOption = "cnn",
+    out: OutOption = DEFAULT_OUT,
+    only: Annotated[str, typer.Option("--only", help="Some exercises: corr2d,pool2d.")] = "",
+    roster: RosterOption = None,
+    zip_encoding: Annotated[
+        str, typer.Option("--zip-encoding", help="Of names in zip files: cp949. Chosen without.")
+    ] = "",
+) -> None:
+    """Show what was handed in and what is missing here; nothing is run."""
+    from grader.report.preflight_view import in_full  # noqa: PLC0415
+    from grader.runs import pipeline  # noqa: PLC0415
+    from grader.runs.preflight import preflight as look  # noqa: PLC0415
+
+    plan = _plan(assignment, _names(only), DEFAULT_SEED, None, "sandbox", "auto")
+    found = pipeline.collect(submissions, plan, zip_encoding=zip_encoding, roster=_students(roster))
+    print(*in_full(look(plan, found, out, _jobs("auto", "", plan))), sep="\n")
 
 
 @app.command()
@@ -233,7 +221,7 @@ def report(
     if (students := _students(roster)) is not None:
         run = run.with_roster(students)
     frames = frames_of(run)
-    for path in write_run(run, out, excel=excel, frames=frames)[:6]:
+    for path in write_run(run, out, excel=excel, frames=frames)[:3]:
         print(path)
     if students is not None:
         print(*attendance_lines(run), sep="\n")
@@ -312,6 +300,10 @@ def _plan(
     plan = Plan(assignment, only, seed, levels[isolation], found, gpus=chosen)
     assert plan.assignment  # reports a wrong name of an exercise before anything is read
     return plan
+
+
+def _names(only: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in only.split(",") if name.strip())
 
 
 def _students(roster: Path | None) -> tuple[Listed, ...] | None:

@@ -41,6 +41,8 @@ from grader.verdict import Status, Verdict
 log = logging.getLogger(__name__)
 
 GRADEBOOK = "gradebook.sqlite"
+POINTS = "points"
+"""Option of a run: what each exercise is worth, as JSON."""
 _PASSED_OVER, _PEOPLE, _ATTENDANCE = "passed_over", "people", "attendance"
 
 
@@ -105,6 +107,7 @@ def grade_and_store(
     fresh: bool = False,
     passed_over: Sequence[PassedOver] = (),
     attendance: Attendance | None = None,
+    begin: Callable[[], None] = lambda: None,
     show: Callable[[Event], None] = lambda event: None,
 ) -> StoredRun:
     """Grade what the gradebook does not hold yet; store each result at once.
@@ -117,6 +120,7 @@ def grade_and_store(
         fresh: grade again what is stored.
         passed_over: what was found and is in no submission, for the reports.
         attendance: the roster, compared with the submissions, for the reports.
+        begin: called when all is ready, before a submission is graded.
         show: called with every event.
     """
     submissions = list(submissions)
@@ -130,6 +134,7 @@ def grade_and_store(
         options[_PEOPLE] = _as_json(owners)
         options[_ATTENDANCE] = _as_json(attendance)
         run_id = gradebook.start_run(plan.assignment.name, keys=keys, options=options)
+        begin()
         due: list[int] = []
         for position, submission in enumerate(submissions):
             stored = None if fresh else reused(gradebook, plan, submission, run_id)
@@ -283,6 +288,7 @@ def _options(plan: Plan, gradebook: Gradebook) -> dict[str, str]:
         **about,
         "title": plan.assignment.title,
         "max_points": str(sum((points for _, points in rubric), Fraction(0))),
+        POINTS: _as_json({exercise.name: str(points) for exercise, points in rubric}),
     }
 
 
