@@ -44,6 +44,7 @@ _OPENING, _WRITING = frozenset(_OPENS.split()), frozenset(_WRITES.split())
 _LOADING = frozenset(_DOWNLOADS.split())
 _REMOTE = re.compile(r"(?:https?|ftp)://")
 _MOST_SHOWN = 120
+_MOST_NAMES = 5_000
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Needs:
     hanging: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """By import, the exercises whose definitions use it."""
     unread: int = 0
-    """Cells whose text is no Python."""
+    """Cells whose text is no Python, or nested too deep."""
 
 
 def needs_of(notebooks: Iterable[Sequence[Cell]], exercises: Sequence[Exercise]) -> Needs:
@@ -103,8 +104,12 @@ class _Reader:
             return
         for node in ast.walk(tree):
             self._node(node)
-        for statement in _at_top(tree):
-            self._define(statement)
+        try:
+            for statement in _at_top(tree):
+                if len(self._uses) < _MOST_NAMES:
+                    self._define(statement)
+        except RecursionError:  # thousands of branches of one `if`
+            self._unread += 1
 
     def needs(self, exercises: Sequence[Exercise]) -> Needs:
         """Return what was found."""

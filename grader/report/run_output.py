@@ -27,7 +27,13 @@ def print_run(run: StoredRun, out: Path, delivered: Sequence[str], *, quiet: boo
     """
     if quiet:
         _quietly(run, out)
-        return
+    else:
+        _in_full(run, out)
+    if delivered:
+        print(*delivered, sep="\n")
+
+
+def _in_full(run: StoredRun, out: Path) -> None:
     rows = (*run.results, *run.absent)
     Console().print(summary_table(rows, max_points=run.max_points))
     for lines in (attendance_lines(run), missing_in_words(run.results)):
@@ -37,8 +43,6 @@ def print_run(run: StoredRun, out: Path, delivered: Sequence[str], *, quiet: boo
     print(f"\n{run.origins.as_text()}")
     print(f"{count}; reports in {out / 'report.html'}")
     Console().print(passed_over_view(run.passed_over))
-    if delivered:
-        print(*delivered, sep="\n")
 
 
 def _quietly(run: StoredRun, out: Path) -> None:

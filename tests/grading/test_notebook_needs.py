@@ -87,3 +87,9 @@ def test_an_exercise_hangs_on_what_its_definition_uses_by_way_of_other_functions
         "show(pool(1))",
     )
     assert found.hanging == {"numpy_ext": {"corr2d"}}
+
+
+def test_a_notebook_of_one_endless_if_and_of_many_names_is_read_in_part(needs):
+    branches = "if x == 0: pass\n" + "elif x: pass\n" * 900
+    names = "\n".join(f"v{n} = {n}" for n in range(20_000))
+    assert needs("import a", branches, names, "import b").imports >= {"a", "b"}

@@ -165,3 +165,13 @@ def test_on_canvas_a_later_file_replaces_the_one_of_its_name_and_no_other(tmp_pa
     assert kim.owner.place == "kimada_1_70_hw2-1.ipynb"
     assert (len(kim.due), kim.owner.earlier) == (1, ("hw2.ipynb",))
     assert (len(lee.due), lee.owner.earlier) == (2, ())
+
+
+def test_on_brightspace_dates_are_compared_and_not_their_words(tmp_path, write_notebook):
+    for date in ("Sep 30, 2026 1155 PM", "Oct 1, 2026 905 AM", "Oct 1, 2026 1204 AM"):
+        for number, name in ((101, "Ada Kim"), (102, "Bo Lee")):
+            folder = tmp_path / "in" / f"{number}-77 - {name} - {date}"
+            write_notebook(folder / "hw2.ipynb", f"x = {number}, {date!r}")
+    kim, lee = find([tmp_path / "in"], assignment="small").submissions
+    assert "905 AM" in kim.path
+    assert (len(kim.due), len(lee.owner.earlier)) == (1, 2)
