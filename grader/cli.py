@@ -15,13 +15,21 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from grader.cli_options import (
+    CanvasOption,
+    ColumnOption,
+    ExcelOption,
+    FeedbackZipOption,
+    MoodleOption,
+    RosterOption,
+)
 from grader.course import list_assignments, load_assignment, load_course
 from grader.errors import GraderError, SubmissionError, UsageError
 from grader.grading.data_files import find_data, places_of
 from grader.grading.plan import Isolation, Plan
 from grader.grading.sheet_files import SheetFiles, cache_folder
 from grader.kernel import gpus
-from grader.records import DEFAULT_SEED
+from grader.records import DEFAULT_SEED, Listed
 from grader.runs import logs
 from grader.runs.deferred_signals import stoppable, was_asked
 from grader.text import one_line
@@ -98,56 +106,83 @@ def grade(
     isolation: IsolationOption = "sandbox",
     device: DeviceOption = "auto",
     zip_encoding: ZipEncodingOption = "",
+    roster: RosterOption = None,
+    excel: ExcelOption = False,
+    canvas: CanvasOption = None,
+    column: ColumnOption = "",
+    moodle: MoodleOption = None,
+    feedback_zip: FeedbackZipOption = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 when a check failed.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no table.")] = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Grade submissions, store every result as it is found, and write the reports."""
-    from grader.report.missing import missing_in_words  # noqa: PLC0415
-    from grader.report.terminal import passed_over_view, summary_table  # noqa: PLC0415
+    from grader.report.delivery import Delivery  # noqa: PLC0415
+    from grader.report.frames import frames_of  # noqa: PLC0415
+    from grader.report.preflight_view import in_short  # noqa: PLC0415
+    from grader.report.run_output import print_run  # noqa: PLC0415
     from grader.report.writers import write_run  # noqa: PLC0415
     from grader.runs import pipeline  # noqa: PLC0415  (what a command needs is loaded when it runs)
+    from grader.runs.preflight import preflight as look  # noqa: PLC0415
     from grader.runs.progress import progress  # noqa: PLC0415
 
     logs.configure(verbose=verbose)
     pipeline.require_unclaimed(out)  # not after minutes of reading
-    names = tuple(name.strip() for name in only.split(",") if name.strip())
-    plan = _plan(assignment, names, seed, data, isolation, "cpu" if cluster else device)
+    plan = _plan(assignment, _names(only), seed, data, isolation, "cpu" if cluster else device)
     plan = replace(plan, all_cells=all_cells)
     workers = 0 if cluster else _jobs(jobs, memory, plan)
-    collected = pipeline.collect(submissions, plan, zip_encoding=zip_encoding)
+    delivery = Delivery.planned(
+        out, canvas=canvas, column=column, moodle=moodle, feedback=feedback_zip
+    )
+    collected = pipeline.collect(
+        submissions, plan, zip_encoding=zip_encoding, roster=_students(roster)
+    )
     found = collected.submissions
+    seen = None if quiet else look(plan, collected, out, workers or 1)
     with progress(len(found), quiet=quiet, live=not verbose) as show, pipeline.claimed(out):
         try:
             with _cluster(cluster, plan, device, jobs, memory) as elsewhere:
                 run = pipeline.grade_and_store(
                     elsewhere.plan if elsewhere else plan, found, out, jobs=workers,
                     elsewhere=elsewhere.grade_all if elsewhere else None, fresh=fresh,
-                    passed_over=collected.passed_over, show=show,
+                    passed_over=collected.passed_over, attendance=collected.attendance,
+                    begin=lambda: _say_first(seen),
+                    show=show,
                 )  # fmt: skip
-            write_run(run, out)
+            frames = frames_of(run)
+            write_run(run, out, excel=excel, frames=frames)
+            delivered = delivery.write(run, out, frames)
         except BaseException as error:
             if not isinstance(error, KeyboardInterrupt) and not was_asked():
                 raise
             show.stop()
             _say(_interrupted(show.done, len(found), out))
             raise typer.Exit(EXIT_INTERRUPTED) from None
-    if not quiet:
-        Console().print(summary_table(run.results, max_points=run.max_points))
-        if lines := missing_in_words(run.results):
-            print("", *lines, sep="\n")
-        count = f"{len(run.results)} submission{'s' * (len(run.results) != 1)}"
-        print(f"\n{run.origins.as_text()}")
-        print(f"{count}; reports in {out / 'report.html'}")
-        Console().print(passed_over_view(run.passed_over))
-    else:
-        if again := run.origins.graded_again():
-            _say(again)
-        if run.passed_over:
-            print(f"{len(run.passed_over)} passed over; {out / 'report.html'} names them")
+    print_run(run, out, delivered, quiet=quiet)
     if verbose and (traces := logs.tracebacks_of(run.results)):
         _say(traces)
     raise typer.Exit(_exit_code(run, strict=strict))
+
+
+@app.command()
+def preflight(
+    submissions: Annotated[list[Path], typer.Argument(help="Notebooks, folders, zip files.")],
+    assignment: AssignmentOption = "cnn",
+    out: OutOption = DEFAULT_OUT,
+    only: Annotated[str, typer.Option("--only", help="Some exercises: corr2d,pool2d.")] = "",
+    roster: RosterOption = None,
+    zip_encoding: Annotated[
+        str, typer.Option("--zip-encoding", help="Of names in zip files: cp949. Chosen without.")
+    ] = "",
+) -> None:
+    """Show what was handed in and what is missing here; nothing is run."""
+    from grader.report.preflight_view import in_full  # noqa: PLC0415
+    from grader.runs import pipeline  # noqa: PLC0415
+    from grader.runs.preflight import preflight as look  # noqa: PLC0415
+
+    plan = _plan(assignment, _names(only), DEFAULT_SEED, None, "sandbox", "auto")
+    found = pipeline.collect(submissions, plan, zip_encoding=zip_encoding, roster=_students(roster))
+    print(*in_full(look(plan, found, out, _jobs("auto", "", plan))), sep="\n")
 
 
 @app.command()
@@ -191,8 +226,17 @@ def report(
         typer.Option("--points", help="Read the points of a person from this CSV first."),
     ] = None,
     who: WhoOption = "",
+    roster: RosterOption = None,
+    excel: ExcelOption = False,
+    canvas: CanvasOption = None,
+    column: ColumnOption = "",
+    moodle: MoodleOption = None,
+    feedback_zip: FeedbackZipOption = False,
 ) -> None:
     """Render the latest run of a gradebook again, or compare it with an earlier one."""
+    from grader.report.delivery import Delivery  # noqa: PLC0415
+    from grader.report.frames import frames_of  # noqa: PLC0415
+    from grader.report.terminal import attendance_lines  # noqa: PLC0415
     from grader.report.writers import write_run  # noqa: PLC0415
     from grader.runs import pipeline  # noqa: PLC0415
 
@@ -201,8 +245,19 @@ def report(
         return
     if points is not None:
         _read_points(out, points, who)
-    for path in write_run(pipeline.latest(out), out)[:3]:
+    delivery = Delivery.planned(
+        out, canvas=canvas, column=column, moodle=moodle, feedback=feedback_zip
+    )
+    run = pipeline.latest(out)
+    if (students := _students(roster)) is not None:
+        run = run.with_roster(students)
+    frames = frames_of(run)
+    for path in write_run(run, out, excel=excel, frames=frames)[:3]:
         print(path)
+    if students is not None:
+        print(*attendance_lines(run), sep="\n")
+    for line in delivery.write(run, out, frames):
+        print(line)
 
 
 @app.command()
@@ -367,6 +422,18 @@ def _read_points(out: Path, table: Path, who: str) -> None:
     print(f"{changed} row{'s' * (changed != 1)} of {table} changed something.")
     for line in passed_over:
         _say(line)
+
+
+def _names(only: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in only.split(",") if name.strip())
+
+
+def _students(roster: Path | None) -> tuple[Listed, ...] | None:
+    if roster is None:
+        return None
+    from grader.reading.roster import read_roster  # noqa: PLC0415
+
+    return read_roster(roster)
 
 
 def _jobs(text: str, memory: str, plan: Plan) -> int:

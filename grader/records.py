@@ -61,6 +61,57 @@ class PassedOver:
 
 
 @dataclass(frozen=True)
+class Listed:
+    """One student of a roster."""
+
+    row: int = 0
+    """Which record of its file."""
+    ids: tuple[str, ...] = ()
+    """As they are written, `00123`; the first one is shown."""
+    name: str = ""
+    section: str = ""
+    logins: tuple[str, ...] = ()
+    """Login names and mail addresses."""
+    system: str = ""
+    system_id: str = ""
+    """The number by which `system` knows the student."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The owner of a submission as the system names them that collected it."""
+
+    system: str = ""
+    """`Canvas`, `Moodle`, ...; empty where a file or a folder named the owner."""
+    id: str = ""
+    name: str = ""
+    place: str = ""
+    """What the download calls the file, its folder included: `kimada_12_34_hw2.ipynb`."""
+    earlier: tuple[str, ...] = ()
+    """What was handed in before and does not count."""
+    listed: Listed | None = None
+    """Who on the roster it is."""
+    handed_in: str = ""
+    """When, as the system names it: ISO 8601, with a time zone where one is known."""
+
+
+UNNAMED = Identity()
+"""The identity of an owner whom no system named."""
+
+
+@dataclass(frozen=True)
+class Attendance:
+    """A roster, compared with what was handed in."""
+
+    absent: tuple[Listed, ...] = ()
+    """Who handed in nothing."""
+    notes: tuple[str, ...] = ()
+    """Submissions of students who are not on the roster, or may be one of two."""
+    count: int = 0
+    """How many students it lists."""
+
+
+@dataclass(frozen=True)
 class Submission:
     """What one student handed in: a notebook or several, readable or not."""
 
@@ -81,8 +132,8 @@ class Submission:
     """What lies beside the notebooks, the notebooks themselves included."""
     due: tuple[Attachment, ...] = ()
     """Notebooks that are not read yet (`reading/due.py`), each marked with its sha256."""
-    handed_in: str = ""
-    """When, ISO 8601 with a time zone, as an LMS or the roster states it; empty when unknown."""
+    owner: Identity = UNNAMED
+    """No input of a result: an equal notebook of another student has the same."""
     judged: tuple[ExerciseResult, ...] = ()
     """Exercises whose stored results still hold; they are not asked again."""
 
@@ -99,6 +150,8 @@ class Found:
 
     submissions: tuple[Submission, ...]
     passed_over: tuple[PassedOver, ...] = ()
+    attendance: Attendance | None = None
+    """None without a roster."""
 
 
 @dataclass(frozen=True)

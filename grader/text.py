@@ -1,7 +1,7 @@
 """Untrusted text, made safe to store, to show and to parse: surrogates, control characters, length.
 
 Here: functions on plain strings, for every reader and writer. Not here: escaping for one format
-(HTML escapes itself, CSV is guarded in `report/writers.py`).
+(HTML escapes itself, CSV is guarded in `report/csv_tables.py`).
 """
 
 from __future__ import annotations

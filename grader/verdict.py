@@ -89,6 +89,7 @@ class Status(StrEnum):
 
     GRADED = "graded", "good", 0
     PARTIAL = "partial", "part", 1
+    ABSENT = "absent", "none", 1
     UNREADABLE = "unreadable", "bad", 2
     BROKEN = "broken", "open", 3
 
@@ -102,6 +103,11 @@ class Status(StrEnum):
     def style(self) -> str:
         """The colour on a terminal."""
         return STYLES[self.tone]
+
+    @property
+    def earns_nothing(self) -> bool:
+        """Whether there was nothing to judge, so that the submission has 0 of all points."""
+        return self in (Status.ABSENT, Status.UNREADABLE)
 
 
 _BY_ERROR: tuple[tuple[type[BaseException], Verdict], ...] = (

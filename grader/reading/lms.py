@@ -24,6 +24,11 @@ class Person:
     id: str
     name: str
 
+    @property
+    def by_file(self) -> bool:
+        """Whether the system numbers files, and not attempts."""
+        return self.system == "Canvas"
+
 
 @dataclass
 class Download:
@@ -36,6 +41,8 @@ class Download:
     """A file, its student, and the name that the student gave it."""
     sidecars: dict[File, Person | None] = field(default_factory=dict)
     """Notes of the system itself."""
+    attempts: dict[File | Folder, str] = field(default_factory=dict)
+    """When each was handed in, as text that sorts in that order; where the name tells."""
 
     @property
     def people(self) -> set[Person]:
@@ -45,13 +52,13 @@ class Download:
 
 _CANVAS = re.compile(
     r"(?:(?P<name>\w+?)(?:_LATE|_late)?_(?P<id>\d+)|(?:LATE_)?(?P<anon>anon_\w+?))"
-    r"(?:_\d+_(?P<file>.+)|_(?P<kind>text|link)\.html)"
+    r"(?:_(?P<attempt>\d+)_(?P<file>.+)|_(?P<kind>text|link)\.html)"
 )
 _MOODLE = re.compile(
     r"(?P<name>[^/_]+)_(?P<id>\d+)_assignsubmission_(?:file|onlinetext)(?:_(?P<file>.+)?)?"
 )
 _BLACKBOARD = re.compile(
-    r"(?P<head>.+?)_attempt_\d{4}(?:-\d\d){5}(?:_(?P<file>.+)|(?P<sidecar>\.txt))"
+    r"(?P<head>.+?)_attempt_(?P<date>\d{4}(?:-\d\d){5})(?:_(?P<file>.+)|(?P<sidecar>\.txt))"
 )
 _BRIGHTSPACE = re.compile(
     r"(?P<a>\d+)-(?P<b>\d+) ?- ?(?P<name>.+?) ?- ?"
@@ -111,6 +118,7 @@ def _canvas(folder: Folder, _: str, __: object) -> Download | None:
             name = match["anon"] or match["name"]
             original = match["file"] or f"{match['kind']}.html"
             made.files[file] = (Person("Canvas", match["id"] or name, name), original)
+            made.attempts[file] = (match["attempt"] or "").zfill(20)  # numbers of files only grow
     return made
 
 
@@ -152,6 +160,7 @@ def _blackboard(folder: Folder, _: str, note: Callable[[File], str] | None) -> D
             made.sidecars[file] = person
         else:
             made.files[file] = (person, match["file"])
+        made.attempts[file] = match["date"]
     for file, writer in list(made.sidecars.items()):  # nothing but words: a text entry
         if writer and writer not in made.people:
             made.files[file] = (writer, "text.txt")
@@ -192,12 +201,28 @@ def _brightspace(folder: Folder, _: str, __: object) -> Download | None:
     made = Download("Brightspace")
     for entry, match in entries.items():
         person = Person("Brightspace", match[mine], match["name"].strip())
+        made.attempts[entry] = _sortable(match["date"])
         if isinstance(entry, File):
             made.files[entry] = (person, match["file"])
         else:
             made.folders[entry] = person
     made.sidecars = {file: None for file in folder.files if file.name.lower() == "index.html"}
     return made
+
+
+def _sortable(date: str) -> str:
+    """Return a date of Brightspace, `Oct 2, 2024 1130 PM`, as text that sorts; or as it is."""
+    bare = re.sub(r"[.,]", "", date)
+    found = re.fullmatch(r"(\w{3})\w* (\d{1,2}) (\d{4}) (\d{1,2})[-:]?(\d\d) ?([AaPp]?)[Mm]?", bare)
+    month = f"{found[1].lower()} " if found else ""
+    if not found or month not in _MONTHS:
+        return date
+    hour = int(found[4]) % 12 + 12 * (found[6].lower() == "p") if found[6] else int(found[4])
+    number = _MONTHS.index(month) // 4 + 1
+    return f"{found[3]}-{number:02}-{int(found[2]):02}-{hour:02}-{found[5]}"
+
+
+_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec "
 
 
 def _sakai(folder: Folder, _: str, __: object) -> Download | None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 
 from grader.errors import SubmissionError
 from grader.reading import lms
+from grader.reading.attempts import Handed, latest
 from grader.reading.lms import Person
 from grader.reading.naming import (
     Claim,
@@ -28,6 +29,7 @@ from grader.reading.naming import (
 )
 from grader.reading.sources import Sources
 from grader.reading.tree import DOCUMENTS, File, Folder, Lister
+from grader.records import UNNAMED, Identity
 from grader.text import name as tidy_name
 
 _DEEPEST_ARCHIVE = 3
@@ -51,6 +53,18 @@ class Owner:
     problem: str = ""
     of_class: bool = False
     place: str = ""
+    person: Person | None = None
+    handed: list[Handed] = field(default_factory=list)
+    """What a system named, each with the time of its attempt."""
+    identity: Identity = UNNAMED
+
+    def keep_latest(self) -> None:
+        """Drop the files of earlier attempts, and set the identity."""
+        chosen = latest(self.handed, by_file=self.person is not None and self.person.by_file)
+        gone = {id(file) for one in chosen.dropped for _, file in one.files}
+        self.files = [(name, file) for name, file in self.files if id(file) not in gone]
+        who = self.person or Person("", "", "")
+        self.identity = Identity(who.system, who.id, who.name, chosen.place, chosen.earlier)
 
 
 class Owners:
@@ -80,6 +94,8 @@ class Owners:
             self._folder(root, (), depth=0, named=True)
         self._name_units()
         owners = sorted(self._owners.values(), key=lambda one: self._order.get(id(one), 0))
+        for owner in owners:
+            owner.keep_latest()
         claims = [Claim(one.label, one.id, one.place) for one in owners]
         for owner, label in zip(owners, told_apart(claims), strict=True):
             owner.label = label
@@ -103,7 +119,8 @@ class Owners:
         for file in folder.files:
             if download and file in download.files:
                 person, original = download.files[file]
-                self._give(self._person(person, file.shown), original, file)
+                part = Handed(file.name, original, download.attempts.get(file, ""))
+                self._give(self._person(person, file.shown), original, file, part)
             elif download and file in download.sidecars:
                 self._lister.pass_over(file.shown, f"{download.system} keeps its own notes there")
             elif named and file.asked_for and self._assignment and folder.above == self._assignment:
@@ -112,7 +129,8 @@ class Owners:
                 self._loose_file(file, here, depth=depth)
         for below in folder.folders:
             if download and below in download.folders:
-                self._give_all(self._person(download.folders[below], below.shown), below)
+                part = Handed(f"{below.name}/", below.name, download.attempts.get(below, ""))
+                self._give_all(self._person(download.folders[below], below.shown), below, part)
             elif of_assignment:
                 self._student_folder(below)
             else:
@@ -139,14 +157,16 @@ class Owners:
 
     def _person(self, person: Person, place: str) -> Owner:
         key = (person.system, person.id, person.name)
-        return self._owner(key, person.name, place, person.id)
+        owner = self._owner(key, person.name, place, person.id)
+        owner.person = person
+        return owner
 
-    def _give_all(self, owner: Owner, folder: Folder) -> None:
+    def _give_all(self, owner: Owner, folder: Folder, part: Handed | None = None) -> None:
         files = list(folder.all_files())
         mine = self._of_assignment(files)
         for way, file in files:
             if (way, file) in mine:
-                self._give(owner, "/".join((*way, file.name)), file)
+                self._give(owner, "/".join((*way, file.name)), file, part)
             else:
                 self._lister.pass_over(file.shown, "it was handed in for another assignment")
 
@@ -158,7 +178,15 @@ class Owners:
             return files
         return [(way, file) for way, file in files if way[:1] == (self._assignment,)]
 
-    def _give(self, owner: Owner, name: str, file: File) -> None:
+    def _give(self, owner: Owner, name: str, file: File, part: Handed | None = None) -> None:
+        before = len(owner.files)
+        self._give_files(owner, name, file)
+        if part is not None:
+            part.files += owner.files[before:]
+            if part not in owner.handed:
+                owner.handed.append(part)
+
+    def _give_files(self, owner: Owner, name: str, file: File) -> None:
         if file.kind != "archive" or file.problem:
             owner.files.append((name, file))
             return

@@ -20,13 +20,14 @@ from pathlib import Path, PurePath
 
 from grader.errors import UsageError
 from grader.reading.due import Look, cells_of, load, look
+from grader.reading.matching import Who, attendance
 from grader.reading.naming import look_alikes
 from grader.reading.owners import NOTHING_INSIDE, Owner, Owners
 from grader.reading.siblings import is_named, siblings
 from grader.reading.sources import MOST_ATTACHMENT_BYTES, Sources, mark_of, read_attachment
 from grader.reading.tree import DOCUMENTS, File, Lister
 from grader.reading.zip_names import check_encoding
-from grader.records import Attachment, Found, Submission
+from grader.records import Attachment, Attendance, Found, Listed, Submission
 from grader.text import clean
 
 log = logging.getLogger(__name__)
@@ -43,13 +44,20 @@ def find_submissions(paths: Sequence[Path], *, assignment: str) -> list[Submissi
     return [load(one) for one in find(paths, assignment=assignment).submissions]
 
 
-def find(paths: Sequence[Path], *, assignment: str, zip_encoding: str = "") -> Found:
+def find(
+    paths: Sequence[Path],
+    *,
+    assignment: str,
+    zip_encoding: str = "",
+    roster: Sequence[Listed] | None = None,
+) -> Found:
     """Find everything that was handed in; cells are read when they are due (`load`).
 
     Args:
         paths: notebooks, folders (searched, hidden ones left out) and zip files.
         assignment: its name, which folders of submissions may bear.
         zip_encoding: of names in zip files that are not flagged as UTF-8; chosen where empty.
+        roster: the students of the course; owners who are one of them are one owner.
 
     Returns:
         Submissions in the order of `paths`, inside a folder or zip by name, one for each owner;
@@ -70,13 +78,49 @@ def find(paths: Sequence[Path], *, assignment: str, zip_encoding: str = "") -> F
         named = ", ".join(clean(str(path)) for path in paths) or "no path"
         reason = f": {owners[0].problem}" if owners else "; looked for .ipynb and .zip files."
         raise UsageError(f"nothing to grade in {named}{reason}")
+    owners, attending = _known(owners, roster)
     with Sources(zip_encoding) as sources:
-        made = [_submission(owner, sources) for owner in owners]
+        made = [_identified(_submission(owner, sources), owner) for owner in owners]
     log.info("found %d submissions, passed over %d", len(made), len(lister.passed_over))
     for index, note in look_alikes([one.student for one in made]).items():
         made[index] = replace(made[index], notes=(*made[index].notes, note))
     used = {clean(file.shown) for owner in owners for file in owner.used}
-    return Found(tuple(made), tuple(one for one in lister.passed_over if one.name not in used))
+    passed_over = tuple(one for one in lister.passed_over if one.name not in used)
+    return Found(tuple(made), passed_over, attending)
+
+
+def _known(
+    owners: Sequence[Owner], roster: Sequence[Listed] | None
+) -> tuple[list[Owner], Attendance | None]:
+    """Find owners on a roster; what belongs to one student goes to the first of its owners."""
+    if roster is None:
+        return list(owners), None
+    who = [Who(owner.label, owner.identity) for owner in owners]
+    matches, attending = attendance(who, roster)
+    first: dict[Listed, Owner] = {}
+    kept = []
+    for owner, match in zip(owners, matches, strict=True):
+        owner.identity = replace(owner.identity, listed=match.listed)
+        if match.listed is None or match.listed not in first:
+            kept.append(owner)
+            if match.listed is not None:
+                first[match.listed] = owner
+            continue
+        one = first[match.listed]
+        taken = {name for name, _ in one.files}
+        one.files += [(f"{owner.label}/{n}" if n in taken else n, f) for n, f in owner.files]
+        one.beside += owner.beside
+        one.problem = one.problem and owner.problem
+        earlier = (*one.identity.earlier, *owner.identity.earlier)
+        one.identity = replace(one.identity, earlier=earlier)
+    return kept, attending
+
+
+def _identified(submission: Submission, owner: Owner) -> Submission:
+    """Return a submission with its owner's identity, and notes on what does not count."""
+    earlier = owner.identity.earlier
+    notes = (f"handed in as well, and not graded: {', '.join(earlier)}",) if earlier else ()
+    return replace(submission, owner=owner.identity, notes=(*submission.notes, *notes))
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from typing import Any, get_args, get_type_hints
 import pandas as pd
 
 from grader.points import standing
-from grader.records import CellRun, ExerciseResult, SubmissionResult, WrittenAnswer
+from grader.records import UNNAMED, CellRun, ExerciseResult, SubmissionResult, WrittenAnswer
 from grader.report.rounding import exercise_names, percent, points_of, shown, total_of
 from grader.runs.pipeline import StoredRun, latest
 from grader.text import without_surrogates
@@ -63,6 +63,7 @@ ANSWERS = _WHOSE | {
     "section": _TEXT, "heading": _TEXT, "cell": "Int64",
     "state": _category(get_args(get_type_hints(WrittenAnswer)["state"])), "text": _TEXT,
 }  # fmt: skip
+ROSTER = _WHOSE | {"id": _TEXT, "name": _TEXT, "section": _TEXT}
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,8 @@ class RunFrames:
             checks that broke; what these are worth is `open_points`. `points` are what the checks
             and an instructor gave; `adjusted_points`, `adjusted_max_points`, `adjusted_percent`
             (Float64) what the assignment's policy makes of them, for the reasons in `adjustments`
-            (string); `handed_in_at` (datetime64, UTC) and `days_late` (Int64).
+            (string); `handed_in_at` (datetime64, UTC) and `days_late` (Int64). Who is on the roster
+            and handed in nothing has a row here, the last ones, and in no other frame but `roster`.
         exercises: one row a submission and exercise: `exercise` (ordered category, as in the
             assignment), `section, name, mistake` (string), `optional, by_hand` (boolean), `points,
             max_points, percent` (Float64), `cell` (Int64). An unreadable submission has 0 points
@@ -94,6 +96,8 @@ class RunFrames:
             `seconds` (Float64).
         answers: one row a written answer: `section, heading, text` (string), `cell` (Int64),
             `state` (category).
+        roster: one row a submission: `id, name, section` (string), as the roster has them, missing
+            for who is not on it; no row without a roster.
     """
 
     title: str
@@ -103,6 +107,7 @@ class RunFrames:
     checks: pd.DataFrame
     cells: pd.DataFrame
     answers: pd.DataFrame
+    roster: pd.DataFrame
     is_adjusted: bool = False
     """Whether a policy or an instructor's decision may have changed points."""
 
@@ -142,6 +147,7 @@ def frames_of(run: StoredRun) -> RunFrames:
         frame(CHECKS, _checks),
         frame(CELLS, _cells),
         frame(ANSWERS, _answers),
+        _frame(ROSTER, list(_roster(run)), exercise),
         run.policy.changes_points or bool(run.decisions),
     )
 
@@ -155,7 +161,7 @@ def _submissions(
     # an exercise may be called `points`; its column must not hide ours
     columns = [f"{name} (exercise)" if name in SUBMISSIONS else name for name in named]
     rows = []
-    for number, result in enumerate(run.results):
+    for number, result in enumerate((*run.results, *run.absent)):
         total = total_of(result, run.max_points)
         # nothing of it was judged, by an internal error: not a zero
         is_open = result.status is Status.BROKEN and not total.max_points
@@ -173,9 +179,11 @@ def _submissions(
 
 def _adjustments(run: StoredRun, number: int, *, is_open: bool) -> _Row:
     """Return what the policy made of a submission; its reasons and an instructor's in words."""
+    if number >= len(run.results):  # absent
+        return None, None, 0, shown(run.max_points), 0.0, None
     result, adjusted = run.results[number], run.adjusted[number]
     total = adjusted.standing
-    moment = run.handed_in.get(result.key)
+    moment = run.handed_in(result)
     decided = [
         f"{one.kind} {one.exercise or one.item}: {one.text}".strip(": ")
         for one in run.decisions
@@ -186,6 +194,20 @@ def _adjustments(run: StoredRun, number: int, *, is_open: bool) -> _Row:
         None if is_open else shown(total.points), shown(total.max_points), percent(total.share),
         "; ".join((*adjusted.reasons, *decided)) or None,
     )  # fmt: skip
+
+
+def _roster(run: StoredRun) -> Iterable[_Row]:
+    if run.attendance is None:
+        return
+    listed = [run.people.get(result.key, UNNAMED).listed for result in run.results]
+    rows = zip((*run.results, *run.absent), (*listed, *run.attendance.absent), strict=True)
+    for number, (result, one) in enumerate(rows):
+        whose = number, result.student, result.submission
+        if one is None:
+            yield (*whose, None, None, None)
+        else:
+            shown_id = next(iter((*one.ids, *one.logins, one.system_id)), "")
+            yield (*whose, shown_id or None, one.name or None, one.section or None)
 
 
 def _exercises(

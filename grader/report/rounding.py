@@ -13,7 +13,6 @@ from math import floor
 
 from grader.points import Standing, standing, standing_of
 from grader.records import SubmissionResult
-from grader.verdict import Status
 
 Number = int | float
 
@@ -26,6 +25,8 @@ def exercise_names(results: Sequence[SubmissionResult], exercises: Sequence[str]
 
 def shown(points: Fraction) -> Number:
     """Round points to two decimals, halves up; whole numbers are ints."""
+    if points.denominator == 1:
+        return points.numerator
     hundredths = floor(points * 100 + Fraction(1, 2))
     return hundredths // 100 if hundredths % 100 == 0 else hundredths / 100
 
@@ -41,8 +42,8 @@ def percent(share: Fraction | None) -> Number | None:
 
 
 def total_of(result: SubmissionResult, max_points: Fraction) -> Standing:
-    """Add up a submission; one that could not be read earned 0 of all points."""
-    if result.status is Status.UNREADABLE and not result.exercises:
+    """Add up a submission; one that is absent or could not be read earned 0 of all points."""
+    if result.status.earns_nothing and not result.exercises:
         return Standing(max_points=max_points)
     return standing_of(result)
 
@@ -53,4 +54,4 @@ def points_of(result: SubmissionResult, exercise: str) -> Fraction | None:
         if one.exercise == exercise:
             earned = standing(one.checks)
             return None if earned.broken else earned.points
-    return Fraction(0) if result.status is Status.UNREADABLE else None
+    return Fraction(0) if result.status.earns_nothing else None

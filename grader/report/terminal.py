@@ -19,8 +19,16 @@ from rich.text import Text
 
 from grader.grading.sheet_files import Entry
 from grader.points import Standing, standing, standing_of
-from grader.records import CellRun, CheckResult, ExerciseResult, PassedOver, SubmissionResult
+from grader.records import (
+    UNNAMED,
+    CellRun,
+    CheckResult,
+    ExerciseResult,
+    PassedOver,
+    SubmissionResult,
+)
 from grader.report.rounding import percent, shown, total_of
+from grader.runs.pipeline import StoredRun
 from grader.text import clean, clip, one_line
 from grader.verdict import Status, Verdict
 
@@ -87,6 +95,26 @@ def cache_view(
     if entries:
         parts += [table]
     return Group(*parts, Text(f"{total}{' removed' if cleared else ''}"))
+
+
+def attendance_lines(run: StoredRun, *, most: int = _MOST_PASSED_OVER) -> list[str]:
+    """Return lines on the roster and on earlier attempts; none where there is nothing to know."""
+    lines = []
+    if (attending := run.attendance) is not None:
+        here = attending.count - len(attending.absent)
+        lines.append(
+            f"roster: {here} of {attending.count} handed in, {len(attending.absent)} nothing"
+        )
+        lines += [f"  {one_line(note, limit=300)}" for note in attending.notes[:most]]
+        if len(attending.notes) > most:
+            lines.append(f"  and {len(attending.notes) - most} more")
+    for result in run.results:
+        if earlier := run.people.get(result.key, UNNAMED).earlier:
+            names = one_line(", ".join(earlier), limit=200)
+            lines.append(
+                f"{one_line(result.student, limit=40)}: not graded, another counts: {names}"
+            )
+    return lines
 
 
 def check_view(result: SubmissionResult, *, hints: int = 3) -> RenderableType:

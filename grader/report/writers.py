@@ -1,14 +1,12 @@
-"""Results as files: grades.csv, checks.csv, report.html and one feedback page a submission.
+"""Results as files: tables, pages, and one feedback page a submission.
 
 Every file is written beside its place and then moved there, so that a reader never meets half a
-file. Here: CSV cells that no spreadsheet takes for a formula, file names that every system takes,
-and what is removed. Not here: what is on a page (`pages.py`) or in a table (`tables.py`).
+file. Here: which files, names that every system takes, and what is removed. Not here: what is on a
+page (`pages.py`) or in a table (`tables.py`), and each format, in a module of its own.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 import os
 import re
@@ -18,39 +16,46 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
-import pandas as pd
-
 from grader.errors import NO_ROOM, CannotStore, UsageError
 from grader.records import PassedOver, SubmissionResult
-from grader.report.frames import frames_of
+from grader.report.csv_tables import as_csv, for_excel
+from grader.report.frames import RunFrames, frames_of
+from grader.report.gradebook_json import grades_json
+from grader.report.markdown import markdown
 from grader.report.pages import feedback_page, report_page
+from grader.report.spreadsheet import workbook
 from grader.report.tables import checks_table, grades_table
 from grader.runs.pipeline import StoredRun
-from grader.text import clean, in_order
+from grader.text import clean
 
 log = logging.getLogger(__name__)
 
-_FORMULA = "=+-@\t＝＋－＠"
-_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _UNSAFE = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f]')
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
 _LONGEST_NAME_BYTES = 180  # of the 255 a name may have; the rest is for the ending and a number
 _OURS = b'content="notebook-grader"'
 
 
-def write_run(run: StoredRun, out: Path) -> list[Path]:
-    """Write the reports of a stored run and return their paths, the class's first."""
-    return write_reports(
-        run.results,
-        out,
-        exercises=run.exercises,
-        max_points=run.max_points,
-        assignment=run.title,
-        started_at=run.started_at,
-        written_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        passed_over=run.passed_over,
-        run=run,
-    )
+def write_run(
+    run: StoredRun, out: Path, *, excel: bool = False, frames: RunFrames | None = None
+) -> list[Path]:
+    """Write the reports of a stored run and return their paths, the class's first.
+
+    Args:
+        run: with its results in the order of the rows.
+        out: the folder for the reports; made where there is none.
+        excel: write CSV files that Excel opens as they are, for people and not for scripts.
+        frames: of the run, where they were made before.
+
+    Returns:
+        What was written. Pages of students who are no longer in the run are removed.
+
+    Raises:
+        UsageError: a file cannot be written.
+        CannotStore: the disk is full.
+    """
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return _write_all(run, out, frames or frames_of(run), now, excel=excel)
 
 
 def write_reports(
@@ -63,9 +68,8 @@ def write_reports(
     started_at: str = "",
     written_at: str = "",
     passed_over: Sequence[PassedOver] = (),
-    run: StoredRun | None = None,
 ) -> list[Path]:
-    """Write every report of a run.
+    """Write every report of some results, as `write_run` does.
 
     Args:
         results: of the run, in the order of the rows.
@@ -76,65 +80,45 @@ def write_reports(
         started_at: when the run began, UTC, ISO 8601, for the report.
         written_at: now, UTC, ISO 8601, for the report.
         passed_over: what was found and is in no submission.
-        run: the run, where there is more to it: decisions, a policy.
-
-    Returns:
-        What was written. Pages of students who are no longer in the run are removed.
-
-    Raises:
-        UsageError: a file cannot be written.
-        CannotStore: the disk is full.
     """
-    names = feedback_names([result.student for result in results])
+    run = StoredRun(
+        tuple(results), assignment, tuple(exercises), max_points, started_at,
+        passed_over=tuple(passed_over),
+    )  # fmt: skip
+    return _write_all(run, out, frames_of(run), written_at, excel=False)
+
+
+def _write_all(
+    run: StoredRun, out: Path, frames: RunFrames, written_at: str, *, excel: bool
+) -> list[Path]:
+    names = feedback_names([result.student for result in run.results])
     report = report_page(
-        results,
-        exercises=exercises,
-        max_points=max_points,
+        run.results,
+        exercises=run.exercises,
+        max_points=run.max_points,
         files=names,
-        assignment=assignment,
-        started_at=started_at,
+        assignment=run.title,
+        started_at=run.started_at,
         written_at=written_at,
-        passed_over=passed_over,
+        passed_over=run.passed_over,
     )
-    run = run or StoredRun(tuple(results), assignment, tuple(exercises), max_points, started_at)
-    frames = frames_of(run)
-    files = {
-        out / "grades.csv": as_csv(grades_table(frames)),
-        out / "checks.csv": as_csv(checks_table(frames)),
+    grades, checks = grades_table(frames), checks_table(frames)
+    files: dict[Path, str | bytes] = {
+        out / "grades.csv": for_excel(grades) if excel else as_csv(grades),
+        out / "checks.csv": for_excel(checks) if excel else as_csv(checks),
         out / "report.html": report,
+        out / "grades.xlsx": workbook(frames, title=run.title),
+        out / "grades.json": grades_json(run, frames),
+        out / "report.md": markdown(run, frames),
     }
     for path, content in files.items():
         write_file(path, content)
     pages = [out / "feedback" / name for name in names]
-    for path, result in zip(pages, results, strict=True):
-        write_file(path, feedback_page(result, assignment=assignment))
+    for path, result in zip(pages, run.results, strict=True):
+        write_file(path, feedback_page(result, assignment=run.title))
     _remove_stale(out / "feedback", keep=set(names))
     log.info("wrote %d files to %s", len(files) + len(pages), out)
     return [*files, *pages]
-
-
-def as_csv(frame: pd.DataFrame) -> str:
-    """Write a frame as CSV; text that a spreadsheet would run is marked as text."""
-    file = io.StringIO()
-    rows = csv.writer(file, lineterminator="\n")
-    rows.writerow([safe_cell(column) for column in frame.columns])
-    for row in frame.itertuples(index=False, name=None):
-        rows.writerow([safe_cell(value) for value in row])
-    return file.getvalue()
-
-
-def safe_cell(value: object) -> object:
-    """Make one cell safe: clean text, and an apostrophe before what looks like a formula."""
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        return value
-    text = in_order(clean(value))
-    # a spreadsheet may skip blanks before it looks for the sign
-    starts = text[:1] == "\t" or text.lstrip()[:1] in _FORMULA
-    if text.strip() and starts and not _NUMBER.fullmatch(text):
-        return f"'{text}"
-    return text
 
 
 def feedback_names(students: Sequence[str]) -> list[str]:
@@ -170,8 +154,8 @@ def _folded(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
 
 
-def write_file(path: Path, content: str) -> None:
-    """Write a file beside its place and move it there.
+def write_file(path: Path, content: str | bytes) -> None:
+    """Write a file as a whole or not at all.
 
     Raises:
         UsageError: it cannot be written.
@@ -181,7 +165,8 @@ def write_file(path: Path, content: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            temporary.write_bytes(content.encode("utf-8"))
+            data = content.encode("utf-8") if isinstance(content, str) else content
+            temporary.write_bytes(data)
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)

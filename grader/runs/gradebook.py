@@ -292,6 +292,16 @@ class Gradebook:
                 return options
         return None
 
+    def seconds_of(self, assignment: str, exercises: str) -> list[float]:
+        """Return how long each submission of the latest run of these exercises took."""
+        rows = self._execute(
+            "SELECT json_extract(record, '$.seconds') FROM run_entries JOIN results USING (key) "
+            "WHERE status IN ('graded', 'partial') AND run_id = (SELECT max(id) FROM runs "
+            "WHERE assignment = ? AND json_extract(options, '$.exercises') = ?)",
+            (storable(assignment), storable(exercises)),
+        )
+        return [float(seconds) for (seconds,) in rows if seconds]
+
     def latest_run(self) -> int | None:
         """Return the number of the run started last; None in an empty gradebook."""
         row = self._execute("SELECT max(id) FROM runs").fetchone()

@@ -25,7 +25,17 @@ from grader.grading.warm import warm_parent
 from grader.policy import Adjusted, Policy, adjust
 from grader.policy_settings import as_data, from_data
 from grader.reading.submissions import find
-from grader.records import Found, PassedOver, Submission, SubmissionResult
+from grader.records import (
+    UNNAMED,
+    Attendance,
+    Found,
+    Identity,
+    Listed,
+    PassedOver,
+    Submission,
+    SubmissionResult,
+)
+from grader.runs.absent import absent_results, joined
 from grader.runs.decided import decisions_of
 from grader.runs.deferred_signals import raise_if_asked
 from grader.runs.gradebook import Gradebook
@@ -39,7 +49,10 @@ log = logging.getLogger(__name__)
 GRADEBOOK = "gradebook.sqlite"
 GradeAll = Callable[[Plan, Sequence[Submission]], Generator[Event, None, None]]
 """Grades submissions; events come as they happen."""
-_PASSED_OVER, _POLICY, _HANDED_IN = "passed_over", "policy", "handed_in"
+POINTS = "points"
+"""Option of a run: what each exercise is worth, as JSON."""
+_PASSED_OVER, _PEOPLE, _ATTENDANCE = "passed_over", "people", "attendance"
+_POLICY = "policy"
 
 
 @dataclass(frozen=True)
@@ -63,28 +76,61 @@ class StoredRun:
     graded: tuple[SubmissionResult, ...] = ()
     """The results as the checks left them, in the same order."""
     policy: Policy = field(default_factory=Policy)
-    handed_in: Mapping[str, datetime] = field(default_factory=dict)
-    """When, by the keys of the results, where that is known."""
+    people: Mapping[str, Identity] = field(default_factory=dict)
+    """Who handed something in, by the key of the result."""
+    attendance: Attendance | None = None
+    """None without a roster."""
+    assignment: str = ""
+    """Its name; the title is for people."""
 
     @cached_property
     def adjusted(self) -> tuple[Adjusted, ...]:
         """What the policy makes of the results, in the same order."""
         return tuple(
             adjust(
-                result, self.policy, handed_in=self.handed_in.get(result.key),
+                result, self.policy, handed_in=self.handed_in(result),
                 decisions=self.decisions, max_points=self.max_points,
             )
             for result in self.results
         )  # fmt: skip
 
+    def handed_in(self, result: SubmissionResult) -> datetime | None:
+        """Return when a submission was handed in; None where nothing says so.
 
-def collect(paths: Sequence[Path], plan: Plan, *, zip_encoding: str = "") -> Found:
+        A time without a zone is one of the zone of the due date.
+        """
+        text = self.people.get(result.key, UNNAMED).handed_in
+        moment = datetime.fromisoformat(text) if text else None
+        if moment is None or moment.tzinfo is not None or self.policy.due is None:
+            return moment
+        return moment.replace(tzinfo=self.policy.due.tzinfo)
+
+    @property
+    def absent(self) -> tuple[SubmissionResult, ...]:
+        """A result for each student of the roster who handed in nothing."""
+        names = [result.student for result in self.results]
+        return absent_results(self.attendance, names, self.assignment)
+
+    def with_roster(self, roster: Sequence[Listed]) -> StoredRun:
+        """Compare the run with another roster."""
+        people, attending = joined(self.results, self.people, roster)
+        return replace(self, people=people, attendance=attending)
+
+
+def collect(
+    paths: Sequence[Path],
+    plan: Plan,
+    *,
+    zip_encoding: str = "",
+    roster: Sequence[Listed] | None = None,
+) -> Found:
     """Find what was handed in.
 
     Raises:
         UsageError: a path does not exist, or there is no submission at all.
     """
-    found = find(paths, assignment=plan.assignment.name, zip_encoding=zip_encoding)
+    name = plan.assignment.name
+    found = find(paths, assignment=name, zip_encoding=zip_encoding, roster=roster)
     if not found.submissions:
         places = ", ".join(str(path) for path in paths)
         raise UsageError(f"there is no notebook in {places}. Give notebooks, folders or a zip.")
@@ -100,6 +146,8 @@ def grade_and_store(
     elsewhere: GradeAll | None = None,
     fresh: bool = False,
     passed_over: Sequence[PassedOver] = (),
+    attendance: Attendance | None = None,
+    begin: Callable[[], None] = lambda: None,
     show: Callable[[Event], None] = lambda event: None,
 ) -> StoredRun:
     """Grade what the gradebook does not hold yet; store each result at once.
@@ -112,6 +160,8 @@ def grade_and_store(
         elsewhere: grades in place of workers of this machine.
         fresh: grade again what is stored.
         passed_over: what was found and is in no submission, for the reports.
+        attendance: the roster, compared with the submissions, for the reports.
+        begin: called when all is ready, before a submission is graded.
         show: called with every event.
     """
     submissions = list(submissions)
@@ -121,9 +171,12 @@ def grade_and_store(
         plan = replace(plan, secret=gradebook.secret())
         options = _options(plan, gradebook)
         options[_POLICY] = as_data(plan.assignment.policy)
-        options[_HANDED_IN] = msgspec.json.encode(_times(keys, submissions)).decode()
-        options[_PASSED_OVER] = msgspec.json.encode(list(passed_over)).decode()
+        options[_PASSED_OVER] = _as_json(list(passed_over))
+        owners = {key: one.owner for key, one in zip(keys, submissions, strict=True)}
+        options[_PEOPLE] = _as_json(owners)
+        options[_ATTENDANCE] = _as_json(attendance)
         run_id = gradebook.start_run(plan.assignment.name, keys=keys, options=options)
+        begin()
         due: list[int] = []
         alike: dict[str, list[int]] = {}
         """Submissions by their content; the first of each is graded for all."""
@@ -293,13 +346,8 @@ def _options(plan: Plan, gradebook: Gradebook) -> dict[str, str]:
         **about,
         "title": plan.assignment.title,
         "max_points": str(sum((points for _, points in rubric), Fraction(0))),
+        POINTS: _as_json({exercise.name: str(points) for exercise, points in rubric}),
     }
-
-
-def _times(keys: Sequence[str], submissions: Sequence[Submission]) -> dict[str, str]:
-    """Return when submissions were handed in, by their keys, where that is known."""
-    pairs = zip(keys, submissions, strict=True)
-    return {key: one.handed_in for key, one in pairs if one.handed_in}
 
 
 def stored_run(gradebook: Gradebook, run_id: int, *, decided_until: str = "") -> StoredRun:
@@ -321,18 +369,25 @@ def stored_run(gradebook: Gradebook, run_id: int, *, decided_until: str = "") ->
         if not decided_until or one.made_at <= decided_until
     ]
     settled = [settle(result, decisions) for result in graded]
+    options = run.options
     return StoredRun(
         tuple(one.result for one in settled),
-        run.options.get("title", run.assignment),
-        tuple(name for name in run.options.get("exercises", "").split(",") if name),
-        Fraction(run.options.get("max_points", "0")),
+        options.get("title", run.assignment),
+        tuple(name for name in options.get("exercises", "").split(",") if name),
+        Fraction(options.get("max_points", "0")),
         run.started_at,
         passed_over=tuple(
-            msgspec.json.decode(run.options.get(_PASSED_OVER, "[]"), type=list[PassedOver])
+            msgspec.json.decode(options.get(_PASSED_OVER, "[]"), type=list[PassedOver])
         ),
         decisions=tuple(decision for one in settled for decision in one.applied),
         outdated=tuple(decision for one in settled for decision in one.outdated),
         graded=graded,
-        policy=from_data(run.options.get(_POLICY, "")),
-        handed_in=msgspec.json.decode(run.options.get(_HANDED_IN, "{}"), type=dict[str, datetime]),
+        policy=from_data(options.get(_POLICY, "")),
+        people=msgspec.json.decode(options.get(_PEOPLE, "{}"), type=dict[str, Identity]),
+        attendance=msgspec.json.decode(options.get(_ATTENDANCE, "null"), type=Attendance | None),
+        assignment=run.assignment,
     )
+
+
+def _as_json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

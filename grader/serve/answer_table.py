@@ -17,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from grader.errors import UsageError
-from grader.report.writers import as_csv
+from grader.report.csv_tables import as_csv
 from grader.serve.desk import Desk
 from grader.serve.views import points_from
 

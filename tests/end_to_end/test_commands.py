@@ -172,3 +172,47 @@ def test_a_file_of_the_course_that_is_wrong_ends_with_3_and_is_named(
     code, out, err = grader(*command.format(course).split(), cwd=tmp_path)
     assert (code, out) == (3, "")
     assert "test_double.py cannot be imported: ModuleNotFoundError" in err
+
+
+def run_here(monkeypatch, capsys, *args):
+    monkeypatch.setattr(sys, "argv", ["grader", *map(str, args)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return ended.value.code, *capsys.readouterr()
+
+
+def test_preflight_says_what_is_there_and_makes_no_folder(
+    tmp_path, write_notebook, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    write_notebook(tmp_path / "class" / "kim" / "hw2.ipynb", "import torch\nx = 1")
+    write_notebook(tmp_path / "class" / "lee" / "hw2.ipynb", "import torch\nx = 2")
+    (tmp_path / "students.csv").write_text("학번;이름\n00123;kim\n00124;zoe\n", encoding="cp949")
+    code, out, err = run_here(monkeypatch, capsys, "preflight", "class", "--roster", "students.csv")
+    assert (code, err) == (0, "")
+    assert "found: 2 submissions, 2 notebooks; 1 of the roster absent" in out
+    assert "lee is not on the list" in out
+    assert not (tmp_path / "reports").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        ("preflight empty", "nothing to grade in empty"),
+        ("preflight nowhere", "nowhere does not exist"),
+        ("preflight hw.ipynb --roster file", "has no column with ids, logins or names"),
+        ("preflight hw.ipynb --roster nowhere", "cannot read nowhere"),
+        ("grade hw.ipynb --roster nowhere.csv", "cannot read nowhere.csv"),
+        ("grade hw.ipynb --canvas file --column x", "file is no gradebook of Canvas"),
+        ("grade hw.ipynb --column x", "--column names a column of the file that --canvas gives"),
+        ("grade hw.ipynb --moodle file", "file is no grading worksheet of Moodle"),
+        ("report --canvas nowhere --column x", "cannot read nowhere"),
+    ],
+)
+def test_files_of_other_systems_are_read_before_anything_is_graded(
+    places, monkeypatch, capsys, command, sentence
+):
+    monkeypatch.chdir(places)
+    code, out, err = run_here(monkeypatch, capsys, *command.split())
+    assert (code, out) == (2, "")
+    assert sentence in err

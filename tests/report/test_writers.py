@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from grader.errors import UsageError
 from grader.records import PassedOver
+from grader.report.csv_tables import as_csv, safe_cell
 from grader.report.pages import feedback_page, report_page
 from grader.report.tables import GRADES
-from grader.report.writers import as_csv, feedback_names, safe_cell, write_reports
+from grader.report.writers import feedback_names, write_reports
 from grader.text import clean, in_order
 from grader.verdict import Status, Verdict
 
@@ -62,7 +63,8 @@ def test_the_files_of_the_contract_are_written(tmp_path, class_of_five, order):
     written = write_reports(class_of_five, tmp_path, exercises=order, max_points=Fraction(48))
     found = {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()}
     pages = {f"feedback/{name}.html" for name in ("lee", "김민수", "park", "choi", "jung")}
-    assert found == {"grades.csv", "checks.csv", "report.html"} | pages
+    tables = {"grades.csv", "checks.csv", "grades.xlsx", "grades.json", "report.md"}
+    assert found == tables | {"report.html"} | pages
     assert {str(path.relative_to(tmp_path)) for path in written} == found
 
 
@@ -210,7 +212,7 @@ def test_tracebacks_are_in_no_file_that_is_handed_out(tmp_path, make, exercise, 
         "kim", exercise("corr2d", broke), status=Status.BROKEN, traceback="Traceback of all"
     )
     for path in write_reports([result], tmp_path):
-        assert "Traceback" not in path.read_text(encoding="utf-8")
+        assert b"Traceback" not in path.read_bytes()
 
 
 def test_the_report_names_mistakes_worries_and_facts(class_of_five, order):

@@ -12,8 +12,11 @@ import pytest
 from grader.errors import UsageError
 from grader.grading import grader as grading
 from grader.grading.plan import Plan
+from grader.reading.matching import Who, attendance
 from grader.reading.submissions import find_submissions
-from grader.records import CheckResult, ExerciseResult, PassedOver, SubmissionResult
+from grader.records import CheckResult, ExerciseResult, Listed, PassedOver, SubmissionResult
+from grader.report.frames import frames_of
+from grader.report.tables import GRADES, grades_table
 from grader.runs import pipeline
 from grader.runs.scheduling import Finished, Started
 from grader.verdict import Status, Verdict
@@ -270,3 +273,28 @@ def test_all_runs_into_a_gradebook_draw_held_out_data_from_its_secret(run, monke
     run(3, plan=replace(run.plan, secret=1))
     assert len(set(secrets)) == 1
     assert secrets[0] not in (1, run.plan.secret)
+
+
+def test_a_roster_is_stored_with_the_run_and_who_is_absent_has_a_row_of_zero(run):
+    students = (Listed(1, ("7",), "ann", "A"), Listed(2, ("8",), "zoe", "B"))
+    who = [Who("ann"), Who("bob"), Who("broken")]
+    _, attending = attendance(who, students)
+    run(attendance=attending)
+    stored = pipeline.latest(run.out).with_roster(students)
+    assert [result.student for result in stored.results] == ["ann", "bob", "broken"]
+    frames = frames_of(stored)
+    assert list(frames.submissions["status"])[-1] == "absent"
+    assert list(frames.roster["id"].fillna("")) == ["7", "", "", "8"]
+    table = grades_table(frames)
+    assert list(table.columns)[:6] == list(GRADES)
+    assert list(table.columns)[-3:] == ["id", "name", "section"]
+    assert list(table.iloc[-1])[:6] == ["zoe", "", "absent", 0, 2, 0]
+    assert "bob is not on the list" in pipeline.latest(run.out).attendance.notes
+
+
+def test_absent_students_of_one_name_have_rows_of_their_own(run):
+    students = [Listed(n, (str(n),), "zoe") for n in (1, 2)] + [Listed(3, (), "ann", "A")] * 2
+    _, stored = run()
+    names = [one.student for one in stored.with_roster(students).absent]
+    assert names[:2] == ["zoe (1)", "zoe (2)"]
+    assert len({*names, "ann", "bob", "broken"}) == len(names) + 3
