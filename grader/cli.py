@@ -90,6 +90,7 @@ def grade(
 ) -> None:
     """Grade submissions, store every result as it is found, and write the reports."""
     from grader.report.missing import missing_in_words  # noqa: PLC0415
+    from grader.report.overview import longest_of  # noqa: PLC0415
     from grader.report.terminal import passed_over_view, summary_table  # noqa: PLC0415
     from grader.report.writers import write_run  # noqa: PLC0415
     from grader.runs import pipeline  # noqa: PLC0415  (what a command needs is loaded when it runs)
@@ -122,6 +123,8 @@ def grade(
         count = f"{len(run.results)} submission{'s' * (len(run.results) != 1)}"
         print(f"\n{run.origins.as_text()}")
         print(f"{count}; reports in {out / 'report.html'}")
+        if longest := longest_of(run.results):
+            print(f"longest: {longest}")
         Console().print(passed_over_view(run.passed_over))
     else:
         if again := run.origins.graded_again():
