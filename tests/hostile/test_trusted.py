@@ -61,3 +61,21 @@ def test_of_very_many_the_grader_looks_at_what_the_answer_needs(points_of, kind)
     assert (points["corr2d"], due) == (10, {"corr2d": 10, "edge_detection": 4})
     assert worked_s < 10  # of the processor: 17 minutes when all were compared with all
     assert points_of(RIGHT, EDGES)[0] == due
+
+
+LARGE = "import torch\ndef corr2d(X, K): return torch.zeros(256, 256)"
+
+
+@pytest.mark.parametrize("bound", ["exercise_answer_bytes", "submission_answer_bytes"])
+def test_answers_that_are_too_much_together_cost_their_notebook_alone(
+    grader_of_edges, cells, points_of, monkeypatch, bound
+):
+    plan = grader_of_edges.plan
+    with monkeypatch.context() as patch:
+        limits = replace(plan.spending, **{bound: 1 << 20})  # four answers
+        patch.setattr(grader_of_edges, "plan", replace(plan, limits=limits))
+        result = grader_of_edges.grade(Submission("mallory", "m.ipynb", "0" * 64, cells(LARGE)))
+    verdicts = [check.verdict for one in result.exercises for check in one.checks]
+    assert Verdict.OUT_OF_MEMORY in verdicts
+    assert Verdict.BROKEN not in verdicts
+    assert points_of(RIGHT, EDGES)[0] == {"corr2d": 10, "edge_detection": 4}

@@ -17,7 +17,7 @@ from grader.errors import CourseError, KernelLost
 from grader.grading.plan import Plan
 from grader.grading.write_offs import WriteOff
 from grader.reading.submissions import find_submissions
-from grader.records import CheckResult, ExerciseResult, Submission, SubmissionResult
+from grader.records import CheckResult, ExerciseResult, Limits, Submission, SubmissionResult
 from grader.runs import scheduling, worker_bounds
 from grader.runs.scheduling import Started, grade_all
 from grader.verdict import Status, Verdict
@@ -297,6 +297,10 @@ def test_a_run_that_is_left_leaves_no_worker(plan, submissions, monkeypatch):
     next(events)
     events.close()
     assert multiprocessing.active_children() == []
+
+
+def test_a_submission_may_hold_a_worker_for_25_minutes():
+    assert worker_bounds.most_seconds(Limits()) == 25 * 60
 
 
 def test_nothing_to_do_starts_no_worker(plan):
