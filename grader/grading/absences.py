@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from grader.grading.candidates import parsed, sources_of
+from grader.grading.candidates import parsed, read_source, sources_of
 from grader.kernel.observations import Captured
+from grader.reading.notebook_file import MOST_CELLS
 from grader.records import Cell, CellRun
 from grader.text import one_line
 
@@ -72,7 +73,7 @@ def absence_of(
         if cell.kind != "code" or run is None:
             continue
         name = next(filter(fits, defined_names(cell.source)), None)
-        if run.failed and name is None and (name := _import_in(fits, cell, cells)):
+        if run.failed and name is None and (name := _import_in(fits, cell)):
             return Absence(name, f"is imported in cell {run.index}, which {_end_of(run)}", run)
         if name is None:
             continue
@@ -94,18 +95,20 @@ def missing_name(error: str) -> str:
 
 def with_causes(runs: Sequence[CellRun], cells: Sequence[Cell]) -> tuple[CellRun, ...]:
     """Add to failed cells the failed cell before that would have bound the name they lack."""
+    sources = {cell.index: cell.source for cell in cells if cell.kind == "code"}
+    first: dict[str, int] = {}  # of each name, the first failed cell that would have bound it
     found: list[CellRun] = []
     for run in runs:
-        name = missing_name(run.error)
-        failed = [earlier for earlier in found if earlier.failed]
-        absence = absence_of(name.__eq__, failed, cells) if name and failed else None
-        cause = absence.run.index if absence and absence.run else None
-        found.append(replace(run, cause=cause))
+        found.append(replace(run, cause=first.get(missing_name(run.error))))
+        if run.failed and run.index in sources:
+            source = sources[run.index]
+            for name in (*defined_names(source), *read_source(source).imports):
+                first.setdefault(name, run.index)
     return tuple(found)
 
 
-def _import_in(fits: Callable[[str], bool], cell: Cell, cells: Sequence[Cell]) -> str | None:
-    return next(filter(fits, sources_of(cells)[cell.index].imports), None)
+def _import_in(fits: Callable[[str], bool], cell: Cell) -> str | None:
+    return next(filter(fits, read_source(cell.source).imports), None)
 
 
 def _imported(fits: Callable[[str], bool], cells: Sequence[Cell]) -> Absence | None:
@@ -128,7 +131,7 @@ def _end_of(run: CellRun) -> str:
     return _ENDED.get(run.status, run.status) + line
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=MOST_CELLS)
 def defined_names(source: str) -> tuple[str, ...]:
     """Return the names that a cell defines or assigns at its top level, in order.
 

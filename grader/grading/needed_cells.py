@@ -28,6 +28,8 @@ from grader.records import Cell
 
 _ACTS = re.compile(r"^\s*[%!]", re.MULTILINE)  # a magic or a shell command
 _DEFINES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_SCOPES = (*_DEFINES, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_MOST_SCOPES = 2_000
 _KINDS = ("function", "class")
 """Exercises of other kinds are judged by what all cells did."""
 _UNKNOWN = frozenset({"exec", "eval", "globals", "locals", "vars", "setattr"})
@@ -48,9 +50,14 @@ class _Flow:
 def needed_cells(cells: Sequence[Cell], exercises: Sequence[Exercise]) -> frozenset[int] | None:
     """Return the code cells that answers to these exercises depend on; None for all cells.
 
-    All are needed where an exercise is judged by more than a definition, or has none.
+    All are needed where an exercise is judged by more than a definition, or has none, and where a
+    cell holds far more functions than a homework does.
     """
-    flows = _flows_of({cell.index: cell.source for cell in cells if cell.kind == "code"})
+    sources = {cell.index: cell.source for cell in cells if cell.kind == "code"}
+    trees = {index: parsed(source) for index, source in sources.items()}
+    if any(tree and _has_very_many_scopes(tree) for tree in trees.values()):
+        return None
+    flows = _flows_of(sources, trees)
     needed = {index for index, flow in flows.items() if flow.always}
     for exercise in exercises:
         if exercise.kind == "answers":
@@ -71,8 +78,14 @@ def needed_cells(cells: Sequence[Cell], exercises: Sequence[Exercise]) -> frozen
     return None if needed == flows.keys() else frozenset(needed)
 
 
-def _flows_of(sources: Mapping[int, str]) -> dict[int, _Flow]:
-    trees = {index: parsed(source) for index, source in sources.items()}
+def _has_very_many_scopes(tree: ast.AST) -> bool:
+    """Return whether a table of the symbols, which takes quadratic time, would take seconds."""
+    return sum(isinstance(node, _SCOPES) for node in ast.walk(tree)) > _MOST_SCOPES
+
+
+def _flows_of(
+    sources: Mapping[int, str], trees: Mapping[int, ast.Module | None]
+) -> dict[int, _Flow]:
     statements = [one for tree in trees.values() if tree for one in _at_top(tree)]
     imported = frozenset(name for one in statements for name in _imported(one))
     defined = frozenset(one.name for one in statements if isinstance(one, _DEFINES))

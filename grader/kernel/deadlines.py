@@ -3,12 +3,14 @@
 A busy machine must not decide whether an answer is right. So the limit of a cell, a call or an
 exercise counts the seconds that a core worked for the kernel and all it started. Code that sleeps
 uses no core; it is late by the wall clock, after several times the limit. The time that a process
-was ready to run and had to wait for a core is left out of that, up to a bound.
+was ready to run and had to wait for a core which others used is left out of that, up to a bound.
+A wait for a core on which the kernel's own processes work is not left out.
 
 Covered: living processes of the tree, dead ones that their parent waited for, and dead ones that
 were seen alive; with a control group, every process.
 Not covered: without a control group, a process that lives for less than a look at the tree and that
-its parent ignores. Without `/proc` the wall clock stands for processor time.
+its parent ignores: its seconds are lost, and those who wait for it seem to wait for others.
+Without `/proc` the wall clock stands for processor time.
 Here: measuring and comparing. Not here: what happens to work that is late (`connection.py`,
 `execution.py`, `grading/open_notebook.py`), who belongs to a tree (`process_tree.py`).
 """
@@ -29,6 +31,7 @@ MOST_FORGIVEN = 3.0
 _UNWATCHED_S = 0.1  # most calls are answered by then; measuring a tree costs more than such a call
 _LOOK_EACH_S = 0.02  # an answer that arrives in small pieces is no reason to measure more often
 _WAIT_S = 1.0  # many processes use many processor seconds in one second
+_WINDOW_S = 0.5  # a wait is counted when it ends, and processor seconds come in ticks of 0.01 s
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 0.01
 
 
@@ -38,13 +41,61 @@ class Spent:
 
     processor_s: float = 0.0
     starved_s: float = 0.0
-    """How long its main threads were ready to run and had no core."""
+    """How long one of them at least was ready to run, and others had its core."""
 
     def __add__(self, other: Spent) -> Spent:
         return Spent(self.processor_s + other.processor_s, self.starved_s + other.starved_s)
 
     def __sub__(self, other: Spent) -> Spent:
         return Spent(self.processor_s - other.processor_s, self.starved_s - other.starved_s)
+
+
+@dataclass(frozen=True)
+class Turns:
+    """What the main thread of one process has had of the cores so far."""
+
+    ran_s: float = 0.0
+    waited_s: float = 0.0
+    """How long it was ready to run and had no core."""
+
+
+class Starvation:
+    """Adds up for how long a tree of processes waited for cores that others used.
+
+    While a thread waits, its core works: for others, or for the tree. So of its wait, others have
+    caused at least what the rest of the tree did not work meanwhile. The longest such wait counts,
+    so many processes that wait at the same time count as one.
+    """
+
+    def __init__(self) -> None:
+        self._before_s = 0.0
+        self._since: float | None = None
+        self._worked_s = 0.0
+        self._turns: dict[tuple[int, str], Turns] = {}
+
+    def look(self, now: float, worked_s: float, turns: dict[tuple[int, str], Turns]) -> float:
+        """Return how long the tree was starved up to now.
+
+        Args:
+            now: by the wall clock.
+            worked_s: the processor seconds of the whole tree, up to now.
+            turns: of each living process, up to now.
+        """
+        if self._since is None:  # what came before is unknown
+            self._since, self._worked_s, self._turns = now, worked_s, turns
+            return 0.0
+        passed_s, worked_in_it_s = now - self._since, worked_s - self._worked_s
+        starved_s = 0.0
+        for process, latest in turns.items():
+            first = self._turns.get(process, latest)  # of a new one, the next window counts
+            rest_s = max(worked_in_it_s - (latest.ran_s - first.ran_s), 0.0)
+            waited_s = min(latest.waited_s - first.waited_s, passed_s)
+            starved_s = max(starved_s, waited_s - rest_s)
+        if passed_s >= _WINDOW_S:
+            self._before_s += starved_s
+            self._since, self._worked_s, self._turns = now, worked_s, turns
+            return self._before_s
+        return self._before_s + starved_s
 
 
 class TreeClock:
@@ -61,8 +112,9 @@ class TreeClock:
     def __init__(self, pid: int, counted: Callable[[], float] | None = None) -> None:
         self._pid = pid
         self._counted = counted
-        self._seen: dict[tuple[int, str], Spent] = {}
-        self._gone = Spent()
+        self._seen: dict[tuple[int, str], float] = {}
+        self._gone_s = 0.0
+        self._starvation = Starvation()
         self._lock = threading.Lock()
         self.latest = Spent()
         """What the last look found."""
@@ -70,22 +122,23 @@ class TreeClock:
     def look(self, tree: Sequence[int] | None = None) -> Spent:
         """Return what was spent up to now; `tree` saves finding the processes again."""
         with self._lock:
-            inherited, living = 0.0, set()
+            inherited_s, turns = 0.0, {}
             for pid in tree_of(self._pid) if tree is None else tree:
                 found = _of_process(pid)
                 if found is not None:
                     started, own_s, children_s = found
-                    living.add((pid, started))
-                    self._seen[pid, started] = Spent(own_s, _starved_s(pid))
-                    inherited += own_s + children_s
-            for one in self._seen.keys() - living:
+                    turns[pid, started] = _turns(pid)
+                    self._seen[pid, started] = own_s
+                    inherited_s += own_s + children_s
+            for one in self._seen.keys() - turns.keys():
                 if (still := _of_process(one[0])) is None or still[0] != one[1]:
-                    self._gone += self._seen.pop(one)
-            seen = sum(self._seen.values(), self._gone)
-            counted = self._counted() if self._counted else 0.0
+                    self._gone_s += self._seen.pop(one)
+            seen_s = sum(self._seen.values(), self._gone_s)
+            counted_s = self._counted() if self._counted else 0.0
             # each of them may count too little
-            processor_s = max(self.latest.processor_s, inherited, seen.processor_s, counted)
-            self.latest = Spent(processor_s, seen.starved_s)
+            processor_s = max(self.latest.processor_s, inherited_s, seen_s, counted_s)
+            starved_s = self._starvation.look(time.monotonic(), processor_s, turns)
+            self.latest = Spent(processor_s, starved_s)
             return self.latest
 
 
@@ -167,10 +220,10 @@ def _of_process(pid: int) -> tuple[str, float, float] | None:
     return fields[19], own_s, children_s
 
 
-def _starved_s(pid: int) -> float:
-    """Return how long the main thread waited for a core; 0 where the system does not count it."""
+def _turns(pid: int) -> Turns:
+    """Return what the main thread has had of the cores; nothing where that is not counted."""
     try:
-        text = Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii")
-        return int(text.split()[1]) / 1e9
-    except (OSError, ValueError, IndexError):
-        return 0.0
+        ran, waited, *_ = Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()
+        return Turns(int(ran) / 1e9, int(waited) / 1e9)
+    except (OSError, ValueError):
+        return Turns()

@@ -20,6 +20,9 @@ MOST_BYTES = 64 << 20
 MOST_CELLS = 2000
 # characters; the worst source of this length takes 5 s and 400 MB to parse
 MOST_CODE = 1_000_000
+# of cells that hold no code; a search for headings takes 4 microseconds a line
+MOST_LINES = 100_000
+_LINE_ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 # an empty list costs 3 bytes in JSON and 64 in memory; 5 million values stay below half a GiB
 _MOST_VALUES = 5_000_000
 _AGAIN = "ask the student to hand in the notebook again"
@@ -116,6 +119,12 @@ def _cells(document: Any, notes: list[str]) -> Reading:
             f"the notebook holds {code:,} characters of code, and at most {MOST_CODE:,} are read",
             "ask the student to hand in only this homework, without data in its cells",
         )
+    lines = sum(_line_ends(cell.source) for cell in cells if cell.kind != "code")
+    if lines > MOST_LINES:
+        return _unreadable(
+            f"the notebook holds {lines:,} lines of text, and at most {MOST_LINES:,} are read",
+            "ask the student to hand in only this homework, without data in its cells",
+        )
     if _needs_ids(document):
         _count_ids(raw, repaired)
     notes += [_counted(count, what) for what, count in repaired.items() if count]
@@ -160,6 +169,11 @@ def _cells_of_format_3(worksheets: Any) -> list[Any] | None:
         return None
     sheets = [sheet.get("cells") for sheet in worksheets if isinstance(sheet, dict)]
     return [cell for cells in sheets if isinstance(cells, list) for cell in cells]
+
+
+def _line_ends(text: str) -> int:
+    """Count the line ends of a text; its lines themselves could be millions of objects."""
+    return sum(map(text.count, _LINE_ENDS))
 
 
 def _needs_ids(document: dict[str, Any]) -> bool:

@@ -127,7 +127,7 @@ def overview(
         written=_written(results),
         missing=missing_packages(results),
         facts=_facts(results),
-        longest=_longest(results),
+        longest=longest_of(results),
         stand_ins="; ".join(
             sorted({found for r in results if (found := fact_labels.stand_ins(r.facts))})
         ),
@@ -235,7 +235,8 @@ def _reasons(result: SubmissionResult) -> list[str]:
     return reasons
 
 
-def _longest(results: Sequence[SubmissionResult]) -> str:
+def longest_of(results: Sequence[SubmissionResult]) -> str:
+    """Name the submission that took the most time, and how much; empty without any."""
     slowest = max(results, key=lambda result: result.seconds, default=None)
     return "" if slowest is None else f"{slowest.student}, {slowest.seconds:.0f} s"
 

@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import pytest
 
+from grader.course import Exercise, load_assignment
+from grader.grading.absences import with_causes
 from grader.grading.candidates import parsed, read_source
+from grader.grading.needed_cells import needed_cells
+from grader.records import Cell, CellRun
 from grader.text import parse_python
+
+
+@pytest.fixture(scope="module")
+def corr2d() -> Exercise:
+    (found,) = load_assignment("cnn").only(["corr2d"]).exercises
+    return found
 
 
 def lines_run(source: str) -> int:
     """Return how many lines of Python are run while a cell is read."""
+    read_source.cache_clear()
+    return lines_of(lambda: read_source(source))
+
+
+def lines_of(work: Callable[[], object]) -> int:
+    """Return how many lines of Python some work runs."""
     count = 0
 
     def trace(frame, event, argument):
@@ -19,11 +36,10 @@ def lines_run(source: str) -> int:
         count += event == "line"
         return trace
 
-    read_source.cache_clear()
     before = sys.gettrace()
     sys.settrace(trace)
     try:
-        read_source(source)
+        work()
     finally:
         sys.settrace(before)
     return count
@@ -43,6 +59,27 @@ def lines_run(source: str) -> int:
 )
 def test_a_cell_of_twice_the_length_takes_twice_the_steps(cell):
     assert lines_run(cell(200)) <= 2.5 * lines_run(cell(100))
+
+
+def test_twice_as_many_cells_that_lack_a_name_take_twice_the_steps():
+    def steps(count: int) -> int:
+        cells = [Cell(i, "code", f"f{i} = f{i + count}") for i in range(count)]
+        runs = [
+            CellRun(i, "raised", error=f"NameError: name 'f{i + count}' is not defined")
+            for i in range(count)
+        ]
+        return lines_of(lambda: with_causes(runs, cells))
+
+    assert steps(400) <= 2.5 * steps(200)
+
+
+@pytest.mark.parametrize(
+    "one", ["def f{0}(): pass\n", "class f{0}: pass\n", "f{0} = lambda: {0}\n"]
+)
+def test_a_cell_of_very_many_functions_is_not_searched_for_what_it_needs(corr2d, one):
+    cell = Cell(0, "code", "".join(one.format(i) for i in range(4_000)))
+    assert needed_cells([cell], [corr2d]) is None
+    assert lines_of(lambda: needed_cells([cell], [corr2d])) < 2_000_000
 
 
 def test_a_chain_of_attributes_takes_no_longer_than_its_length():

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import sqlite3
 import zipfile
 from contextlib import closing
@@ -102,6 +103,7 @@ def test_results_go_to_stdout_and_progress_to_stderr(graded):
     assert "0 stored before, 6 graded: 6 new." in out
     assert "6 submissions; reports in" in out
     assert "ann" in out
+    assert re.search(r"^longest: (ann|bea|cleo|이순신|roedana), \d+ s$", out, re.MULTILINE)
     assert "[6/6]" in err
     assert "[6/6]" not in out
     assert "submissions; reports" not in err

@@ -4,6 +4,7 @@ import os
 import signal
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from grader.errors import KernelLost
@@ -315,6 +316,12 @@ def test_two_gradings_of_one_notebook_agree(grade):
 
 def test_the_walls_that_stand_are_told(grade):
     assert grade(DOUBLE).facts["walls"].startswith("all")
+
+
+def test_a_wall_that_is_missing_is_named(grader, grade, monkeypatch):
+    ready = msgspec.structs.replace(grader._warm.ready, missing={"Landlock": "too old"})
+    monkeypatch.setattr(grader._warm, "ready", ready)
+    assert grade(DOUBLE).facts["walls"] == "all but Landlock"
 
 
 def test_a_notebook_has_so_much_time_for_all_its_questions(grader, grade, monkeypatch):

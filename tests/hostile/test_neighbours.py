@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-import csv
-import os
-import subprocess
-import sys
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 
-from tests.hostile.conftest import CHECKOUT, RIGHT
+from grader.grading.grader import Grader
+from grader.grading.plan import Plan
+from grader.kernel.process_tree import tree_of
+from grader.records import Submission
+from grader.verdict import Verdict
+from tests.hostile.conftest import RIGHT
 
 CROWD = """
-import os, signal, time
+import os, signal
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-started, (gate, opener) = [], os.pipe()
+started, (gate, opener) = 0, os.pipe()
 try:
-    while len(started) < 60:
-        pid = os.fork()
-        if pid == 0:
+    while started < 60:
+        if os.fork() == 0:
             os.setsid()
             os.close(opener)
             os.read(gate, 1)  # until all are there
             {busy}
-        started.append(pid)
+        started += 1
 except OSError:
     pass
 os.close(opener)
-time.sleep(4)
-for pid in started:
-    os.kill(pid, signal.SIGKILL)
 """
 BUSY = {
     "busy children": "while True: pass",
@@ -54,39 +51,39 @@ total = sum(i % 7 for i in range(3_000_000))
 
 
 @pytest.fixture(scope="module")
-def checks_of_ada(tmp_path_factory, write_notebook):
-    """Grade a class with two workers; return Ada's rows of checks.csv, seconds left out."""
+def grader_of_ada(warm):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("grader.grading.grader.warm_parent", lambda _plan: warm)
+        patch.setattr(type(warm), "close", lambda _: None)
+        with Grader(Plan("cnn", only=("corr2d", "learn_kernel"))) as made:
+            yield made
 
-    def grade(*attack: str) -> list[dict[str, str]]:
-        folder = tmp_path_factory.mktemp("class")
-        write_notebook(folder / "cnn" / "ada" / "hw.ipynb", RIGHT, LEARNS)
-        if attack:
-            write_notebook(folder / "cnn" / "mallory" / "hw.ipynb", *attack)
-        subprocess.run(
-            [sys.executable, "-m", "grader", "grade", "cnn", "--jobs", "2", "--quiet",
-             "--only", "corr2d,learn_kernel", "--out", "out"],
-            cwd=folder, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
-        )  # fmt: skip
-        return _rows(folder / "out" / "checks.csv")
+
+@pytest.fixture
+def checks_of_ada(grader_of_ada, cells):
+    """Grade Ada's notebook; return her checks, seconds left out."""
+
+    def grade():
+        submission = Submission("ada", "ada.ipynb", "0" * 64, cells(RIGHT, LEARNS))
+        result = grader_of_ada.grade(submission)
+        checks = [check for one in result.exercises for check in one.checks]
+        return [replace(check, seconds=0.0) for check in checks]
 
     return grade
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["student"] == "ada"]
-    return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
-
-
 @pytest.fixture(scope="module")
-def alone(checks_of_ada):
-    rows = checks_of_ada()
-    assert {row["verdict"] for row in rows} == {"passed"}, rows
-    return rows
+def alone():
+    return []
 
 
 @pytest.mark.parametrize("kind", BUSY)
-def test_an_honest_submission_gets_the_same_checks_beside_a_crowd(checks_of_ada, alone, kind):
-    attack = CROWD.format(busy=BUSY[kind])
-    assert checks_of_ada(attack) == alone
+def test_an_honest_submission_gets_the_same_checks_beside_a_crowd(run, checks_of_ada, alone, kind):
+    alone[:] = alone or checks_of_ada()
+    assert {check.verdict for check in alone} == {Verdict.PASSED}, alone
+    beside = run(CROWD.format(busy=BUSY[kind]), processes=48, cell_s=30.0, cpu_s=600)
+    provisioner = beside._kernel._provisioner
+    assert len(tree_of(provisioner.process.pid)) > 20
+    assert checks_of_ada() == alone
+    # it was busy all the time, unless the watchdog has ended it
+    assert provisioner.ended_for or len(tree_of(provisioner.process.pid)) > 20

@@ -1,4 +1,4 @@
-"""Work is late by processor seconds; sleep by the wall clock; a wait for a core by neither."""
+"""Work is late by processor seconds; sleep by the wall clock; a wait for others by neither."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import pytest
 
 from grader.kernel import deadlines
-from grader.kernel.deadlines import MOST_FORGIVEN, Deadline, Spent, TreeClock
+from grader.kernel.deadlines import MOST_FORGIVEN, Deadline, Spent, TreeClock, Turns
 from grader.kernel.process_tree import end_descendants
 
 
@@ -90,6 +91,111 @@ def test_a_look_is_not_taken_again_and_again_within_moments(clock):
     assert len(looks) <= 60
 
 
+# ------------------------------------------------------------------- who causes a wait for a core
+
+
+@dataclass
+class FakeProcess:
+    """What Linux says of a process: how much it and its main thread ran, and how long it waited."""
+
+    ran_s: float = 0.0
+    waited_s: float = 0.0
+
+
+class Tree:
+    """A kernel (1) and its children, whose numbers in /proc are made up."""
+
+    def __init__(self, clock: Clock, children: int = 0) -> None:
+        self._clock = clock
+        self.processes = {pid: FakeProcess() for pid in range(1, children + 2)}
+        self.clock = TreeClock(1)
+        self.look()
+
+    def pass_by(self, seconds: float, **of: tuple[float, float]) -> None:
+        """Let time pass, seen every 0.1 s; of each process, how much it ran and waited a second."""
+        for _ in range(round(seconds / 0.1)):
+            self._clock.move(0.1)
+            for name, (ran, waited) in of.items():
+                chosen = [1] if name == "kernel" else [pid for pid in self.processes if pid > 1]
+                for pid in chosen:
+                    self.processes[pid].ran_s += 0.1 * ran
+                    self.processes[pid].waited_s += 0.1 * waited
+            self.look()
+
+    def look(self) -> Spent:
+        return self.clock.look(list(self.processes))
+
+
+@pytest.fixture
+def made_up(clock, monkeypatch) -> Callable[..., Tree]:
+    trees: list[Tree] = []
+
+    def of_process(pid: int) -> tuple[str, float, float] | None:
+        found = trees[-1].processes.get(pid) if trees else FakeProcess()
+        return None if found is None else ("0", found.ran_s, 0.0)
+
+    def turns(pid: int) -> Turns:
+        found = trees[-1].processes[pid] if trees else FakeProcess()
+        return Turns(found.ran_s, found.waited_s)
+
+    def make(children: int = 0) -> Tree:
+        trees.append(Tree(clock, children))
+        return trees[-1]
+
+    monkeypatch.setattr(deadlines, "_of_process", of_process)
+    monkeypatch.setattr(deadlines, "_turns", turns)
+    return make
+
+
+def test_a_kernel_that_waits_for_its_neighbours_is_starved_for_as_long(made_up):
+    tree = made_up()
+    tree.pass_by(10.0, kernel=(0.1, 0.9))
+    assert tree.look().starved_s == pytest.approx(9.0, abs=0.1)
+
+
+def test_children_that_take_the_cores_from_each_other_are_not_starved(made_up):
+    tree = made_up(children=60)  # two cores among them, and each waits nearly all the time
+    tree.pass_by(10.0, children=(2 / 60, 58 / 60))
+    assert tree.look().starved_s == 0
+
+
+def test_children_that_take_the_core_from_their_kernel_do_not_starve_it(made_up):
+    tree = made_up(children=60)
+    tree.pass_by(10.0, kernel=(0.02, 0.98), children=(0.98 / 60, 0.95))
+    assert tree.look().starved_s <= 0.1
+
+
+def test_many_that_wait_for_moments_count_as_one(made_up):
+    tree = made_up(children=60)  # in bursts: little work, and much waiting when it is added up
+    tree.pass_by(10.0, children=(0.1 / 60, 0.15))
+    assert tree.look().starved_s <= 0.6
+
+
+def test_of_a_crowd_beside_neighbours_only_their_share_of_the_wait_is_left_out(made_up):
+    tree = made_up(children=60)  # a quarter of a core among them, the rest is the neighbours'
+    tree.pass_by(10.0, children=(0.25 / 60, 1 - 0.25 / 60))
+    assert 7.0 <= tree.look().starved_s <= 7.6
+
+
+def test_a_child_that_waits_for_neighbours_is_starved_as_its_kernel_would_be(made_up):
+    tree = made_up(children=1)
+    tree.pass_by(10.0, children=(0.1, 0.9))
+    assert tree.look().starved_s == pytest.approx(9.0, abs=0.1)
+
+
+def test_no_more_than_the_time_that_passed_is_left_out(made_up):
+    tree = made_up()
+    tree.pass_by(10.0, kernel=(0.0, 5.0))
+    assert tree.look().starved_s <= 10.0
+
+
+def test_what_a_process_waited_before_it_was_first_seen_is_not_left_out(made_up):
+    tree = made_up()
+    tree.processes[2] = FakeProcess(0.0, 100.0)
+    tree.pass_by(2.0)
+    assert tree.look().starved_s == 0
+
+
 # ------------------------------------------------------------------------------ real processes
 
 
@@ -143,3 +249,20 @@ def test_the_seconds_of_a_tree_never_go_back_after_its_end(tree):
     process.kill()
     process.wait()
     assert clock.look().processor_s >= before
+
+
+def test_a_crowd_of_children_on_one_core_does_not_stretch_the_wall_clock(tree):
+    crowd = (
+        "import os, time\nos.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+        "for _ in range(20):\n    if os.fork() == 0:\n        while True: pass\ntime.sleep(0.2)"
+    )
+    process, clock = tree(crowd)
+    assert process.stdout is not None
+    process.stdout.readline()
+    first, started = clock.look(), time.monotonic()
+    while time.monotonic() < started + 2.0:
+        time.sleep(0.1)
+        clock.look()
+    spent = clock.look() - first
+    # summed up, they wait for 19 seconds in each; the core works for them or for others
+    assert spent.starved_s + spent.processor_s <= 1.1 * (time.monotonic() - started)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from grader.kernel.memory_use import Use, proportional, resident
 from grader.kernel.process_tree import end_descendants, tree_of
 from grader.kernel.processes import _exists
 from grader.kernel.scratch import remove_folder
+from grader.sandbox import zygote
 
 
 def test_a_user_id_is_taken_only_where_it_exists():
@@ -128,3 +130,18 @@ def test_a_folder_is_removed_whatever_rights_lie_in_it_and_nothing_around_it_cha
         os._exit(2)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert tmp_path.stat().st_mode & 0o777 == 0o777
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="warm processes are of Linux")
+def test_a_warm_process_whose_grader_ends_before_its_orders_ends_without_a_word():
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        boot = Path(zygote.__file__).with_name("boot.py")
+        command = [sys.executable, str(boot), str(theirs.fileno())]
+        with subprocess.Popen(
+            command, pass_fds=[theirs.fileno()], stderr=subprocess.PIPE
+        ) as process:
+            theirs.close()
+            ours.close()
+            assert process.communicate()[1] == b""
+    assert process.returncode == 0

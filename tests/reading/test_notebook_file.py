@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grader.reading.notebook_file import MOST_CELLS, MOST_CODE, read_notebook
+from grader.reading.notebook_file import MOST_CELLS, MOST_CODE, MOST_LINES, read_notebook
 from grader.records import Cell
 
 CODE = {"cell_type": "code", "id": "a", "metadata": {}, "outputs": [], "source": ["x = 1\n", "x"]}
@@ -68,6 +68,13 @@ def test_more_code_than_a_homework_has_is_refused():
     half, more = ({**CODE, "source": "x" * size} for size in (MOST_CODE // 2, 3))
     assert read(notebook(half, half))[2] == ""
     assert "1,000,003 characters of code" in read(notebook(half, half, more))[2]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\u2028"])
+def test_more_lines_of_text_than_a_homework_has_are_refused(end):
+    text = {"cell_type": "markdown", "metadata": {}, "source": f"# Discussion{end}" * 20_000}
+    assert read(notebook(CODE, *[text] * (MOST_LINES // 20_000)))[2] == ""
+    assert "lines of text" in read(notebook(CODE, *[text] * (MOST_LINES // 20_000 + 1)))[2]
 
 
 def test_cells_that_are_damaged_are_passed_over_in_their_places():

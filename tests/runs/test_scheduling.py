@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import multiprocessing
+import sys
 import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
+from types import SimpleNamespace
 
 import pytest
 
 from grader.errors import CourseError, KernelLost
-from grader.grading.grader import Grader
 from grader.grading.plan import Plan
 from grader.grading.write_offs import WriteOff
 from grader.reading.submissions import find_submissions
-from grader.records import CheckResult, ExerciseResult, Submission, SubmissionResult
+from grader.records import CheckResult, ExerciseResult, Limits, Submission, SubmissionResult
 from grader.runs import scheduling, worker_bounds
 from grader.runs.scheduling import Started, grade_all
 from grader.verdict import Status, Verdict
@@ -106,12 +107,12 @@ def ends_at_once(plan, pipe):
 def waits_for_a_gpu(plan, pipe):
     """Wait for longer than a start, and then than a submission, may take."""
     pipe.send("waiting")
-    time.sleep(2.0)
+    time.sleep(1.0)
     pipe.send("holding")
     pipe.send("ready")
     one = pipe.recv()
     pipe.send("waiting")
-    time.sleep(2.0)
+    time.sleep(1.0)
     pipe.send("holding")
     pipe.send(SubmissionResult(plan.key(one), one.student, one.path, "small", Status.GRADED))
 
@@ -133,9 +134,9 @@ class FaultyGrader:
 
 
 def raises_in_the_grader(plan, pipe):
-    from grader.grading import grader
-
-    grader.Grader = FaultyGrader
+    # in place of the module that loads torch, and without a warm process
+    sys.modules["grader.grading.grader"] = SimpleNamespace(Grader=FaultyGrader)
+    scheduling.warm_parent = lambda _plan: None
     scheduling._work(plan, pipe)
 
 
@@ -253,6 +254,8 @@ def test_what_fills_two_workers_or_takes_all_the_time_ends_with_what_was_judged(
 
 
 def test_a_write_off_has_a_row_for_every_exercise(plan, submissions):
+    from grader.grading.grader import Grader  # torch, which light workers go without
+
     order = WriteOff(submissions[0], (), Verdict.TIMED_OUT, "Not judged.", 3.0)
     with Grader(plan) as grader:
         nothing = grader.write_off(order)
@@ -294,6 +297,10 @@ def test_a_run_that_is_left_leaves_no_worker(plan, submissions, monkeypatch):
     next(events)
     events.close()
     assert multiprocessing.active_children() == []
+
+
+def test_a_submission_may_hold_a_worker_for_25_minutes():
+    assert worker_bounds.most_seconds(Limits()) == 25 * 60
 
 
 def test_nothing_to_do_starts_no_worker(plan):

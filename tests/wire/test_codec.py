@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -287,3 +289,11 @@ def test_much_text_is_refused_before_it_fills_a_header():
 def test_half_a_surrogate_pair_does_not_stop_a_message(text):
     there_and_back({text: text})
     plain_text(text, 10).encode()
+
+
+@pytest.mark.parametrize("room", ["wire", "kernel"])
+def test_no_module_that_reads_what_a_kernel_sends_uses_pickle(room):
+    folder = Path(messages.__file__).parents[1] / room
+    calls = re.compile(r"\bpickle\.|import (?:c?[pP]ickle|marshal|shelve|dill)|torch\.load")
+    users = [path.name for path in folder.glob("*.py") if calls.search(path.read_text("utf-8"))]
+    assert users == []
