@@ -378,7 +378,7 @@ class DetachesTheStem(nn.Module):
 
 @mistake(
     "gradients do not reach the parameters",
-    hint="A result built under torch.no_grad() has no way back to the parameters.",
+    hint="What takes the result out of the graph: no_grad, .data, .detach(), .numpy()?",
     caught_by=GRADIENTS,
 )
 class ComputesWithoutGradients(Classifier):

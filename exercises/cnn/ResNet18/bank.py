@@ -241,3 +241,13 @@ class CannotBeTrained(ResNet):
         super().__init__(RESNET18, lr, num_classes)
         for parameter in self.parameters():
             parameter.requires_grad = False
+
+
+@mistake(
+    "a thousand classes",
+    hint="The course's data have ten classes: num_classes=10 is the default.",
+    caught_by=ALL,
+)
+class ThousandClasses(ResNet):
+    def __init__(self, lr=0.1, num_classes=1000):
+        super().__init__(RESNET18, lr, num_classes)

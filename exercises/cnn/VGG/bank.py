@@ -388,3 +388,25 @@ class DropoutOnLogits(Classifier):
     def __init__(self, arch, lr=0.1, num_classes=10):
         *rest, dropout, last = head(num_classes)
         super().__init__(nn.Sequential(*blocks(arch), *rest, last, dropout), lr)
+
+
+@mistake(
+    "dropout of 0.1 in place of 0.5",
+    hint="Half of the units are dropped.",
+    caught_by=DROPOUT,
+)
+class DropsHardlyAny(Classifier):
+    def __init__(self, arch, lr=0.1, num_classes=10):
+        net = [nn.Flatten(), *hidden(drop=0.1), *hidden(drop=0.1), nn.LazyLinear(num_classes)]
+        super().__init__(nn.Sequential(*blocks(arch), *net), lr)
+
+
+@mistake(
+    "2048 units in the hidden layers",
+    hint="4096 units in both hidden layers.",
+    caught_by=BUILT_ON_LAYERS,
+)
+class HalfOfTheUnits(Classifier):
+    def __init__(self, arch, lr=0.1, num_classes=10):
+        net = [nn.Flatten(), *hidden(2048), *hidden(2048), nn.LazyLinear(num_classes)]
+        super().__init__(nn.Sequential(*blocks(arch), *net), lr)
