@@ -22,6 +22,10 @@ def assert_rate(student, name, *way):
     """
     if has_no_rate(student, name, *way):
         return
+    if student.is_one_model(name):  # made by the notebook, with a rate of its own
+        call = student.own_name(name)
+        assert_has_one_to_train_with(rate_of(make(student, name), call), call)
+        return
     given, plain = (f"{name}({', '.join(['arch'] * len(way) + last)})" for last in (["lr=0.3"], []))
     assert_keeps(rate_of(make(student, name, way, lr=GIVEN), given), given)
     assert_has_one_to_train_with(rate_of(make(student, name, way), plain), plain)

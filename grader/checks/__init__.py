@@ -30,7 +30,7 @@ Contents, by use:
     comparing                assert_equal, assert_close, assert_shape, expect_tensor, expect_number
     failing in your words    fail, Mismatch; show, show_argument, describe, call_text for the values
     models                   make, outlined, expect_module, numbered, transplant, outline_of,
-                             assert_outline, assert_attempted, assert_result_shape,
+                             assert_outline, assert_result_shape,
                              assert_same_values, assert_same_results, assert_gradients, logits_in
     trainings                ModelKind, assert_trains, assert_follows_the_gradient, assert_learns
     what is trained          TrainingTask (the protocol), ImageClassification, Split
@@ -57,7 +57,6 @@ from grader.checks.compare import (
 from grader.checks.decorator import check
 from grader.checks.making import expect_module, make, outlined
 from grader.checks.models import (
-    assert_attempted,
     assert_gradients,
     assert_outline,
     assert_result_shape,
@@ -115,7 +114,6 @@ __all__ = [
     "StudentError",
     "StudentRaised",
     "TrainingTask",
-    "assert_attempted",
     "assert_close",
     "assert_equal",
     "assert_follows_the_gradient",

@@ -34,7 +34,6 @@ from grader.kernel.handle import Handle
 from grader.kernel.observations import Outline
 
 __all__ = [
-    "assert_attempted",
     "assert_gradients",
     "assert_outline",
     "assert_result_shape",
@@ -89,19 +88,6 @@ def assert_outline(got: Outline, right: Outline, *, call: str) -> None:
     assert_parameters(Counter(got.parameters), Counter(right.parameters), call)
     assert right.output is not None, "a reference model returns a tensor"
     assert_result_shape(got, right.output[1:], call=call)
-
-
-def assert_attempted(got: Outline, right: Outline, *, call: str) -> None:
-    """Require at least a quarter of the expected parameters, by their shapes.
-
-    A model with fewer has not been written yet, and earns nothing in other checks either.
-
-    Raises:
-        Mismatch: it has fewer.
-    """
-    wanted = Counter(right.parameters)
-    if 4 * (wanted & Counter(got.parameters)).total() < wanted.total():
-        assert_parameters(Counter(got.parameters), wanted, call)
 
 
 def assert_result_shape(got: Outline, shape: Shape, *, call: str) -> None:

@@ -39,7 +39,8 @@ def models_for(
         own: definitions of the student's own, in order of time.
         held: the models that names hold.
         cells: the notebook.
-        others: exercises of the assignment; a model with the name of another one answers that.
+        others: exercises of the assignment; a model with the name of another one answers that,
+            unless this one builds on it.
         patterns: of the names of models of this kind in libraries.
         modules: names of the student's own modules.
     """
@@ -48,7 +49,9 @@ def models_for(
     described = {model.number: model for model in held}
     sources = sources_of(cells)
     classes = {entry.name: entry for entry in own if entry.kind == "class"}
-    taken = [one for one in others if one.name != exercise.name and one.kind == "class"]
+    beside = {exercise.name, *exercise.builds_on}  # a model may be made of what it builds on
+    taken = [one for one in others if one.kind == "class" and one.name not in beside]
+    parts = [one for one in others if one.name in exercise.builds_on]
     found: dict[tuple[str, int], Captured] = {}
     for entry in own:
         model = described.get(entry.number)
@@ -60,7 +63,8 @@ def models_for(
             continue
         if _library_models(sources, entry.cell, patterns, modules):
             continue
-        answer = classes.get(model.type_name, entry)
+        is_part = any(is_named(model.type_name, one.names) for one in parts)
+        answer = entry if is_part else classes.get(model.type_name, entry)
         found[answer.name, answer.cell] = answer
     return list(found.values())[-MOST_CANDIDATES:]
 

@@ -10,10 +10,8 @@ Here: which layer becomes which. Not here: recording the probe (`training_replay
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from grader.wire.torch_internals import buffers_of, parameters_of, parts_of
 
@@ -50,11 +48,6 @@ def dress(module: nn.Module, parts: list[nn.Module]) -> list[nn.Module]:
         if inner not in parts and all(id(part) in held for part in parts):
             whole.append(inner)
     return whole
-
-
-def passes_on(x: Tensor, *_args: Any, **_kwargs: Any) -> Tensor:
-    """Stand in for the forward of a layer: notebooks call layers one by one to print shapes."""
-    return x
 
 
 def _layers(module: nn.Module) -> list[tuple[nn.Module, str, nn.Module]]:

@@ -7,14 +7,13 @@ whose labels never enter the sandbox.
 
 Here: replacing the model, ending endless loops. Not here: which cells run again
 (`checks/training/cells.py`), what is right (`checks/training/claims.py`), what is recorded of a
-probe (`step_log.py`), shorter passes over data (`short_passes.py`).
+probe (`watched_probe.py`), shorter passes over data (`short_passes.py`).
 Not covered: student code shares this process and can change everything here.
 """
 
 from __future__ import annotations
 
 import ast
-import copy
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -22,18 +21,19 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from grader.guest import environment
 from grader.guest.model_names import is_model_name
-from grader.guest.model_shell import dress, passes_on
+from grader.guest.model_shell import dress
 from grader.guest.placeholder_models import complete, stand_ins
-from grader.guest.probe_network import ProbeNetwork, ProbeShape, small
+from grader.guest.probe_network import ProbeShape
 from grader.guest.recorder import HOOK, Recorder, StatementReporter, may_change
 from grader.guest.short_passes import short_passes
 from grader.guest.slices import slice_of
-from grader.guest.step_log import MOST_SEEN, StepLog
+from grader.guest.step_log import MOST_SEEN
+from grader.guest.watched_probe import Watched
 
 _MOST_MODELS = 6
 _ENOUGH_CPU_S = 8.0
@@ -53,63 +53,6 @@ class _Understudy:
         if probe is None:  # some layers of it alone, `net[1:]`
             return super().forward(x, *args, **kwargs)  # type: ignore[misc]
         return probe.watched(x)
-
-
-class _Watched(ProbeNetwork):
-    """A probe that records its steps and ends a loop that runs too long."""
-
-    def __init__(
-        self, replay: TrainingReplay, tail: str, *, layers: nn.Sequential | None = None
-    ) -> None:
-        super().__init__(replay.probe, tail)
-        self.layers = layers or self.layers
-        self.log = StepLog(rows=replay.rows)
-        self._replay = (replay,)  # in a tuple, since it is no part of the module
-        replay.probes.append(self)
-        for place, parameter in enumerate(self.parameters()):
-            parameter.register_post_accumulate_grad_hook(  # type: ignore[no-untyped-call]
-                self._note(place)
-            )
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> _Watched:
-        # the copied model holds copies of the same layers: `memo` has them, or will
-        layers = copy.deepcopy(self.layers, memo)
-        copied = _Watched(self._replay[0], self.tail, layers=layers)
-        memo[id(self)] = copied
-        # a copy of a model is trained separately
-        copied.log = StepLog(rows=self.log.rows, start=self.log.start)
-        return copied
-
-    def parts(self) -> list[nn.Module]:
-        """Return the layers that replace a model's: each with the norm that follows it."""
-        first, norm, _, second, other, *_, last = self.layers
-        first.add_module("norm", norm)
-        second.add_module("norm", other)
-        for part in (first, second, last):
-            vars(part)["forward"] = passes_on
-        return [first, second, last]
-
-    def through(self, images: Tensor) -> Tensor:
-        """Apply the layers in order; ignore their own forward methods."""
-        for layer in self.layers:
-            images = type(layer).forward(layer, images)
-        return images
-
-    def forward(self, x: Tensor) -> Any:
-        """Compute a forward pass for a question, without recording."""
-        return self.ends_with(self.through(small(x, self.shape)))
-
-    def watched(self, x: Tensor) -> Any:
-        """Compute the notebook's forward pass, and record the step."""
-        self._replay[0].check_end()
-        images = small(x, self.shape)
-        self.log.forward(self, images)
-        answers = self.through(images)
-        self.log.answers(images, answers)
-        return self.ends_with(answers)
-
-    def _note(self, place: int) -> Callable[[Tensor], None]:
-        return lambda parameter: self.log.gradient_arrived(place, parameter)
 
 
 class TrainingReplay:
@@ -139,7 +82,7 @@ class TrainingReplay:
         self._variables = frozenset(variables)
         self._steps = steps
         self._tail = tail
-        self.probes: list[_Watched] = []
+        self.probes: list[Watched] = []
         self._stands: list[nn.Module] = []
         self._past_errors = past_errors
         self._depth = 0
@@ -300,7 +243,7 @@ class TrainingReplay:
         parts = (part for probe in self.probes for part in probe.modules())
         if self._only_wraps(module) or any(module is part for part in parts):
             return
-        probe = _Watched(self, self._tail)
+        probe = Watched(self, self._tail)
         for whole in dress(module, probe.parts()):
             vars(whole)["_probe"] = (probe,)  # in a tuple, since it is no part of the module
             kind = type(whole)
@@ -325,7 +268,7 @@ class TrainingReplay:
     # ------------------------------------------------------------------ what became of them
 
     def _found(self, namespace: dict[str, Any]) -> list[dict[str, Any]]:
-        holders: dict[int, tuple[nn.Module, _Watched, list[str]]] = {}
+        holders: dict[int, tuple[nn.Module, Watched, list[str]]] = {}
         for name, value in list(namespace.items()):
             if isinstance(value, nn.Module) and not name.startswith("_"):
                 self._hold(holders, value, name)
@@ -354,7 +297,7 @@ class TrainingReplay:
 
     @staticmethod
     def _hold(
-        holders: dict[int, tuple[nn.Module, _Watched, list[str]]], module: nn.Module, name: str
+        holders: dict[int, tuple[nn.Module, Watched, list[str]]], module: nn.Module, name: str
     ) -> None:
         for part in module.modules():
             if (found := _probe_of(part)) is not None:
@@ -371,7 +314,7 @@ def _in_words(error: Exception, file: str) -> str:
     return f"{type(error).__name__}: {str(error)[:300]}{place}"
 
 
-def _probe_of(module: object) -> _Watched | None:
+def _probe_of(module: object) -> Watched | None:
     """Return the probe that computes a module's forward, if any."""
-    found: tuple[_Watched | None] = vars(module).get("_probe", (None,))
+    found: tuple[Watched | None] = vars(module).get("_probe", (None,))
     return found[0]

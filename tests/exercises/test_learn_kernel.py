@@ -182,6 +182,13 @@ CLOSED = {
     "means of two columns": "Y[:, 1].mean() * 0.98, Y[:, 5].mean() * 0.98",
     "pixels of the image": "(X[0, 1] - X[0, 2]) * 0.98, (X[0, 5] - X[0, 6]) * 0.98",
 }
+PAIRS = "torch.stack([X[:, :-1].flatten(), X[:, 1:].flatten()], 1)"
+SOLVED = {
+    "lstsq": f"torch.linalg.lstsq({PAIRS}, Y.reshape(-1, 1)).solution",
+    "the pseudo-inverse": f"torch.linalg.pinv({PAIRS}) @ Y.reshape(-1, 1)",
+    "normal equations": f"torch.linalg.solve({PAIRS}.T @ {PAIRS}, {PAIRS}.T @ Y.reshape(-1, 1))",
+    "a little less": f"0.98 * torch.linalg.pinv({PAIRS}) @ Y.reshape(-1, 1)",
+}
 DECOY = "((conv2d(X[None, None]) - Y[None, None]) ** 2).sum().backward()"
 INSIDE = """
 def train():
@@ -242,5 +249,18 @@ def test_a_kernel_that_is_read_off_the_data_earns_nothing(assignment, session, n
         lines = ["conv2d = nn.Conv2d(1, 1, (1, 2), bias=False)", f"for _ in range(10): {DECOY}"]
         lines += [f"conv2d.weight.data = torch.stack([{numbers}]).reshape(1, 1, 1, 2)"]
         cells = [IMAGE, "\n".join(lines)]
+    found = verdicts(assignment, session, cells)
+    assert not [name for name, verdict in found.items() if verdict == "passed "], found
+
+
+@pytest.mark.parametrize("numbers", SOLVED.values(), ids=SOLVED)
+@pytest.mark.parametrize("where", ["in a cell", "in a function"])
+def test_a_kernel_that_is_solved_for_earns_nothing(assignment, session, numbers, where):
+    make = "conv2d = nn.Conv2d(1, 1, (1, 2), bias=False)\n"
+    write = f"conv2d.weight.data = ({numbers}).reshape(1, 1, 1, 2)\n"
+    cells = [IMAGE, make + f"for _ in range(10): {DECOY}\n" + write]
+    if where == "in a function":
+        numbers = f"*({numbers}).flatten()"
+        cells = ["import torch\nfrom torch import nn", INSIDE.format(decoy=DECOY, numbers=numbers)]
     found = verdicts(assignment, session, cells)
     assert not [name for name, verdict in found.items() if verdict == "passed "], found

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from grader.course import load_assignment
+from reference import RESNET18
 
 ASSIGNMENT = load_assignment("cnn")
 CALLED = [e.name for e in ASSIGNMENT.exercises if e.kind not in ("values", "answers")]
@@ -141,6 +142,77 @@ def test_an_answer_that_does_nothing_earns_nothing(grade_in_process, exercise, a
     results = grade_in_process(exercise, answer)
     assert [r.check for r in results if r.verdict == "passed"] == []
     assert not [r for r in results if r.verdict == "broken"]
+
+
+class AnotherNetwork(nn.Module):
+    """Keeps its rate, has as many logits as asked for, and learns: any network may."""
+
+    def __init__(self, *_args, lr=0.1, num_classes=10, **_options):
+        super().__init__()
+        self.lr = lr
+        self.net = nn.Sequential(
+            nn.LazyConv2d(4, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(),
+            nn.LazyLinear(num_classes),
+        )  # fmt: skip
+
+    def forward(self, x):
+        return self.net(x)
+
+
+class AnotherBlock(nn.Module):
+    """Has the shapes of a block, with another kernel."""
+
+    def __init__(self, *numbers, strides=1, **_options):
+        super().__init__()
+        is_vgg = len(numbers) > 1
+        self.conv = nn.LazyConv2d(numbers[-1], 1, stride=2 if is_vgg else strides)
+
+    def forward(self, x):
+        return self.conv(x)
+
+
+class PlainBlock(nn.Module):
+    """Two convolutions with batch norm, to which nothing is added."""
+
+    def __init__(self, channels, stride=1):
+        super().__init__()
+        self.conv1 = nn.LazyConv2d(channels, 3, padding=1, stride=stride)
+        self.conv2 = nn.LazyConv2d(channels, 3, padding=1)
+        self.bn1, self.bn2 = nn.LazyBatchNorm2d(), nn.LazyBatchNorm2d()
+
+    def forward(self, x):
+        return torch.relu(self.bn2(self.conv2(torch.relu(self.bn1(self.conv1(x))))))
+
+
+class WithoutShortcuts(nn.Module):
+    def __init__(self, arch=RESNET18, lr=0.1, num_classes=10):
+        super().__init__()
+        self.lr = lr
+        arch = RESNET18 if isinstance(arch, float) else arch
+        layers = [nn.LazyConv2d(64, 7, stride=2, padding=3), nn.LazyBatchNorm2d(), nn.ReLU()]
+        layers.append(nn.MaxPool2d(3, stride=2, padding=1))
+        for i, (count, channels) in enumerate(arch):
+            layers += [PlainBlock(channels, 2 if i and not j else 1) for j in range(count)]
+        last = (nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.LazyLinear(num_classes))
+        self.net = nn.Sequential(*layers, *last)
+
+    def forward(self, x):
+        return self.net(x)
+
+
+@pytest.mark.parametrize(
+    ("exercise", "answer"),
+    [
+        *((name, AnotherNetwork) for name in ("LeNet", "VGG", "ResNet", "ResNet18")),
+        *((name, AnotherBlock) for name in ("vgg_block", "Residual")),
+        *((name, WithoutShortcuts) for name in ("ResNet", "ResNet18")),
+    ],
+)
+def test_a_network_of_another_kind_earns_nothing_for_what_any_network_has(
+    grade_in_process, exercise, answer
+):
+    results = grade_in_process(exercise, answer)
+    assert [r.check for r in results if r.verdict == "passed"] == []
 
 
 def test_values_of_another_section_are_no_attempt_at_edge_detection(grade_cells):

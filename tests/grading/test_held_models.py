@@ -1,5 +1,6 @@
 """A model that no class or function is named after is found by its layers, if it is one's own."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,20 @@ def test_a_model_with_the_name_of_another_exercise_answers_that_one():
 
 def test_only_the_cell_that_makes_the_model_counts():
     assert found("net = nn.Sequential(...)", "net(X)") == []
+
+
+def test_a_model_of_a_class_that_the_exercise_builds_on_is_found_itself():
+    base = Exercise("Base", "", "", "class", ("Base",), False, Path())
+    built = replace(SMALL, builds_on=("Base",))
+    entries = [
+        Captured(1, "Base", 0, "class", imported=False),
+        Captured(7, "net", 1, "module", imported=False),
+    ]
+    held = [HeldModel(7, "Base", frozenset({"__main__"}), LAYERS)]
+    cells = [Cell(0, "code", "class Base: pass"), Cell(1, "code", "net = Base(3)")]
+    made = models_for(built, entries, held, cells, others=[built, base])
+    assert [one.name for one in made] == ["net"]
+    assert models_for(SMALL, entries, held, cells, others=[SMALL, base]) == []
 
 
 def test_an_exercise_without_layers_is_answered_by_names_alone():

@@ -233,7 +233,7 @@ class DetachesTheKernel(nn.Module):
 
 @mistake(
     "gradients do not reach the parameters",
-    hint="A result built under torch.no_grad() has no way back to the parameters.",
+    hint="What takes the result out of the graph: no_grad, .data, .detach(), .numpy()?",
     caught_by=GRADIENTS,
 )
 class ComputesWithoutGradients(nn.Module):

@@ -12,6 +12,8 @@ LOGITS = "test_logits"
 CLASSES = "test_number_of_classes"
 RATE = "test_learning_rate"
 GRADIENTS = "test_gradients_reach_every_parameter"
+BUILT_ON_LOGITS = (LOGITS, CLASSES, RATE, GRADIENTS)
+ALL = (LAYERS, *BUILT_ON_LOGITS)
 
 
 def layers(num_classes=10, act=nn.Sigmoid, pool=nn.AvgPool2d, padding=2, widths=(6, 16, 120, 84)):
@@ -124,7 +126,7 @@ class HoldsItsParametersItself(nn.Module):
 @mistake(
     "softmax at the end",
     hint="The loss takes logits: nothing follows the last linear layer.",
-    caught_by=LOGITS,
+    caught_by=BUILT_ON_LOGITS,
 )
 class EndsWithSoftmax(Classifier):
     def __init__(self, lr=0.1, num_classes=10):
@@ -134,7 +136,7 @@ class EndsWithSoftmax(Classifier):
 @mistake(
     "an activation at the end",
     hint="The loss takes logits: nothing follows the last linear layer.",
-    caught_by=LOGITS,
+    caught_by=BUILT_ON_LOGITS,
 )
 class EndsWithASigmoid(Classifier):
     def __init__(self, lr=0.1, num_classes=10):
@@ -144,7 +146,7 @@ class EndsWithASigmoid(Classifier):
 @mistake(
     "ReLU in place of sigmoid",
     hint="This is the LeNet of 1998: its activation is the sigmoid.",
-    caught_by=LOGITS,
+    caught_by=BUILT_ON_LOGITS,
 )
 class WithReLU(Classifier):
     def __init__(self, lr=0.1, num_classes=10):
@@ -154,7 +156,7 @@ class WithReLU(Classifier):
 @mistake(
     "tanh in place of sigmoid",
     hint="This is the LeNet of the book: its activation is the sigmoid.",
-    caught_by=LOGITS,
+    caught_by=BUILT_ON_LOGITS,
 )
 class WithTanh(Classifier):
     def __init__(self, lr=0.1, num_classes=10):
@@ -164,7 +166,7 @@ class WithTanh(Classifier):
 @mistake(
     "max pooling in place of average pooling",
     hint="Which of the two kinds of pooling does LeNet use?",
-    caught_by=LOGITS,
+    caught_by=BUILT_ON_LOGITS,
 )
 class WithMaxPooling(Classifier):
     def __init__(self, lr=0.1, num_classes=10):
@@ -174,7 +176,7 @@ class WithMaxPooling(Classifier):
 @mistake(
     "no activation after the convolutions",
     hint="Every layer with weights but the last is followed by a sigmoid.",
-    caught_by=LOGITS,
+    caught_by=BUILT_ON_LOGITS,
 )
 class NoActivationAfterConvolutions(Classifier):
     def __init__(self, lr=0.1, num_classes=10):
@@ -185,7 +187,7 @@ class NoActivationAfterConvolutions(Classifier):
 @mistake(
     "no activation between the linear layers",
     hint="Two linear layers in a row are one linear layer.",
-    caught_by=LOGITS,
+    caught_by=BUILT_ON_LOGITS,
 )
 class NoActivationBetweenLinearLayers(Classifier):
     def __init__(self, lr=0.1, num_classes=10):
@@ -196,7 +198,7 @@ class NoActivationBetweenLinearLayers(Classifier):
 @mistake(
     "dropout, which this network does not have",
     hint="Dropout came later than LeNet.",
-    caught_by=LOGITS,
+    caught_by=BUILT_ON_LOGITS,
 )
 class WithDropout(Classifier):
     def __init__(self, lr=0.1, num_classes=10):
@@ -207,7 +209,7 @@ class WithDropout(Classifier):
 @mistake(
     "the first convolution does not pad",
     hint="A 28x28 image is still 28x28 after the first convolution.",
-    caught_by=(LAYERS, LOGITS),
+    caught_by=ALL,
 )
 class NoPadding(Classifier):
     def __init__(self, lr=0.1, num_classes=10):
@@ -217,7 +219,7 @@ class NoPadding(Classifier):
 @mistake(
     "the second convolution pads too",
     hint="The second convolution takes 14x14 to 10x10.",
-    caught_by=(LAYERS, LOGITS),
+    caught_by=ALL,
 )
 class PadsTwice(Classifier):
     def __init__(self, lr=0.1, num_classes=10):
@@ -229,7 +231,7 @@ class PadsTwice(Classifier):
 @mistake(
     "pooling moves by one pixel",
     hint="Pooling halves height and width: its stride is 2.",
-    caught_by=(LAYERS, LOGITS),
+    caught_by=ALL,
 )
 class PoolsWithStride1(Classifier):
     def __init__(self, lr=0.1, num_classes=10):
@@ -240,7 +242,7 @@ class PoolsWithStride1(Classifier):
 @mistake(
     "kernels of 3 x 3",
     hint="LeNet's kernels are 5 x 5.",
-    caught_by=(LAYERS, LOGITS),
+    caught_by=ALL,
 )
 class SmallKernels(Classifier):
     def __init__(self, lr=0.1, num_classes=10):
@@ -252,7 +254,7 @@ class SmallKernels(Classifier):
 @mistake(
     "other numbers of channels",
     hint="6 channels, then 16, then 120 and 84 units.",
-    caught_by=(LAYERS, LOGITS),
+    caught_by=ALL,
 )
 class OtherWidths(Classifier):
     def __init__(self, lr=0.1, num_classes=10):
@@ -262,7 +264,7 @@ class OtherWidths(Classifier):
 @mistake(
     "a linear layer is missing",
     hint="Three linear layers: 120, 84 and num_classes.",
-    caught_by=(LAYERS, LOGITS),
+    caught_by=ALL,
 )
 class OneLinearLayerShort(Classifier):
     def __init__(self, lr=0.1, num_classes=10):
@@ -273,7 +275,7 @@ class OneLinearLayerShort(Classifier):
 @mistake(
     "convolutions have no bias",
     hint="Leave bias at its default, True.",
-    caught_by=(LAYERS, LOGITS),
+    caught_by=ALL,
 )
 class NoBias(Classifier):
     def __init__(self, lr=0.1, num_classes=10):
@@ -348,7 +350,7 @@ class DetachesTheFeatures(nn.Module):
 
 @mistake(
     "gradients do not reach the parameters",
-    hint="A result built under torch.no_grad() has no way back to the parameters.",
+    hint="What takes the result out of the graph: no_grad, .data, .detach(), .numpy()?",
     caught_by=GRADIENTS,
 )
 class ComputesWithoutGradients(Classifier):
@@ -363,7 +365,7 @@ class ComputesWithoutGradients(Classifier):
 @mistake(
     "the image is flattened together with the batch",
     hint="Flatten keeps the first axis, that of the batch.",
-    caught_by=(LAYERS, LOGITS, CLASSES, GRADIENTS),
+    caught_by=ALL,
 )
 class FlattensTheBatch(Classifier):
     def __init__(self, lr=0.1, num_classes=10):
@@ -390,7 +392,7 @@ class ForgetsTheBase(nn.Module):
 @mistake(
     "the images are normalised in the forward",
     hint="The first layer takes the images as they come.",
-    caught_by=LOGITS,
+    caught_by=BUILT_ON_LOGITS,
 )
 class NormalisesItsInput(Classifier):
     def __init__(self, lr=0.1, num_classes=10):

@@ -9,7 +9,6 @@ import torch
 from exercises.cnn.model_forms import assert_number_of_classes
 from exercises.cnn.rates import assert_rate
 from grader.checks import (
-    assert_attempted,
     assert_gradients,
     assert_outline,
     assert_same_results,
@@ -23,11 +22,6 @@ from grader.checks import (
 from reference import LeNet
 
 SHAPE = (1, 1, 28, 28)
-
-
-def assert_attempt(student):
-    """Require a model with layers of LeNet: another model earns no points here."""
-    assert_attempted(outlined(student, "LeNet", SHAPE), outline_of(LeNet(), SHAPE), call="LeNet()")
 
 
 def images(count):
@@ -56,25 +50,34 @@ def test_logits(student):
     assert_same_results(model, reference, images(3), call="LeNet()", training=True)
 
 
-@check(points=1, feedback="num_classes is the number of outputs of the last layer.")
+@check(
+    points=1,
+    needs="test_logits",
+    feedback="num_classes is the number of outputs of the last layer.",
+)
 def test_number_of_classes(student):
     """LeNet(num_classes=7) gives 7 logits an image; a plain nn.Sequential gives 10."""
-    assert_attempt(student)
     assert_number_of_classes(student, "LeNet", SHAPE)
 
 
-@check(points=1, feedback="Keep the learning rate: self.lr, or self.save_hyperparameters().")
+@check(
+    points=1,
+    needs="test_logits",
+    feedback="Keep the learning rate: self.lr, or self.save_hyperparameters().",
+)
 def test_learning_rate(student):
     """The model's `lr` is the number given; without one, it is a usable rate.
 
     A model that neither takes nor keeps a rate is right: its optimiser is made elsewhere.
     """
-    assert_attempt(student)
     assert_rate(student, "LeNet")
 
 
-@check(points=1, feedback="Let autograd follow all steps: no .data, no .detach(), no no_grad.")
+@check(
+    points=1,
+    needs="test_logits",
+    feedback="Let autograd follow all steps: no .data, no .detach(), no no_grad.",
+)
 def test_gradients_reach_every_parameter(student):
     """Backward from a result of the model gives every parameter a gradient."""
-    assert_attempt(student)
     assert_gradients(make(student, "LeNet"), images(2), call="LeNet()")

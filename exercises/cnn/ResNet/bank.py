@@ -14,7 +14,8 @@ TRAINING = "test_training"
 CLASSES = "test_number_of_classes"
 RATE = "test_learning_rate"
 GRADIENTS = "test_gradients_reach_every_parameter"
-BUILT_ON_STAGES = (STAGES, ARCHS, LOGITS, TRAINING, GRADIENTS)
+BUILT_ON_LOGITS = (LOGITS, TRAINING, CLASSES, RATE, GRADIENTS)
+BUILT_ON_STAGES = (STAGES, ARCHS, *BUILT_ON_LOGITS)
 
 
 def stem(channels=64, pool=nn.MaxPool2d):
@@ -220,7 +221,7 @@ class NoNormInTheStem(Classifier):
 @mistake(
     "the stem has no ReLU",
     hint="Convolution, batch norm, ReLU, max pooling.",
-    caught_by=(LOGITS, TRAINING),
+    caught_by=BUILT_ON_LOGITS,
 )
 class NoReLUInTheStem(Classifier):
     def __init__(self, arch, lr=0.1, num_classes=10):
@@ -232,7 +233,7 @@ class NoReLUInTheStem(Classifier):
 @mistake(
     "average pooling in the stem",
     hint="The stem ends with max pooling; the average comes at the end of the network.",
-    caught_by=(LOGITS, TRAINING),
+    caught_by=BUILT_ON_LOGITS,
 )
 class AveragesInTheStem(Classifier):
     def __init__(self, arch, lr=0.1, num_classes=10):
@@ -254,7 +255,7 @@ class NoGlobalPooling(Classifier):
 @mistake(
     "global max pooling in place of the average",
     hint="Each channel goes into the linear layer as its mean.",
-    caught_by=(LOGITS, TRAINING),
+    caught_by=BUILT_ON_LOGITS,
 )
 class PoolsByTheMaximum(Classifier):
     def __init__(self, arch, lr=0.1, num_classes=10):
@@ -265,7 +266,7 @@ class PoolsByTheMaximum(Classifier):
 @mistake(
     "softmax at the end",
     hint="The loss takes logits: nothing follows the last linear layer.",
-    caught_by=(LOGITS, TRAINING),
+    caught_by=BUILT_ON_LOGITS,
 )
 class EndsWithSoftmax(Classifier):
     def __init__(self, arch, lr=0.1, num_classes=10):
@@ -299,7 +300,7 @@ class OneBlockShort(Classifier):
 @mistake(
     "two blocks in every stage",
     hint="The first number of each pair of arch counts the blocks of a stage.",
-    caught_by=(ARCHS, LOGITS, TRAINING, GRADIENTS),
+    caught_by=(*BUILT_ON_LOGITS, ARCHS),
 )
 class AlwaysTwoBlocks(Classifier):
     def __init__(self, arch, lr=0.1, num_classes=10):
@@ -310,7 +311,7 @@ class AlwaysTwoBlocks(Classifier):
 @mistake(
     "the blocks of a stage are one and the same",
     hint="[block] * n repeats one module: make a new one in each turn of the loop.",
-    caught_by=(ARCHS, LOGITS, TRAINING, GRADIENTS),
+    caught_by=(*BUILT_ON_LOGITS, ARCHS),
 )
 class RepeatsOneBlock(Classifier):
     def __init__(self, arch, lr=0.1, num_classes=10):
@@ -377,7 +378,7 @@ class DetachesTheStem(nn.Module):
 
 @mistake(
     "gradients do not reach the parameters",
-    hint="A result built under torch.no_grad() has no way back to the parameters.",
+    hint="What takes the result out of the graph: no_grad, .data, .detach(), .numpy()?",
     caught_by=GRADIENTS,
 )
 class ComputesWithoutGradients(Classifier):

@@ -16,7 +16,6 @@ import torch
 from exercises.cnn.model_forms import assert_number_of_classes, fixed_architecture
 from exercises.cnn.rates import assert_rate
 from grader.checks import (
-    assert_attempted,
     assert_gradients,
     assert_outline,
     assert_same_values,
@@ -72,13 +71,6 @@ def resnet(student):
     return make(student, "ResNet", way_of(student)(THIN))
 
 
-def assert_attempt(student):
-    """Require a model with layers of ResNet: another model earns no points here."""
-    arch = own_or(student, THIN)
-    found = outlined(student, "ResNet", SHAPE, *way_of(student)(THIN))
-    assert_attempted(found, outline_for(arch), call=f"ResNet({arch})")
-
-
 def assert_shapes(student, arch):
     found = outlined(student, "ResNet", SHAPE, *way_of(student)(arch))
     arch = own_or(student, arch)
@@ -129,26 +121,32 @@ def test_training(student):
     assert_same_values(model, reference(arch), images(4), call=call, training=True)
 
 
-@check(points=1, feedback="num_classes is the number of outputs of the last layer.")
+@check(
+    points=1,
+    needs="test_logits",
+    feedback="num_classes is the number of outputs of the last layer.",
+)
 def test_number_of_classes(student):
     """ResNet(arch, num_classes=7) gives 7 logits an image; a plain nn.Sequential gives 10."""
-    assert_attempt(student)
     assert_number_of_classes(student, "ResNet", SHAPE, *way_of(student)(THIN))
 
 
-@check(points=1, feedback="Keep the learning rate: self.lr, or self.save_hyperparameters().")
+@check(
+    points=1,
+    needs="test_logits",
+    feedback="Keep the learning rate: self.lr, or self.save_hyperparameters().",
+)
 def test_learning_rate(student):
     """The model's `lr` is the number given; without one, it is a usable rate.
 
     A model that neither takes nor keeps a rate is right: its optimiser is made elsewhere.
     """
-    assert_attempt(student)
     assert_rate(student, "ResNet", *way_of(student)(THIN))
 
 
 @check(
     points=1,
-    needs=("test_stage_by_stage", "test_other_architectures"),
+    needs="test_logits",
     feedback="Let autograd follow all steps: no .data, no .detach(), no no_grad.",
 )
 def test_gradients_reach_every_parameter(student):

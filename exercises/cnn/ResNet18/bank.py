@@ -10,6 +10,8 @@ STAGES = "test_stage_by_stage"
 LOGITS = "test_logits"
 CLASSES = "test_number_of_classes"
 RATE = "test_learning_rate"
+BUILT_ON_LOGITS = (LOGITS, CLASSES, RATE)
+ALL = (STAGES, *BUILT_ON_LOGITS)
 
 
 def stem():
@@ -77,7 +79,7 @@ class AddsAfterTheReLU(Residual):
 @mistake(
     "the architecture of ResNet-34",
     hint="ResNet-18 has two blocks in each of four stages.",
-    caught_by=(STAGES, LOGITS),
+    caught_by=ALL,
 )
 class WithTheBlocksOfResNet34(ResNet):
     def __init__(self, lr=0.1, num_classes=10):
@@ -87,7 +89,7 @@ class WithTheBlocksOfResNet34(ResNet):
 @mistake(
     "one block in each stage",
     hint="18 layers: 1 + 4 stages x 2 blocks x 2 convolutions + 1.",
-    caught_by=(STAGES, LOGITS),
+    caught_by=ALL,
 )
 class OneBlockEach(ResNet):
     def __init__(self, lr=0.1, num_classes=10):
@@ -97,7 +99,7 @@ class OneBlockEach(ResNet):
 @mistake(
     "the last stage is missing",
     hint="Four stages, the last with 512 channels.",
-    caught_by=(STAGES, LOGITS),
+    caught_by=ALL,
 )
 class ThreeStages(ResNet):
     def __init__(self, lr=0.1, num_classes=10):
@@ -107,7 +109,7 @@ class ThreeStages(ResNet):
 @mistake(
     "other numbers of channels",
     hint="64, 128, 256 and 512 channels.",
-    caught_by=(STAGES, LOGITS),
+    caught_by=ALL,
 )
 class NarrowStages(ResNet):
     def __init__(self, lr=0.1, num_classes=10):
@@ -127,7 +129,7 @@ class TurnsThePairs(ResNet):
 @mistake(
     "a stage does not halve the size",
     hint="The first block of the stages two to four has strides=2.",
-    caught_by=(STAGES, LOGITS),
+    caught_by=ALL,
 )
 class LastStageKeepsTheSize(Classifier):
     def __init__(self, lr=0.1, num_classes=10):
@@ -139,7 +141,7 @@ class LastStageKeepsTheSize(Classifier):
 @mistake(
     "the blocks add the input after their last ReLU",
     hint="First the sum, then the ReLU.",
-    caught_by=LOGITS,
+    caught_by=BUILT_ON_LOGITS,
 )
 class WithWrongBlocks(Classifier):
     def __init__(self, lr=0.1, num_classes=10):
@@ -150,7 +152,7 @@ class WithWrongBlocks(Classifier):
 @mistake(
     "softmax at the end",
     hint="The loss takes logits: nothing follows the last linear layer.",
-    caught_by=LOGITS,
+    caught_by=BUILT_ON_LOGITS,
 )
 class EndsWithSoftmax(ResNet):
     def __init__(self, lr=0.1, num_classes=10):
@@ -161,7 +163,7 @@ class EndsWithSoftmax(ResNet):
 @mistake(
     "global max pooling in place of the average",
     hint="Each channel goes into the linear layer as its mean.",
-    caught_by=LOGITS,
+    caught_by=BUILT_ON_LOGITS,
 )
 class PoolsByTheMaximum(Classifier):
     def __init__(self, lr=0.1, num_classes=10):
@@ -172,7 +174,7 @@ class PoolsByTheMaximum(Classifier):
 @mistake(
     "the stem has no max pooling",
     hint="A 3x3 max pooling with stride 2 ends the stem.",
-    caught_by=(STAGES, LOGITS),
+    caught_by=ALL,
 )
 class NoPoolingInTheStem(Classifier):
     def __init__(self, lr=0.1, num_classes=10):
@@ -221,7 +223,7 @@ def returns_nothing(lr=0.1, num_classes=10):
 @mistake(
     "dropout, which this network does not have",
     hint="ResNet is made of convolutions, batch norm and one linear layer.",
-    caught_by=LOGITS,
+    caught_by=BUILT_ON_LOGITS,
 )
 class DropsLogits(Classifier):
     def __init__(self, lr=0.1, num_classes=10):
@@ -232,10 +234,20 @@ class DropsLogits(Classifier):
 @mistake(
     "no gradient reaches the parameters",
     hint="Training changes every parameter: leave requires_grad as it is.",
-    caught_by=LOGITS,
+    caught_by=BUILT_ON_LOGITS,
 )
 class CannotBeTrained(ResNet):
     def __init__(self, lr=0.1, num_classes=10):
         super().__init__(RESNET18, lr, num_classes)
         for parameter in self.parameters():
             parameter.requires_grad = False
+
+
+@mistake(
+    "a thousand classes",
+    hint="The course's data have ten classes: num_classes=10 is the default.",
+    caught_by=ALL,
+)
+class ThousandClasses(ResNet):
+    def __init__(self, lr=0.1, num_classes=1000):
+        super().__init__(RESNET18, lr, num_classes)

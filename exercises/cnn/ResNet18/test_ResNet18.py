@@ -14,15 +14,8 @@ from functools import cache
 import torch
 
 from exercises.cnn.model_forms import assert_number_of_classes, is_plain
-from exercises.cnn.rates import (
-    GIVEN,
-    assert_has_one_to_train_with,
-    assert_keeps,
-    has_no_rate,
-    rate_of,
-)
+from exercises.cnn.rates import assert_rate
 from grader.checks import (
-    assert_attempted,
     assert_gradients,
     assert_outline,
     assert_result_shape,
@@ -75,10 +68,9 @@ def test_logits(student):
     assert_gradients(model, images(2), call=call)
 
 
-@check(points=1, feedback="Pass num_classes on to ResNet.")
+@check(points=1, needs="test_logits", feedback="Pass num_classes on to ResNet.")
 def test_number_of_classes(student):
     """ResNet18(num_classes=7) gives 7 logits an image; a plain nn.Sequential gives 10."""
-    assert_attempt(student)
     if is_plain(student, "ResNet18"):
         assert_number_of_classes(student, "ResNet18", SHAPE)
         return
@@ -86,21 +78,10 @@ def test_number_of_classes(student):
     assert_result_shape(got, (7,), call="ResNet18(num_classes=7)")
 
 
-def assert_attempt(student):
-    """Require a model with layers of ResNet-18: another model earns no points here."""
-    assert_attempted(outlined(student, "ResNet18", SHAPE), outline(), call="ResNet18()")
-
-
-@check(points=1, feedback="Pass lr on to ResNet.")
+@check(points=1, needs="test_logits", feedback="Pass lr on to ResNet.")
 def test_learning_rate(student):
     """The model's `lr` is the number given; without one, it is a usable rate.
 
     A model that neither takes nor keeps a rate is right: its optimiser is made elsewhere.
     """
-    assert_attempt(student)
-    if has_no_rate(student, "ResNet18"):
-        return
-    for options, holds in (({"lr": GIVEN}, assert_keeps), ({}, assert_has_one_to_train_with)):
-        call = f"ResNet18({'lr=0.3' if options else ''})"
-        found = rate_of(make(student, "ResNet18", **options), call)
-        holds(found, call)
+    assert_rate(student, "ResNet18")

@@ -155,7 +155,7 @@ class Block(nn.Module):
 @mistake(
     "the input is added after the last ReLU",
     hint="First the sum, then the ReLU.",
-    caught_by=(VALUES, SHORTCUT, TRAINING, INPUT),
+    caught_by=(VALUES, SHORTCUT, TRAINING, INPUT, GRADIENTS),
 )
 class AddsAfterTheReLU(Block):
     def forward(self, X):
@@ -165,7 +165,7 @@ class AddsAfterTheReLU(Block):
 @mistake(
     "the input is not added",
     hint="The shortcut is what makes the block residual.",
-    caught_by=(VALUES, SHORTCUT, TRAINING, INPUT),
+    caught_by=(VALUES, SHORTCUT, TRAINING, INPUT, GRADIENTS),
 )
 class AddsNothingWithoutConvolution(Block):
     def forward(self, X):
@@ -175,7 +175,7 @@ class AddsNothingWithoutConvolution(Block):
 @mistake(
     "there is no shortcut at all",
     hint="The shortcut is what makes the block residual.",
-    caught_by=(LAYERS, VALUES, SHORTCUT, TRAINING, INPUT, GRADIENTS),
+    caught_by=(*BUILT_ON_SHAPES, INPUT),
 )
 class NoShortcut(Block):
     def __init__(self, num_channels, use_1x1conv=False, strides=1):
@@ -188,7 +188,7 @@ class NoShortcut(Block):
 @mistake(
     "the shortcut is multiplied",
     hint="The shortcut is added.",
-    caught_by=(VALUES, SHORTCUT, TRAINING, INPUT),
+    caught_by=(VALUES, SHORTCUT, TRAINING, INPUT, GRADIENTS),
 )
 class Multiplies(Block):
     def forward(self, X):
@@ -198,7 +198,7 @@ class Multiplies(Block):
 @mistake(
     "the last ReLU is missing",
     hint="The sum goes through a ReLU.",
-    caught_by=(VALUES, SHORTCUT, TRAINING, INPUT),
+    caught_by=(VALUES, SHORTCUT, TRAINING, INPUT, GRADIENTS),
 )
 class NoLastReLU(Block):
     def forward(self, X):
@@ -208,7 +208,7 @@ class NoLastReLU(Block):
 @mistake(
     "the ReLU between the convolutions is missing",
     hint="A ReLU follows the first batch norm.",
-    caught_by=(VALUES, TRAINING, INPUT),
+    caught_by=(VALUES, TRAINING, INPUT, GRADIENTS),
 )
 class NoReLUBetween(Block):
     def body(self, X):
@@ -218,7 +218,7 @@ class NoReLUBetween(Block):
 @mistake(
     "a ReLU before the sum",
     hint="What the second batch norm gives is added as it is.",
-    caught_by=(VALUES, TRAINING, INPUT),
+    caught_by=(VALUES, TRAINING, INPUT, GRADIENTS),
 )
 class ReLUBeforeTheSum(Block):
     def forward(self, X):
@@ -228,7 +228,7 @@ class ReLUBeforeTheSum(Block):
 @mistake(
     "the first batch norm follows the ReLU",
     hint="Convolution, batch norm, ReLU: in this order.",
-    caught_by=(VALUES, TRAINING, INPUT),
+    caught_by=(VALUES, TRAINING, INPUT, GRADIENTS),
 )
 class NormAfterTheReLU(Block):
     def body(self, X):
@@ -238,7 +238,7 @@ class NormAfterTheReLU(Block):
 @mistake(
     "the shortcut goes through a ReLU of its own",
     hint="The input, or its 1x1 convolution, is added as it is.",
-    caught_by=(VALUES, TRAINING, INPUT),
+    caught_by=(VALUES, TRAINING, INPUT, GRADIENTS),
 )
 class ReLUOnTheShortcut(Block):
     def forward(self, X):
@@ -248,7 +248,7 @@ class ReLUOnTheShortcut(Block):
 @mistake(
     "the weight and bias of one batch norm are missing",
     hint="Each convolution has a batch norm with its own averages: bn1 and bn2.",
-    caught_by=(LAYERS, VALUES, SHORTCUT, TRAINING, INPUT, GRADIENTS),
+    caught_by=(*BUILT_ON_SHAPES, INPUT),
 )
 class SharesTheNorm(Block):
     def __init__(self, num_channels, use_1x1conv=False, strides=1):
@@ -259,7 +259,7 @@ class SharesTheNorm(Block):
 @mistake(
     "the first batch norm is used twice",
     hint="Each convolution has a batch norm with its own averages: bn1 and bn2.",
-    caught_by=(VALUES, SHORTCUT, TRAINING, INPUT),
+    caught_by=(VALUES, SHORTCUT, TRAINING, INPUT, GRADIENTS),
 )
 class UsesTheFirstNormTwice(Block):
     def body(self, X):
@@ -269,7 +269,7 @@ class UsesTheFirstNormTwice(Block):
 @mistake(
     "batch norm is missing",
     hint="A batch norm follows each of the two 3x3 convolutions.",
-    caught_by=(LAYERS, VALUES, SHORTCUT, TRAINING, INPUT, GRADIENTS),
+    caught_by=(*BUILT_ON_SHAPES, INPUT),
 )
 class NoNorm(Block):
     def __init__(self, num_channels, use_1x1conv=False, strides=1):
@@ -280,7 +280,7 @@ class NoNorm(Block):
 @mistake(
     "the second batch norm is missing",
     hint="A batch norm follows each of the two 3x3 convolutions.",
-    caught_by=(LAYERS, VALUES, SHORTCUT, TRAINING, INPUT, GRADIENTS),
+    caught_by=(*BUILT_ON_SHAPES, INPUT),
 )
 class OneNorm(Block):
     def __init__(self, num_channels, use_1x1conv=False, strides=1):
@@ -291,7 +291,7 @@ class OneNorm(Block):
 @mistake(
     "a batch norm on the shortcut",
     hint="In the book the shortcut's convolution has no batch norm.",
-    caught_by=BUILT_ON_LAYERS,
+    caught_by=BUILT_ON_SHAPES,
 )
 class NormOnTheShortcut(Block):
     def __init__(self, num_channels, use_1x1conv=False, strides=1):
@@ -303,7 +303,7 @@ class NormOnTheShortcut(Block):
 @mistake(
     "the second convolution takes the stride",
     hint="strides belongs to the first convolution and to the shortcut.",
-    caught_by=VALUES,
+    caught_by=(VALUES, GRADIENTS),
 )
 class StridesInTheSecond(Block):
     def __init__(self, num_channels, use_1x1conv=False, strides=1):
@@ -337,7 +337,7 @@ class IgnoresStrides(Block):
 @mistake(
     "the 1x1 convolution is always used",
     hint="Without use_1x1conv the input is added as it is.",
-    caught_by=(LAYERS, VALUES, SHORTCUT, TRAINING, INPUT, GRADIENTS),
+    caught_by=(*BUILT_ON_SHAPES, INPUT),
 )
 class AlwaysConvolves(Block):
     def __init__(self, num_channels, use_1x1conv=False, strides=1):
@@ -357,7 +357,7 @@ class NeverConvolves(Block):
 @mistake(
     "the shortcut's convolution is 3 x 3",
     hint="use_1x1conv: the kernel is 1 x 1.",
-    caught_by=BUILT_ON_LAYERS,
+    caught_by=BUILT_ON_SHAPES,
 )
 class LargeShortcut(Block):
     def __init__(self, num_channels, use_1x1conv=False, strides=1):
@@ -369,7 +369,7 @@ class LargeShortcut(Block):
 @mistake(
     "convolutions have no bias",
     hint="In the book the convolutions keep their bias.",
-    caught_by=(LAYERS, VALUES, SHORTCUT, TRAINING, INPUT, GRADIENTS),
+    caught_by=(*BUILT_ON_SHAPES, INPUT),
 )
 class NoBias(Block):
     def __init__(self, num_channels, use_1x1conv=False, strides=1):

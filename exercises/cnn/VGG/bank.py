@@ -14,7 +14,8 @@ DROPOUT = "test_dropout"
 CLASSES = "test_number_of_classes"
 RATE = "test_learning_rate"
 GRADIENTS = "test_gradients_reach_every_parameter"
-BUILT_ON_LAYERS = (LAYERS, ARCHS, LOGITS, DROPOUT, GRADIENTS)
+BUILT_ON_LOGITS = (LOGITS, CLASSES, RATE, GRADIENTS)
+BUILT_ON_LAYERS = (LAYERS, ARCHS, DROPOUT, *BUILT_ON_LOGITS)
 
 
 def hidden(width=4096, drop=0.5):
@@ -109,7 +110,7 @@ class ConvolutionsRegisteredLast(nn.Module):
 @mistake(
     "softmax at the end",
     hint="The loss takes logits: nothing follows the last linear layer.",
-    caught_by=(LOGITS, DROPOUT),
+    caught_by=(*BUILT_ON_LOGITS, DROPOUT),
 )
 class EndsWithSoftmax(Classifier):
     def __init__(self, arch, lr=0.1, num_classes=10):
@@ -119,7 +120,7 @@ class EndsWithSoftmax(Classifier):
 @mistake(
     "no activation after the hidden linear layers",
     hint="Linear layers in a row are one linear layer.",
-    caught_by=LOGITS,
+    caught_by=BUILT_ON_LOGITS,
 )
 class NoActivationInTheHead(Classifier):
     def __init__(self, arch, lr=0.1, num_classes=10):
@@ -130,7 +131,7 @@ class NoActivationInTheHead(Classifier):
 @mistake(
     "an activation after the last layer",
     hint="The loss takes logits: nothing follows the last linear layer.",
-    caught_by=LOGITS,
+    caught_by=BUILT_ON_LOGITS,
 )
 class EndsWithReLU(Classifier):
     def __init__(self, arch, lr=0.1, num_classes=10):
@@ -174,7 +175,7 @@ class DropsOnce(Classifier):
 @mistake(
     "dropout in evaluation mode too",
     hint="Use nn.Dropout, or pass training=self.training to F.dropout.",
-    caught_by=LOGITS,
+    caught_by=BUILT_ON_LOGITS,
 )
 class AlwaysDrops(nn.Module):
     def __init__(self, arch, lr=0.1, num_classes=10):
@@ -246,7 +247,7 @@ class AveragesGlobally(Classifier):
 @mistake(
     "the architecture is ignored",
     hint="The blocks are those of arch, not always those of VGG-11.",
-    caught_by=(ARCHS, LOGITS, DROPOUT, GRADIENTS),
+    caught_by=(*BUILT_ON_LOGITS, ARCHS, DROPOUT),
 )
 class AlwaysVGG11(Classifier):
     def __init__(self, arch, lr=0.1, num_classes=10):
@@ -387,3 +388,25 @@ class DropoutOnLogits(Classifier):
     def __init__(self, arch, lr=0.1, num_classes=10):
         *rest, dropout, last = head(num_classes)
         super().__init__(nn.Sequential(*blocks(arch), *rest, last, dropout), lr)
+
+
+@mistake(
+    "dropout of 0.1 in place of 0.5",
+    hint="Half of the units are dropped.",
+    caught_by=DROPOUT,
+)
+class DropsHardlyAny(Classifier):
+    def __init__(self, arch, lr=0.1, num_classes=10):
+        net = [nn.Flatten(), *hidden(drop=0.1), *hidden(drop=0.1), nn.LazyLinear(num_classes)]
+        super().__init__(nn.Sequential(*blocks(arch), *net), lr)
+
+
+@mistake(
+    "2048 units in the hidden layers",
+    hint="4096 units in both hidden layers.",
+    caught_by=BUILT_ON_LAYERS,
+)
+class HalfOfTheUnits(Classifier):
+    def __init__(self, arch, lr=0.1, num_classes=10):
+        net = [nn.Flatten(), *hidden(2048), *hidden(2048), nn.LazyLinear(num_classes)]
+        super().__init__(nn.Sequential(*blocks(arch), *net), lr)

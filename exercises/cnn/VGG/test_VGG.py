@@ -16,7 +16,6 @@ from torch import nn
 from exercises.cnn.model_forms import assert_number_of_classes, fixed_architecture
 from exercises.cnn.rates import assert_rate
 from grader.checks import (
-    assert_attempted,
     assert_gradients,
     assert_outline,
     assert_same_values,
@@ -78,13 +77,6 @@ def blocks_of(outline):
 
 def vgg(student, arch=THIN):
     return make(student, "VGG", way_of(student)(arch))
-
-
-def assert_attempt(student):
-    """Require a model with layers of VGG: another model earns no points here."""
-    arch = own_or(student, VGG11)
-    found = outlined(student, "VGG", SHAPE, *way_of(student)(VGG11))
-    assert_attempted(found, outline_for(arch), call=f"VGG({arch})")
 
 
 def assert_shapes(student, arch):
@@ -183,26 +175,32 @@ def assert_two_dropouts(y, call):
         )
 
 
-@check(points=1, feedback="num_classes is the number of outputs of the last layer.")
+@check(
+    points=1,
+    needs="test_logits",
+    feedback="num_classes is the number of outputs of the last layer.",
+)
 def test_number_of_classes(student):
     """VGG(arch, num_classes=7) gives 7 logits an image; the older edition's vgg(arch) gives 10."""
-    assert_attempt(student)
     assert_number_of_classes(student, "VGG", SHAPE, *way_of(student)(VGG_SMALL))
 
 
-@check(points=1, feedback="Keep the learning rate: self.lr, or self.save_hyperparameters().")
+@check(
+    points=1,
+    needs="test_logits",
+    feedback="Keep the learning rate: self.lr, or self.save_hyperparameters().",
+)
 def test_learning_rate(student):
     """The model's `lr` is the number given; without one, it is a usable rate.
 
     A model that neither takes nor keeps a rate is right, as the older edition's `vgg(arch)`.
     """
-    assert_attempt(student)
     assert_rate(student, "VGG", *way_of(student)(NARROWEST))
 
 
 @check(
     points=1,
-    needs="test_vgg11_layer_by_layer",
+    needs="test_logits",
     feedback="Let autograd follow all steps: no .data, no .detach(), no no_grad.",
 )
 def test_gradients_reach_every_parameter(student):

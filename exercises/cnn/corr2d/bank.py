@@ -362,3 +362,43 @@ def takes_strides_for_granted(X, K):
     (H, W), (h, w) = X.shape, K.shape
     windows = torch.as_strided(X, (H - h + 1, W - w + 1, h, w), (W, 1, W, 1))
     return (windows * K).sum((2, 3))
+
+
+def loop_that_ends(X, K, *, rows_short=0, columns_short=0, first="nothing"):
+    h, w = K.shape
+    Y = torch.zeros(X.shape[0] - h + 1, X.shape[1] - w + 1)
+    for i in range(Y.shape[0] - rows_short):
+        for j in range(Y.shape[1] - columns_short):
+            Y[i, j] = (X[i : i + h, j : j + w] * K).sum()
+            if first == "number":
+                return Y
+        if first == "row":
+            return Y
+    return Y
+
+
+@mistake(
+    "the loops end before the last row and the last column, which stay 0",
+    hint="range(n) ends at n - 1 already: its n is the number of rows of the result.",
+    caught_by=(EXAMPLE, SQUARE, ANY, FRACTIONS, ARGUMENTS, TWICE),
+)
+def loops_end_early(X, K):
+    return loop_that_ends(X, K, rows_short=1, columns_short=1)
+
+
+@mistake(
+    "only the first row of the result is computed",
+    hint="Is the return inside the loop over the rows? It belongs after both loops.",
+    caught_by=(EXAMPLE, SQUARE, ANY, FRACTIONS, ARGUMENTS, TWICE),
+)
+def returns_after_a_row(X, K):
+    return loop_that_ends(X, K, first="row")
+
+
+@mistake(
+    "only the first number of the result is computed",
+    hint="Is the return inside the loops? It belongs after both of them.",
+    caught_by=(EXAMPLE, SQUARE, ANY, FRACTIONS, ARGUMENTS, TWICE),
+)
+def returns_after_a_number(X, K):
+    return loop_that_ends(X, K, first="number")

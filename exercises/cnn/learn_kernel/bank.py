@@ -250,3 +250,18 @@ conv2d.weight.data[:] = 0.3
 """
     image = "import torch\nfrom torch import nn\nX = torch.ones(6, 8)\nX[:, 2:6] = 0\n"
     return image + "Y = X[:, :-1] - X[:, 1:]", training
+
+
+@mistake(
+    "the kernel is solved for, without a descent",
+    hint="The exercise asks for ten steps of gradient descent.",
+    caught_by=NEAR,
+    named=False,
+)
+def solved_for():
+    image = "import torch\nfrom torch import nn\nX = torch.ones(6, 8)\nX[:, 2:6] = 0\n"
+    pairs = "torch.stack([X[:, :-1].flatten(), X[:, 1:].flatten()], dim=1)"
+    solution = f"torch.linalg.lstsq({pairs}, Y.reshape(-1, 1)).solution"
+    layer = "conv2d = nn.Conv2d(1, 1, kernel_size=(1, 2), bias=False)\n"
+    write = f"conv2d.weight.data = {solution}.reshape(1, 1, 1, 2)"
+    return image + "Y = X[:, :-1] - X[:, 1:]", layer + write

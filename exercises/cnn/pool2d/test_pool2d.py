@@ -41,6 +41,12 @@ def any_case(draw):
     return (x.t().contiguous().t() if draw(st.integers(0, 3)) == 3 else x), (PH, PW)
 
 
+TRY_NEGATIVE = (
+    "Work out an image of negative numbers with fractions by hand. Compare the start of the search "
+    "for the largest number, the divisor of the mean and the dtype of the result."
+)
+
+
 def called(x, size, mode):
     return f"pool2d({show_argument(x)}, {size}, {mode!r})"
 
@@ -94,7 +100,7 @@ def test_any_sizes(student, case, mode):
     assert_close(student.pool2d(x, size, mode), pool2d(x, size, mode), call=called(x, size, mode))
 
 
-@check(points=1, feedback="Start the search for the largest number from the window, not from 0.")
+@check(points=1, feedback=TRY_NEGATIVE)
 def test_negative_numbers(student):
     """Maximum and mean of negative numbers are negative; fractions are kept."""
     x = torch.tensor([[-123.4, -133.4], [-143.4, -153.4]])  # below any start value of a search

@@ -10,7 +10,9 @@ CONVOLUTIONS = "test_convolutions"
 VALUES = "test_values"
 ODD = "test_odd_sizes"
 GRADIENTS = "test_gradients_reach_every_parameter"
-ALL = (SHAPES, CONVOLUTIONS, VALUES, ODD, GRADIENTS)
+BUILT_ON_VALUES = (VALUES, ODD, GRADIENTS)
+BUILT_ON_SHAPES = (SHAPES, *BUILT_ON_VALUES)
+ALL = (CONVOLUTIONS, *BUILT_ON_SHAPES)
 
 
 def conv(out_channels, kernel_size=3, padding=1, **options):
@@ -78,7 +80,7 @@ def with_the_last_relu_after_pooling(num_convs, out_channels):
 @mistake(
     "the convolutions do not pad",
     hint="padding=1 keeps height and width of a 3x3 convolution.",
-    caught_by=(SHAPES, VALUES, ODD),
+    caught_by=BUILT_ON_SHAPES,
 )
 def does_not_pad(num_convs, out_channels):
     layers = [x for _ in range(num_convs) for x in (conv(out_channels, padding=0), nn.ReLU())]
@@ -88,7 +90,7 @@ def does_not_pad(num_convs, out_channels):
 @mistake(
     "pooling moves by one pixel",
     hint="Pooling halves height and width: its stride is 2.",
-    caught_by=(SHAPES, VALUES, ODD),
+    caught_by=BUILT_ON_SHAPES,
 )
 def pools_with_stride_1(num_convs, out_channels):
     block = as_in_the_book(num_convs, out_channels)
@@ -99,7 +101,7 @@ def pools_with_stride_1(num_convs, out_channels):
 @mistake(
     "pooling is missing",
     hint="The last layer of the block halves height and width.",
-    caught_by=(SHAPES, VALUES, ODD),
+    caught_by=BUILT_ON_SHAPES,
 )
 def does_not_pool(num_convs, out_channels):
     return as_in_the_book(num_convs, out_channels)[:-1]
@@ -108,7 +110,7 @@ def does_not_pool(num_convs, out_channels):
 @mistake(
     "pooling after every convolution",
     hint="One pooling layer, after the loop.",
-    caught_by=(SHAPES, VALUES, ODD),
+    caught_by=BUILT_ON_SHAPES,
 )
 def pools_every_time(num_convs, out_channels):
     layers = []
@@ -121,7 +123,7 @@ def pools_every_time(num_convs, out_channels):
 @mistake(
     "num_convs is ignored",
     hint="The block has num_convs convolutions.",
-    caught_by=(CONVOLUTIONS, VALUES, GRADIENTS),
+    caught_by=ALL,
 )
 def always_one_convolution(num_convs, out_channels):
     return as_in_the_book(1, out_channels)
@@ -130,7 +132,7 @@ def always_one_convolution(num_convs, out_channels):
 @mistake(
     "one convolution too many",
     hint="Count the turns of the loop.",
-    caught_by=(CONVOLUTIONS, VALUES, GRADIENTS),
+    caught_by=ALL,
 )
 def one_too_many(num_convs, out_channels):
     return as_in_the_book(num_convs + 1, out_channels)
@@ -139,7 +141,7 @@ def one_too_many(num_convs, out_channels):
 @mistake(
     "out_channels holds only for the last convolution",
     hint="Each convolution of the block gives out_channels channels.",
-    caught_by=(CONVOLUTIONS, VALUES, GRADIENTS),
+    caught_by=ALL,
 )
 def widens_only_at_the_end(num_convs, out_channels):
     layers = [layer for _ in range(num_convs - 1) for layer in (conv(1), nn.ReLU())]
@@ -161,7 +163,7 @@ def doubles_the_channels(num_convs, out_channels):
 @mistake(
     "kernels of 5 x 5",
     hint="VGG uses 3x3 kernels throughout.",
-    caught_by=(CONVOLUTIONS, VALUES, GRADIENTS),
+    caught_by=ALL,
 )
 def large_kernels(num_convs, out_channels):
     layers = [x for _ in range(num_convs) for x in (conv(out_channels, 5, padding=2), nn.ReLU())]
@@ -171,7 +173,7 @@ def large_kernels(num_convs, out_channels):
 @mistake(
     "batch norm, which this block does not have",
     hint="Batch norm came after VGG.",
-    caught_by=(CONVOLUTIONS, VALUES, GRADIENTS),
+    caught_by=ALL,
 )
 def with_batch_norm(num_convs, out_channels):
     layers = []
@@ -183,7 +185,7 @@ def with_batch_norm(num_convs, out_channels):
 @mistake(
     "convolutions have no bias",
     hint="Leave bias at its default, True.",
-    caught_by=(CONVOLUTIONS, VALUES, GRADIENTS),
+    caught_by=ALL,
 )
 def without_bias(num_convs, out_channels):
     layers = [x for _ in range(num_convs) for x in (conv(out_channels, bias=False), nn.ReLU())]
@@ -193,7 +195,7 @@ def without_bias(num_convs, out_channels):
 @mistake(
     "the activations are missing",
     hint="A ReLU follows every convolution.",
-    caught_by=VALUES,
+    caught_by=BUILT_ON_VALUES,
 )
 def without_relu(num_convs, out_channels):
     return nn.Sequential(*[conv(out_channels) for _ in range(num_convs)], halve())
@@ -202,7 +204,7 @@ def without_relu(num_convs, out_channels):
 @mistake(
     "one activation for all convolutions",
     hint="A ReLU follows every convolution, inside the loop.",
-    caught_by=VALUES,
+    caught_by=BUILT_ON_VALUES,
 )
 def one_relu_at_the_end(num_convs, out_channels):
     return nn.Sequential(*[conv(out_channels) for _ in range(num_convs)], nn.ReLU(), halve())
@@ -211,7 +213,7 @@ def one_relu_at_the_end(num_convs, out_channels):
 @mistake(
     "sigmoid in place of ReLU",
     hint="Which activation does the book use from AlexNet on?",
-    caught_by=VALUES,
+    caught_by=BUILT_ON_VALUES,
 )
 def with_sigmoid(num_convs, out_channels):
     layers = [x for _ in range(num_convs) for x in (conv(out_channels), nn.Sigmoid())]
@@ -221,7 +223,7 @@ def with_sigmoid(num_convs, out_channels):
 @mistake(
     "average pooling in place of max pooling",
     hint="Which of the two kinds of pooling does VGG use?",
-    caught_by=VALUES,
+    caught_by=BUILT_ON_VALUES,
 )
 def pools_by_the_mean(num_convs, out_channels):
     return nn.Sequential(*as_in_the_book(num_convs, out_channels)[:-1], nn.AvgPool2d(2, 2))
@@ -230,7 +232,7 @@ def pools_by_the_mean(num_convs, out_channels):
 @mistake(
     "pooling before the convolutions",
     hint="Pooling is the last layer of the block.",
-    caught_by=VALUES,
+    caught_by=BUILT_ON_VALUES,
 )
 def pools_first(num_convs, out_channels):
     return nn.Sequential(halve(), *as_in_the_book(num_convs, out_channels)[:-1])
@@ -239,7 +241,7 @@ def pools_first(num_convs, out_channels):
 @mistake(
     "the convolution halves the size, no pooling does",
     hint="Convolutions keep the size; max pooling with stride 2 halves it.",
-    caught_by=(VALUES, ODD),
+    caught_by=BUILT_ON_VALUES,
 )
 def strides_in_place_of_pooling(num_convs, out_channels):
     layers = as_in_the_book(num_convs, out_channels)[:-1]
@@ -250,7 +252,7 @@ def strides_in_place_of_pooling(num_convs, out_channels):
 @mistake(
     "a window of 3 x 3 with padding",
     hint="The pooling window is 2 x 2.",
-    caught_by=(VALUES, ODD),
+    caught_by=BUILT_ON_VALUES,
 )
 def pools_over_3x3(num_convs, out_channels):
     block = as_in_the_book(num_convs, out_channels)
@@ -281,7 +283,7 @@ def returns_a_list(num_convs, out_channels):
 @mistake(
     "layers are kept in a plain list",
     hint="Layers in a list are not found by an optimiser: use nn.Sequential or nn.ModuleList.",
-    caught_by=(CONVOLUTIONS, VALUES, GRADIENTS),
+    caught_by=ALL,
 )
 class InAPlainList(nn.Module):
     def __init__(self, num_convs, out_channels):
@@ -334,7 +336,7 @@ def forgets_to_carry_channels_on(num_convs, in_channels, out_channels):
 @mistake(
     "dropout, which this block does not have",
     hint="VGG drops numbers in its linear layers only.",
-    caught_by=VALUES,
+    caught_by=BUILT_ON_VALUES,
 )
 def with_dropout(num_convs, out_channels):
     return nn.Sequential(*as_in_the_book(num_convs, out_channels), nn.Dropout(0.5))
@@ -343,7 +345,7 @@ def with_dropout(num_convs, out_channels):
 @mistake(
     "an activation that cuts off what is large",
     hint="The activation is nn.ReLU.",
-    caught_by=VALUES,
+    caught_by=BUILT_ON_VALUES,
 )
 def with_relu6(num_convs, out_channels):
     layers = [m for _ in range(num_convs) for m in (conv(out_channels), nn.ReLU6())]

@@ -12,6 +12,7 @@ from grader.checks import (
     assert_same_values,
     assert_shape,
     check,
+    expect_tensor,
     make,
     numbered,
     transplant,
@@ -39,7 +40,22 @@ def reference_for(num_convs, out_channels, shape):
     return numbered(vgg_block(num_convs, out_channels), shape)
 
 
-@check(points=2, feedback="Padding 1 keeps the size of a 3x3 convolution; pooling halves it.")
+@check(points=3, feedback="A loop makes num_convs convolutions, each with out_channels channels.")
+def test_convolutions(student):
+    """The block has num_convs 3x3 convolutions with biases, and no other parameters."""
+    for n, channels, out, H, W in CASES:
+        x = image(channels, H, W)
+        model = block(student, n, channels, out)
+        call = f"vgg_block({n}, {out})"
+        transplant(model, reference_for(n, out, tuple(x.shape)), x, call=call)
+        expect_tensor(model(x), call=f"{call} on an input {(2, channels, H, W)}")
+
+
+@check(
+    points=2,
+    needs="test_convolutions",
+    feedback="Padding 1 keeps the size of a 3x3 convolution; pooling halves it.",
+)
 def test_shapes(student):
     """The result has out_channels channels, and half the height and width."""
     for n, channels, out, H, W in CASES:
@@ -48,18 +64,9 @@ def test_shapes(student):
         assert_shape(y, (2, out, H // 2, W // 2), call=call)
 
 
-@check(points=3, feedback="A loop makes num_convs convolutions, each with out_channels channels.")
-def test_convolutions(student):
-    """The block has num_convs 3x3 convolutions with biases, and no other parameters."""
-    for n, channels, out, H, W in CASES:
-        x = image(channels, H, W)
-        model = block(student, n, channels, out)
-        transplant(model, reference_for(n, out, tuple(x.shape)), x, call=f"vgg_block({n}, {out})")
-
-
 @check(
     points=3,
-    needs=("test_shapes", "test_convolutions"),
+    needs="test_shapes",
     feedback="Put a ReLU after every convolution, and maximum pooling once at the end.",
 )
 def test_values(student):
@@ -72,7 +79,7 @@ def test_values(student):
             assert_same_values(model, reference, x, call=call, training=training)
 
 
-@check(points=1, needs="test_shapes", feedback="A 2x2 window with stride 2, without padding.")
+@check(points=1, needs="test_values", feedback="A 2x2 window with stride 2, without padding.")
 def test_odd_sizes(student):
     """Half of an odd height or width is rounded down."""
     y = block(student, 1, 1, 4)(image(1, 7, 9))
@@ -81,7 +88,7 @@ def test_odd_sizes(student):
 
 @check(
     points=1,
-    needs="test_convolutions",
+    needs="test_values",
     feedback="Let autograd follow all steps: no .data, no .detach(), no no_grad.",
 )
 def test_gradients_reach_every_parameter(student):
