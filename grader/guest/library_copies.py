@@ -10,12 +10,13 @@ it, or of an installed package, holds exactly that code.
 Here: watching the code that runs during an answer, and marking the layers that a class of the
 library registers. Not here: which functions are hidden for which exercise (`library_answers.py`),
 comparing two codes (`code_steps.py`).
-Not covered: a copy in which a third of the steps is replaced by others, and one that runs where no
-trace reaches: in another process, or in a thread that a cell has started before.
+Not covered: a copy in which half of the steps are replaced by others, and one that runs in another
+process.
 """
 
 from __future__ import annotations
 
+import _thread
 import os
 import sys
 import threading
@@ -24,6 +25,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from torch import nn
@@ -42,15 +44,37 @@ class CopyOfLibrary(RuntimeError):
     """An answer ran code of the course's library that the notebook's text does not hold."""
 
 
-class _Changes:
-    """Counts how often a trace function was set in this process; no code can end the counting."""
+class _Escapes:
+    """Counts, in this process, what code does to run without a trace; it cannot be taken away."""
 
     def __init__(self) -> None:
         self.count = 0
+        self.of_threads = 0
+        """Of other threads: started without `threading`, or with their trace changed."""
         sys.addaudithook(self._note)
 
-    def _note(self, event: str, _: object) -> None:
-        self.count += event == "sys.settrace"
+    def _note(self, event: str, args: tuple[Any, ...]) -> None:
+        if event == "sys.settrace":
+            if sys._getframe(1).f_code is _STARTS:  # each thread sets its own as it begins
+                return
+            if threading.get_ident() == threading.main_thread().ident:
+                self.count += 1
+            else:
+                self.of_threads += 1
+
+    def watch_starts(self) -> None:
+        """Count threads that start without `threading`; its own set the trace of each thread."""
+        start = _thread.start_new_thread
+        if isinstance(start, types.FunctionType):  # done before
+            return
+
+        def start_new_thread(*args: Any, **named: Any) -> int:
+            self.of_threads += sys._getframe(1).f_code is not threading.Thread.start.__code__
+            return start(*args, **named)
+
+        for module, name in ((_thread, "start_new_thread"), (_thread, "start_new"),
+                             (threading, "_start_new_thread")):  # fmt: skip
+            setattr(module, name, start_new_thread)
 
 
 @dataclass(frozen=True)
@@ -84,6 +108,12 @@ class LibraryCopies:
         self._compared: dict[int, tuple[types.CodeType, str]] = {}
         """By its number, a code that ran, and what it is a copy of; kept, and so is its number."""
         self._makers: WeakKeyDictionary[type, str] = WeakKeyDictionary()
+        self._ran: dict[int, types.CodeType] | None = None
+        self._called = self._note  # one object, to be recognised
+        self._threads_before = _escapes.of_threads
+        if self._codes:  # threads that a cell starts may answer later
+            threading.settrace(self._called)
+            _escapes.watch_starts()
         here = Path(os.getcwd())
         self._files = _texts_below(here)
         self._packages = _folders_of_packages(here)
@@ -118,11 +148,8 @@ class LibraryCopies:
         if not self._names:
             yield
             return
-        ran: dict[int, types.CodeType] = {}
+        ran = self._ran = {}
         layers: set[str] = set()
-
-        def called(frame: types.FrameType, event: str, argument: object) -> None:
-            ran[id(frame.f_code)] = frame.f_code
 
         def before(module: nn.Module, given: object) -> None:
             name = vars(module).get(_MARK)
@@ -130,18 +157,18 @@ class LibraryCopies:
                 layers.add(str(name))
 
         hook = hooks.register_module_forward_pre_hook(before)
-        traced, threads = sys.gettrace(), threading.gettrace()
-        sys.settrace(called)
-        threading.settrace(called)
-        set_before = _changes.count
+        traced = sys.gettrace()
+        sys.settrace(self._called)
+        threading.settrace(self._called)
+        before_it = _escapes.count
         try:
             yield
         finally:
-            watching = sys.gettrace() is called and _changes.count == set_before
+            watching = sys.gettrace() is self._called and _escapes.count == before_it
             sys.settrace(traced)
-            threading.settrace(threads)
+            self._ran = None
             hook.remove()
-        copies = [(code, name) for code in ran.values() if (name := self._copied(code))]
+        copies = [(code, name) for code in list(ran.values()) if (name := self._copied(code))]
         if copies:
             own = self._written(texts)
             for code, name in copies:
@@ -151,6 +178,13 @@ class LibraryCopies:
             raise CopyOfLibrary(_said(min(layers)))
         if not watching:
             raise CopyOfLibrary("this answer calls sys.settrace; leave that to a debugger")
+        if _escapes.of_threads > self._threads_before:
+            raise CopyOfLibrary("the notebook starts a thread without the module threading")
+
+    def _note(self, frame: types.FrameType, event: str, argument: object) -> None:
+        """Note a call, of an answer or of a thread beside it."""
+        if self._ran is not None:
+            self._ran[id(frame.f_code)] = frame.f_code
 
     def _copied(self, code: types.CodeType) -> str:
         """Return the hidden function or class whose steps a code holds; empty for none."""
@@ -221,4 +255,5 @@ def _said(name: str) -> str:
     )
 
 
-_changes = _Changes()
+_STARTS = threading.Thread._bootstrap_inner.__code__  # type: ignore[attr-defined]
+_escapes = _Escapes()

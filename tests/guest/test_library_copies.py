@@ -1,13 +1,17 @@
 """A copy of the library's code answers no exercise; code that the notebook's text holds does."""
 
+import _thread
 import ast
 import copy
 import functools
 import importlib.util
 import inspect
 import marshal
+import queue
 import sys
+import threading
 import types
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
@@ -68,6 +72,7 @@ def answers(library):
     made = LibraryAnswers([library])
     yield made
     made.hide([])
+    threading.settrace(None)
 
 
 def loaded(file, name):
@@ -273,6 +278,60 @@ def test_an_answer_that_turns_the_watch_off_for_a_while_is_refused(library, answ
     answers.hide(["smooth"])
     with pytest.raises(CopyOfLibrary, match="settrace"), answers.copies.watched({}):
         answer(X, K)
+
+
+def serving(start, code):
+    """A function whose calls are answered by a thread that runs already."""
+    asked, told = queue.Queue(), queue.Queue()
+
+    def serve():
+        while (given := asked.get()) is not None:
+            told.put(of_code(code)(*given))
+
+    start(serve)
+
+    def answer(*args):
+        asked.put(args)
+        return told.get(timeout=10)
+
+    return answer, asked
+
+
+def in_a_pool(pool, code):
+    return lambda *args: pool.submit(of_code(code), *args).result(timeout=10)
+
+
+def test_a_thread_that_a_cell_has_started_answers_nothing_with_a_copy(library, answers):
+    start = lambda serve: threading.Thread(target=serve, daemon=True).start()  # noqa: E731
+    answer, asked = serving(start, library.smooth.__code__)
+    answers.hide(["smooth"])
+    with pytest.raises(CopyOfLibrary, match="own smooth"), answers.copies.watched({}):
+        answer(X, K)
+    asked.put(None)
+
+
+def test_a_pool_of_threads_answers_nothing_with_a_copy(library, answers):
+    with ThreadPoolExecutor(1) as pool:
+        answer = in_a_pool(pool, library.smooth.__code__)
+        assert answer(X, K).shape == (3, 3)
+        answers.hide(["smooth"])
+        with pytest.raises(CopyOfLibrary, match="own smooth"), answers.copies.watched({}):
+            answer(X, K)
+
+
+def test_a_thread_that_cannot_be_followed_answers_nothing(library, answers):
+    answer, asked = serving(lambda f: _thread.start_new_thread(f, ()), library.smooth.__code__)
+    answers.hide(["smooth"])
+    with pytest.raises(CopyOfLibrary, match="module threading"), answers.copies.watched({}):
+        answer(X, K)
+    asked.put(None)
+
+
+def test_an_answer_may_use_threads_of_its_own(answers):
+    answers.hide(["smooth"])
+    mine = executed(TYPED, "mine")
+    with answers.copies.watched({0: TYPED}), ThreadPoolExecutor(2) as pool:
+        assert [y.shape for y in pool.map(mine, [X, X], [K, K])] == [(3, 3), (3, 3)]
 
 
 def test_a_function_with_an_import_inside_is_the_students_own_as_it_runs(answers):
