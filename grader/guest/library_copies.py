@@ -1,25 +1,29 @@
 """Inside the sandbox: notices answers that run a copy of code of the course's library.
 
 A function of the library can be copied: its code object, its source text, its module loaded a
-second time, layers out of an object that its class made. A copy answers no exercise. The book's
-code typed into a cell equals the library's too, and is right: so code counts as a copy only where
-the text of the notebook, or of a file handed in with it, does not hold it.
+second time, layers out of an object that its class made. A copy may be changed before it runs: its
+text or syntax tree edited, a step added, names replaced. Copies answer no exercise. The book's code
+typed into a cell equals the library's too, and is right. So the rule is: code that holds most of
+the steps of a hidden function answers only if the text of the notebook, of a file handed in with
+it, or of an installed package, holds exactly that code.
 
-Here: comparing code that runs during an answer, and marking the layers that a class of the library
-registers. Not here: which functions are hidden for which exercise (`library_answers.py`).
-Not covered: a copy whose steps were changed before it runs.
+Here: watching the code that runs during an answer, and marking the layers that a class of the
+library registers. Not here: which functions are hidden for which exercise (`library_answers.py`),
+comparing two codes (`code_steps.py`).
+Not covered: a copy in which half of the steps are replaced by others, and one that runs in another
+process.
 """
 
 from __future__ import annotations
 
-import ast
-import dis
+import _thread
 import os
 import sys
 import threading
 import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -27,20 +31,65 @@ from weakref import WeakKeyDictionary
 from torch import nn
 from torch.nn.modules import module as hooks
 
-_Form = tuple[Any, ...]
+from grader.guest.code_steps import Form, form_of, forms_in, in_common, names_of, steps_of
+
 _FEWEST_STEPS = 12  # `return self.net(x)` is written alike by everyone
-_NO_STEPS = frozenset(
-    {"RESUME", "NOP", "CACHE", "PRECALL", "PUSH_NULL", "MAKE_CELL", "COPY_FREE_VARS"}
-    | {"LOAD_CLOSURE"}  # in the order of the names
-)
-# `torch.zeros(...)` compiles to one or the other, by where `torch` is imported
-_SAME_STEPS = {"LOAD_METHOD": "LOAD_ATTR"}
+_ALIKE = 0.6  # of the steps of a hidden function, in order, make a code a copy of it
+_NAMES_ALIKE = 0.4  # of the names that it uses; few codes are then compared step by step
 _MOST_FILES, _MOST_BYTES = 50, 1 << 20
 _MARK = "_registered_by_the_library"
 
 
 class CopyOfLibrary(RuntimeError):
     """An answer ran code of the course's library that the notebook's text does not hold."""
+
+
+class _Escapes:
+    """Counts, in this process, what code does to run without a trace; it cannot be taken away."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.of_threads = 0
+        """Of other threads: started without `threading`, or with their trace changed."""
+        sys.addaudithook(self._note)
+
+    def _note(self, event: str, args: tuple[Any, ...]) -> None:
+        if event == "sys.settrace":
+            if sys._getframe(1).f_code is _STARTS:  # each thread sets its own as it begins
+                return
+            if threading.get_ident() == threading.main_thread().ident:
+                self.count += 1
+            else:
+                self.of_threads += 1
+
+    def watch_starts(self) -> None:
+        """Count threads that start without `threading`; its own set the trace of each thread."""
+        start = _thread.start_new_thread
+        if isinstance(start, types.FunctionType):  # done before
+            return
+
+        def start_new_thread(*args: Any, **named: Any) -> int:
+            self.of_threads += sys._getframe(1).f_code is not threading.Thread.start.__code__
+            return start(*args, **named)
+
+        for module, name in ((_thread, "start_new_thread"), (_thread, "start_new"),
+                             (threading, "_start_new_thread")):  # fmt: skip
+            setattr(module, name, start_new_thread)
+
+
+@dataclass(frozen=True)
+class _Hidden:
+    """A code of the library that answers nothing, by the name of its function or class."""
+
+    name: str
+    names: frozenset[str]
+    steps: tuple[str, ...]
+
+    def is_in(self, code: types.CodeType, names: frozenset[str]) -> bool:
+        """Return whether a code holds most of these steps, in order."""
+        if len(names & self.names) < _NAMES_ALIKE * len(self.names):
+            return False
+        return in_common(self.steps, steps_of(code)) >= _ALIKE * len(self.steps)
 
 
 class LibraryCopies:
@@ -51,28 +100,40 @@ class LibraryCopies:
         # a base class of the library registers the layers of the notebook's own models
         last = [c for c in found if not any(o is not c and issubclass(o, c) for o in found)]
         self._classes = {place: c for c in last if (place := _place_of(c))}
-        self._library = {id(code): code for code in library}
+        self._codes = list(library)
         self._allowed: set[int] = set()
         """The numbers of the library's code objects that may run."""
-        self._hidden: dict[tuple[Any, ...], dict[_Form, str]] = {}
+        self._hidden: list[_Hidden] = []
         self._names: frozenset[str] = frozenset()
+        self._compared: dict[int, tuple[types.CodeType, str]] = {}
+        """By its number, a code that ran, and what it is a copy of; kept, and so is its number."""
         self._makers: WeakKeyDictionary[type, str] = WeakKeyDictionary()
-        self._files = _texts_below(Path(os.getcwd()))
-        self._known: dict[str, frozenset[_Form]] = {}
+        self._ran: dict[int, types.CodeType] | None = None
+        self._called = self._note  # one object, to be recognised
+        self._threads_before = _escapes.of_threads
+        if self._codes:  # threads that a cell starts may answer later
+            threading.settrace(self._called)
+            _escapes.watch_starts()
+        here = Path(os.getcwd())
+        self._files = _texts_below(here)
+        self._packages = _folders_of_packages(here)
+        self._of_library = {code.co_filename for code in self._codes}
+        self._known: dict[str, frozenset[Form]] = {}
         if self._classes:
             hooks.register_module_module_registration_hook(self._mark)
 
     def hide(self, functions: Mapping[str, Sequence[types.CodeType]]) -> None:
         """Watch for copies of these codes, by the name of the function or class."""
         self._names = frozenset(functions)
-        self._hidden = {}
+        self._compared = {}
         hidden = {id(code) for codes in functions.values() for code in codes}
-        self._allowed = {number for number in self._library if number not in hidden}
-        for name, codes in functions.items():
-            for code in codes:
-                form = form_of(code)
-                if len(form) >= _FEWEST_STEPS:
-                    self._hidden.setdefault(_outside(code), {})[form] = name
+        self._allowed = {id(code) for code in self._codes if id(code) not in hidden}
+        made = [
+            _Hidden(name, names_of(code), steps_of(code))
+            for name, codes in functions.items()
+            for code in codes
+        ]
+        self._hidden = [one for one in made if len(one.steps) >= _FEWEST_STEPS]
 
     @contextmanager
     def watched(self, texts: Mapping[int, str]) -> Iterator[None]:
@@ -88,14 +149,8 @@ class LibraryCopies:
         if not self._names:
             yield
             return
-        ran: dict[int, tuple[types.CodeType, _Form | None, str]] = {}
+        ran = self._ran = {}
         layers: set[str] = set()
-
-        def called(frame: types.FrameType, event: str, argument: object) -> None:
-            code = frame.f_code
-            if id(code) not in ran:
-                form, name = self._copied(code)
-                ran[id(code)] = code, form, name  # the code is kept, and with it its number
 
         def before(module: nn.Module, given: object) -> None:
             name = vars(module).get(_MARK)
@@ -103,40 +158,61 @@ class LibraryCopies:
                 layers.add(str(name))
 
         hook = hooks.register_module_forward_pre_hook(before)
-        traced, threads = sys.gettrace(), threading.gettrace()
-        sys.settrace(called)
-        threading.settrace(called)
+        traced = sys.gettrace()
+        sys.settrace(self._called)
+        threading.settrace(self._called)
+        before_it = _escapes.count
         try:
             yield
         finally:
-            watching = sys.gettrace() is called
+            watching = sys.gettrace() is self._called and _escapes.count == before_it
             sys.settrace(traced)
-            threading.settrace(threads)
+            self._ran = None
             hook.remove()
-        names = sorted({name for _, _, name in ran.values() if name})
-        if names and not {form for _, form, _ in ran.values() if form} <= self._written(texts):
-            raise CopyOfLibrary(_said(names[0]))
+        copies = [(code, name) for code in list(ran.values()) if (name := self._copied(code))]
+        if copies:
+            own = self._written(texts)
+            for code, name in copies:
+                if form_of(code) not in own and not self._is_installed(code):
+                    raise CopyOfLibrary(_said(name))
         if layers:
             raise CopyOfLibrary(_said(min(layers)))
         if not watching:
             raise CopyOfLibrary("this answer calls sys.settrace; leave that to a debugger")
+        if _escapes.of_threads > self._threads_before:
+            raise CopyOfLibrary("the notebook starts a thread without the module threading")
 
-    def _copied(self, code: types.CodeType) -> tuple[_Form | None, str]:
-        alike = self._hidden.get(_outside(code))
-        if alike is None or id(code) in self._allowed:
-            return None, ""
-        form = form_of(code)
-        return (form, alike[form]) if form in alike else (None, "")
+    def _note(self, frame: types.FrameType, event: str, argument: object) -> None:
+        """Note a call, of an answer or of a thread beside it."""
+        if self._ran is not None:
+            self._ran[id(frame.f_code)] = frame.f_code
 
-    def _written(self, texts: Mapping[int, str]) -> set[_Form]:
+    def _copied(self, code: types.CodeType) -> str:
+        """Return the hidden function or class whose steps a code holds; empty for none."""
+        if id(code) in self._allowed:
+            return ""
+        if id(code) not in self._compared:
+            names = names_of(code)
+            found = (one.name for one in self._hidden if one.is_in(code, names))
+            self._compared[id(code)] = code, next(found, "")
+        return self._compared[id(code)][1]
+
+    def _written(self, texts: Mapping[int, str]) -> set[Form]:
         """Return the forms of all functions in the text of cells and of files handed in."""
         return {form for text in (*texts.values(), *self._files) for form in self._forms_of(text)}
 
-    def _forms_of(self, text: str) -> frozenset[_Form]:
+    def _forms_of(self, text: str) -> frozenset[Form]:
         """Return the forms of a text, which is compiled for the first question only."""
         if text not in self._known:
-            self._known[text] = frozenset(_forms_in(text))
+            self._known[text] = frozenset(forms_in(text))
         return self._known[text]
+
+    def _is_installed(self, code: types.CodeType) -> bool:
+        """Return whether an installed package, other than the library, holds a code in its file."""
+        file = Path(code.co_filename)
+        if code.co_filename in self._of_library or not self._packages & set(file.parents):
+            return False
+        return form_of(code) in forms_in(_text_of(file))
 
     def _mark(self, parent: nn.Module, name: str, child: nn.Module | None) -> None:
         """Mark a layer that a class of the library registers, and the layers in it."""
@@ -161,60 +237,30 @@ def _place_of(kind: type) -> tuple[str, int] | None:
     return init.__code__.co_filename, init.__code__.co_firstlineno
 
 
-def form_of(code: types.CodeType) -> _Form:
-    """Return the steps of a code object, the same for any names of its variables and docstring."""
-    order: dict[Any, int] = {}
-    for name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
-        order.setdefault(name, len(order))
-    steps: list[Any] = []
-    for step in dis.get_instructions(code):
-        if step.opname in _NO_STEPS:
-            continue
-        value: Any = step.argval
-        if step.opcode in dis.hasjrel or step.opcode in dis.hasjabs:
-            value = None
-        elif step.opcode in dis.haslocal or step.opcode in dis.hasfree:
-            value = order.setdefault(value, len(order))
-        elif isinstance(value, types.CodeType):
-            value = form_of(value)
-        elif "<locals>" in str(value):
-            value = None  # the qualified name of a function inside
-        name = _SAME_STEPS.get(step.opname, step.opname)
-        steps.append((name, value if isinstance(value, tuple) else repr(value)))
-    return tuple(steps)
-
-
-def _outside(code: types.CodeType) -> tuple[Any, ...]:
-    """Return what can be compared at once: the names that a code takes from outside."""
-    return code.co_argcount, frozenset(code.co_names)
-
-
-def _forms_in(text: str) -> Iterator[_Form]:
-    """Yield the forms of the functions of a text, also of texts that stand in it as strings."""
-    try:
-        tree = ast.parse(text)
-        todo: list[Any] = [compile(tree, "<text>", "exec", dont_inherit=True)]
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
-    while todo:
-        code = todo.pop()
-        yield form_of(code)
-        todo += [part for part in code.co_consts if isinstance(part, types.CodeType)]
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and "def " in node.value:
-            yield from _forms_in(node.value)
-
-
 def _texts_below(folder: Path) -> list[str]:
     """Return the Python files of a folder as they are now."""
-    found = []
-    for file in sorted(folder.glob("*.py"))[:_MOST_FILES]:
-        if file.is_file() and file.stat().st_size <= _MOST_BYTES:
-            found.append(file.read_text(encoding="utf-8", errors="replace"))
-    return found
+    return [_text_of(file) for file in sorted(folder.glob("*.py"))[:_MOST_FILES]]
+
+
+def _text_of(file: Path) -> str:
+    """Return the text of a file; empty for one that is too large or is not there."""
+    if not file.is_file() or file.stat().st_size > _MOST_BYTES:
+        return ""
+    return file.read_text(encoding="utf-8", errors="replace")
+
+
+def _folders_of_packages(here: Path) -> set[Path]:
+    """Return the folders of the search path in which a notebook cannot write."""
+    folders = {Path(place) for place in sys.path if os.path.isabs(place)}
+    folders.add(Path(__file__).parents[1])
+    return {folder for folder in folders if folder != here and here not in folder.parents}
 
 
 def _said(name: str) -> str:
     return (
         f"this answer runs the course library's own {name}; write yours in a cell of the notebook"
     )
+
+
+_STARTS = threading.Thread._bootstrap_inner.__code__  # type: ignore[attr-defined]
+_escapes = _Escapes()

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 MOST_SEEN = 200
-_MOST_ANSWERED = 150  # batches whose answers are noted
+_MOST_ANSWERED = 150  # batches whose answers are kept; of more, every second one, and so on
 _ROWS = 4  # of each
 # steps whose batch, parameters and gradients are noted; the last shows whether batches change
 _NOTED = (1, 2, 3, 4, 5, 6, 40)
@@ -53,6 +53,10 @@ class StepLog:
     """For each parameter, between how many forward passes it changed."""
     answered: list[tuple[Tensor, Tensor, Tensor]] = field(default_factory=list)
     """Of some batches, a few images, the network's answers and the gradient by them."""
+    arrived: int = 0
+    """Of how many batches the gradient by the answers has arrived."""
+    apart: int = 1
+    """How many of these batches lie between two whose answers are kept."""
     waiting: tuple[Tensor, list[Tensor]] | None = None
     current: Step | None = None
     last: list[Tensor] = field(default_factory=list)
@@ -69,16 +73,24 @@ class StepLog:
             self.last = before
 
     def answers(self, x: Tensor, y: Tensor) -> None:
-        """Note the gradient that will arrive at the answers `y` for images `x`."""
-        if not y.requires_grad or not len(y) or len(self.answered) >= _MOST_ANSWERED:
+        """Note the gradient that will arrive at the answers `y` for images `x`.
+
+        The batches that are kept are spread evenly over all steps, the last ones included.
+        """
+        if not y.requires_grad or not len(y):
             return
-        draw = torch.Generator().manual_seed(self.rows + len(self.answered))
+        draw = torch.Generator().manual_seed(self.rows + self.arrived)
         chosen = torch.randperm(len(y), generator=draw)[:_ROWS].to(y.device)
         images, given = x[chosen].detach(), y.detach()[chosen]
 
         def note(gradient: Tensor) -> None:
-            if len(self.answered) < _MOST_ANSWERED:
-                self.answered.append((images.clone(), given, gradient.detach()[chosen]))
+            self.arrived += 1
+            if self.arrived % self.apart:
+                return
+            self.answered.append((images.clone(), given, gradient.detach()[chosen]))
+            if len(self.answered) > _MOST_ANSWERED:
+                self.answered = self.answered[1::2]
+                self.apart *= 2
 
         y.register_hook(note)  # type: ignore[no-untyped-call]
 

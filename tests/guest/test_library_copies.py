@@ -1,16 +1,25 @@
 """A copy of the library's code answers no exercise; code that the notebook's text holds does."""
 
+import _thread
+import ast
 import copy
+import functools
 import importlib.util
 import inspect
 import marshal
+import queue
 import sys
+import threading
 import types
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import pytest
 import torch
 from torch import nn
 
+from grader.guest.import_rewriting import HOOK as PACKAGES
+from grader.guest.import_rewriting import ImportRewriter
 from grader.guest.library_answers import LibraryAnswers
 from grader.guest.library_copies import CopyOfLibrary
 
@@ -63,6 +72,7 @@ def answers(library):
     made = LibraryAnswers([library])
     yield made
     made.hide([])
+    threading.settrace(None)
 
 
 def loaded(file, name):
@@ -85,6 +95,57 @@ def of_code(code):
 def inside(code):
     def answer(*args):
         return of_code(code)(*args)
+
+    return answer
+
+
+def with_a_step(text):
+    """The text with a statement before each other one."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.For):
+            node.body = [part for one in node.body for part in (ast.parse("z = None").body[0], one)]
+    return ast.unparse(ast.fix_missing_locations(tree))
+
+
+class OtherNames(ast.NodeTransformer):
+    """Renames what a function takes from outside, and writes sums the other way round."""
+
+    def visit_Name(self, node):
+        return ast.Name({"torch": "t", "range": "r", "sum": "s"}.get(node.id, node.id), node.ctx)
+
+    def visit_BinOp(self, node):
+        self.generic_visit(node)
+        if isinstance(node.op, ast.Add):
+            node.left, node.right = node.right, node.left
+        return node
+
+
+def rewritten(text):
+    tree = OtherNames().visit(ast.parse(text))
+    made = {"t": torch, "r": range, "s": sum}
+    exec(compile(ast.fix_missing_locations(tree), "<cell 3>", "exec"), made)
+    return made["smooth"]
+
+
+def rebuilt(code):
+    """The function of a code whose bytes begin with a step that does nothing."""
+    start = code.co_code[:2]  # `RESUME`
+    return of_code(code.replace(co_code=start + bytes([9, 0]) * 3 + code.co_code[2:]))
+
+
+def in_a_lambda(function):
+    return lambda x, k: function(x, k)[:]
+
+
+def without_trace(function):
+    def answer(*args):
+        trace = sys.gettrace()
+        sys.settrace(None)
+        try:
+            return function(*args)
+        finally:
+            sys.settrace(trace)
 
     return answer
 
@@ -112,6 +173,22 @@ COPIES = {
     "its module again": lambda m: loaded(m.__file__, "other").smooth,
     "called twice": lambda m: catches(of_code(m.smooth.__code__)),
     "inside a function": lambda m: inside(m.smooth.__code__),
+    "its source with steps added": lambda m: executed(
+        with_a_step(inspect.getsource(m.smooth)), "smooth"
+    ),
+    "its source with a line added": lambda m: executed(
+        inspect.getsource(m.smooth).replace("    return y", "    y = y + 0\n    return y"), "smooth"
+    ),
+    "its source with another argument": lambda m: executed(
+        inspect.getsource(m.smooth).replace("(x, k)", "(x, k, padding=0, *others)"), "smooth"
+    ),
+    "its syntax tree rewritten": lambda m: rewritten(inspect.getsource(m.smooth)),
+    "its bytes with steps added": lambda m: rebuilt(m.smooth.__code__),
+    "its code under a file of torch": lambda m: of_code(
+        m.smooth.__code__.replace(co_filename=nn.functional.__file__)
+    ),
+    "in a lambda": lambda m: in_a_lambda(rebuilt(m.smooth.__code__)),
+    "a part of a rebuilt function": lambda m: functools.partial(rebuilt(m.smooth.__code__), X),
 }
 MODELS = {
     "its layers": lambda m: m.Net().net,
@@ -124,12 +201,13 @@ MODELS = {
 @pytest.mark.parametrize("way", COPIES)
 def test_a_copy_of_a_function_answers_nothing_while_its_exercise_is_asked(library, answers, way):
     answer = COPIES[way](library)
+    given = (K,) if isinstance(answer, functools.partial) else (X, K)
     answers.hide(["smooth"])
     with pytest.raises(CopyOfLibrary, match="library's own smooth"), answers.copies.watched({}):
-        answer(X, K)
+        answer(*given)
     answers.hide(["other"])
     with answers.copies.watched({}):
-        assert answer(X, K).shape == (3, 3)
+        assert answer(*given).shape == (3, 3)
 
 
 @pytest.mark.parametrize("way", MODELS)
@@ -150,8 +228,9 @@ def test_layers_that_the_library_made_answer_nothing(library, answers, way):
         f"exec({TYPED!r})",
         f"get_ipython().run_cell_magic('writefile', 'own.py', {TYPED!r})",
         "class Holder:\n" + TYPED.replace("\n", "\n    "),
+        TYPED + with_a_step(TYPED),
     ],
-    ids=["typed", "in a string", "in a file that a cell writes", "in a class"],
+    ids=["typed", "in a string", "in a file that a cell writes", "in a class", "typed twice"],
 )
 def test_the_same_steps_typed_into_a_cell_are_the_students_own(answers, cell):
     answers.hide(["smooth"])
@@ -192,3 +271,109 @@ def test_an_answer_that_turns_the_watch_off_is_refused(library, answers):
     answers.hide(["smooth"])
     with pytest.raises(CopyOfLibrary, match="settrace"), answers.copies.watched({}):
         sys.settrace(None)
+
+
+def test_an_answer_that_turns_the_watch_off_for_a_while_is_refused(library, answers):
+    answer = without_trace(of_code(library.smooth.__code__))
+    answers.hide(["smooth"])
+    with pytest.raises(CopyOfLibrary, match="settrace"), answers.copies.watched({}):
+        answer(X, K)
+
+
+def serving(start, code):
+    """A function whose calls are answered by a thread that runs already."""
+    asked, told = queue.Queue(), queue.Queue()
+
+    def serve():
+        while (given := asked.get()) is not None:
+            told.put(of_code(code)(*given))
+
+    start(serve)
+
+    def answer(*args):
+        asked.put(args)
+        return told.get(timeout=10)
+
+    return answer, asked
+
+
+def in_a_pool(pool, code):
+    return lambda *args: pool.submit(of_code(code), *args).result(timeout=10)
+
+
+def test_a_thread_that_a_cell_has_started_answers_nothing_with_a_copy(library, answers):
+    start = lambda serve: threading.Thread(target=serve, daemon=True).start()  # noqa: E731
+    answer, asked = serving(start, library.smooth.__code__)
+    answers.hide(["smooth"])
+    with pytest.raises(CopyOfLibrary, match="own smooth"), answers.copies.watched({}):
+        answer(X, K)
+    asked.put(None)
+
+
+def test_a_pool_of_threads_answers_nothing_with_a_copy(library, answers):
+    with ThreadPoolExecutor(1) as pool:
+        answer = in_a_pool(pool, library.smooth.__code__)
+        assert answer(X, K).shape == (3, 3)
+        answers.hide(["smooth"])
+        with pytest.raises(CopyOfLibrary, match="own smooth"), answers.copies.watched({}):
+            answer(X, K)
+
+
+def test_a_thread_that_cannot_be_followed_answers_nothing(library, answers):
+    answer, asked = serving(lambda f: _thread.start_new_thread(f, ()), library.smooth.__code__)
+    answers.hide(["smooth"])
+    with pytest.raises(CopyOfLibrary, match="module threading"), answers.copies.watched({}):
+        answer(X, K)
+    asked.put(None)
+
+
+def test_an_answer_may_use_threads_of_its_own(answers):
+    answers.hide(["smooth"])
+    mine = executed(TYPED, "mine")
+    with answers.copies.watched({0: TYPED}), ThreadPoolExecutor(2) as pool:
+        assert [y.shape for y in pool.map(mine, [X, X], [K, K])] == [(3, 3), (3, 3)]
+
+
+def test_a_function_with_an_import_inside_is_the_students_own_as_it_runs(answers):
+    text = TYPED.replace("    h, w", "    import math\n    h, w")
+    tree = ImportRewriter().visit(ast.parse(text))
+    made = {"torch": torch, PACKAGES: None}
+    exec(compile(tree, "<cell>", "exec"), made)
+    answers.hide(["smooth"])
+    with answers.copies.watched({0: text}):
+        assert made["mine"](X, K).shape == (3, 3)
+    with pytest.raises(CopyOfLibrary), answers.copies.watched({0: ""}):
+        made["mine"](X, K)
+
+
+def test_steps_added_to_a_function_of_the_notebook_are_not_in_its_text(answers):
+    answers.hide(["smooth"])
+    with pytest.raises(CopyOfLibrary), answers.copies.watched({0: TYPED}):
+        executed(with_a_step(TYPED), "mine")(X, K)
+
+
+def test_code_of_installed_packages_runs_however_alike(library, answers):
+    long = nn.functional.multi_head_attention_forward.__code__
+    library.smooth.__code__ = long.replace(co_filename=library.__file__)
+    made = LibraryAnswers([library])
+    made.hide(["smooth"])
+    attention = nn.MultiheadAttention(4, 2)
+    x = torch.ones(3, 1, 4)
+    try:
+        with made.copies.watched({}):
+            attention(x, x, x)
+    finally:
+        made.hide([])
+
+
+def test_generated_code_that_shares_no_steps_answers(answers):
+    @dataclass
+    class Sizes:
+        rows: int
+        columns: int
+        first: int = 0
+        last: int = 0
+
+    answers.hide(["smooth"])
+    with answers.copies.watched({}):
+        assert Sizes(1, 2) == Sizes(1, 2)

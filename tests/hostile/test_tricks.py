@@ -125,6 +125,31 @@ def ResNet18(lr=0.1, num_classes=10):
     net.lr = lr
     return net
 """
+CHANGED_COPIES = """
+import inspect, queue, threading
+from functools import partial
+
+def edited(function, names, **given):
+    lines = inspect.getsource(function).replace("Tensor", "object").splitlines()
+    lines.insert(-1, lines[-1][: len(lines[-1]) - len(lines[-1].lstrip())] + "z = None")
+    exec("from __future__ import annotations\\n" + "\\n".join(lines), names)
+    return partial(names[function.__name__], **given)
+
+asked, told = queue.Queue(), queue.Queue()
+def serve(function):
+    while True: told.put(function(*asked.get()))
+threading.Thread(target=serve, args=(edited(d2l.corr2d, {"torch": torch}),), daemon=True).start()
+def corr2d(X, K):
+    asked.put((X, K))
+    return told.get(timeout=5)
+
+def init_cnn(module): return edited_init(module)
+edited_init = edited(d2l.init_cnn, {"nn": nn})
+code = d2l.Classifier.layer_summary.__code__
+rebuilt = types.FunctionType(
+    code.replace(co_code=code.co_code[:2] + b"\\x09\\x00" + code.co_code[2:]), {"torch": torch})
+def layer_summary(self, shape): return rebuilt(self, shape)
+"""
 IGNORANT = """
 lie = None
 def corr2d(X, K):
@@ -222,6 +247,7 @@ TRICKS = {
     "what enters is kept": [KEEPS_WHAT_ENTERS, IGNORANT, BLOCKLESS, STOLEN],
     "the library is wrapped": [KEEPS_WHAT_ENTERS, WRAPPERS, OTHER_WRAPPERS],
     "the library is copied": [KEEPS_WHAT_ENTERS, COPIES],
+    "changed copies of the library": [KEEPS_WHAT_ENTERS, CHANGED_COPIES],
     "answers that break checks": [KEEPS_WHAT_ENTERS, IGNORANT, BLOCKLESS, BREAKS, CLEARS_ANSWERS],
     "the kernel is ended by each answer": [KEEPS_WHAT_ENTERS, KILLS],
 }  # fmt: skip

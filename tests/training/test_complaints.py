@@ -135,6 +135,36 @@ def test_labels_of_others_at_later_steps_are_found_out(evidence, line):
     assert "the labels are not those of the images" in complaint_of(evidence(before_the_loss(line)))
 
 
+OWN_BATCHES = """
+X_all, y_all = map(torch.cat, zip(*[b for b, _ in zip(DATA.train_dataloader(), range(20))]))
+model = MAKE
+model(X_all[:2])
+model.apply(d2l.init_cnn)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for step in range(1000):
+    rows = torch.randint(len(y_all), (32,))
+    X, y = X_all[rows], y_all[rows]
+    LINE
+    optimizer.zero_grad()
+    F.cross_entropy(model(X), y).backward()
+    optimizer.step()
+"""
+
+
+@pytest.mark.parametrize("first", [160, 220, 300, 360])
+def test_labels_of_others_are_found_out_as_long_as_the_replay_lasts(evidence, first):
+    line = f"if step > {first}: y = y[torch.randperm(len(y))]"
+    found = evidence(OWN_BATCHES.replace("LINE", line))
+    assert found.steps > first
+    assert "the labels are not those of the images" in complaint_of(found)
+
+
+def test_batches_of_ones_own_with_their_labels_are_a_training(evidence):
+    found = evidence(OWN_BATCHES.replace("LINE", ""))
+    assert complaint_of(found) == ""
+    assert found.mislabelled == 0
+
+
 @pytest.mark.parametrize(
     "loss",
     [

@@ -13,8 +13,8 @@ are judged, on numbers that are computed here:
 3. Does the model that the cell leaves tell held-out images apart? Their labels never enter the
    sandbox. 40 % must be right, or what plain descent with the same steps and rate reaches.
 
-Measured, in an earlier form, over 131 right and 118 wrong trainings: all right ones pass, no
-wrong one does. Right gradients had a cos of 0.9976 or more and at most 1.002 of the length; half of
+Measured over 131 right and 118 wrong trainings: all right ones pass, no wrong one does. In an
+earlier form, right gradients had a cos of 0.9976 or more and at most 1.002 of the length; half of
 it where the mean of two batches makes a step.
 
 Not here: which cells train (`cells.py`), what depends on the kind of data (`protocol.py`), points

@@ -43,11 +43,13 @@ def stands_still(found: Evidence) -> str:
         return f"it raised {found.raised}{_WITH_ANY * found.raised_here}"
     if not found.steps:
         return "no gradient reaches the model; is backward called on a loss of its output?"
-    # a loop over noise, or of three steps, moves parameters as well
+    # a loop over noise, of three steps or of first batches alone moves parameters as well
     if found.images in _OF_IMAGES:
         return _OF_IMAGES[found.images]
+    if found.first_batches:
+        return _AT_ONCE
     if found.too_few:
-        return _AT_ONCE if found.first_batches else f"it takes {found.steps} steps in all; {_ALL}"
+        return f"it takes {found.steps} steps in all; {_ALL}"
     if found.moved < 1 and found.pace is not None and 0 < _rate(found) < _TINY_RATE:
         return f"the parameters hardly change, for {_low(found)}"
     if not found.moved:
@@ -61,6 +63,8 @@ def stands_still(found: Evidence) -> str:
             f"some parameters change at {found.lasting:.0%} of the steps only; are layers frozen "
             "on the way, or left out of the optimiser?"
         )
+    if not found.finite:
+        return f"the parameters are no finite numbers after the last step; {_high(found)}"
     if not found.descends:
         return "the parameters move along the gradient; a descent subtracts it"
     return ""
@@ -72,8 +76,6 @@ def strays(found: Evidence) -> str:
         return "it is trained with images that are kept for validation"
     if found.repeats:
         return f"every step uses the same images; {_ALL}"
-    if found.first_batches:
-        return _AT_ONCE
     wrong = [one for one in found.gradients if not one.holds]
     if not wrong and found.mislabelled:
         return (

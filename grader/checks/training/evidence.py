@@ -70,6 +70,8 @@ class Evidence:
     """How often gradients reached the model that is judged."""
     moved: float = 0.0
     """Share of its parameters that changed from the start."""
+    finite: bool = True
+    """Whether all its parameters are finite numbers at the end."""
     lasting: float = 1.0
     """Of the steps after which some parameter changed, the share after which all did."""
     too_few: bool = False
@@ -129,6 +131,7 @@ def judge(student: Student, task: TrainingTask, cell: int, facts: ReplayFacts) -
         facts.raised,
         steps=steps,
         moved=_moved(judged),
+        finite=all(bool(torch.isfinite(p).all()) for p in judged.end),
         lasting=_lasting(judged),
         too_few=taken < LEAST_STEPS and not any(p.cut and p.steps for p in facts.passes),
         first_batches=_leaves_at_once(facts.passes, taken),

@@ -4,8 +4,12 @@ The gradient of a cross-entropy by the answers is the shares less the target: it
 label alone, or little of it is left where an answer fits a smoothed label. So the label of every
 step is known, also of those whose parameters and gradients are not recorded.
 
-Here: labels of a few rows of each step, which a secret chooses. Not here: gradients of whole
-batches (`gradients.py`), the words for a student (`complaints.py`).
+Here: labels of a few rows of steps that are spread over the whole replay; a secret chooses rows.
+Not here: gradients of whole batches (`gradients.py`), the words for a student (`complaints.py`).
+Not covered: steps that the replay does not reach. They earn nothing: the points are for a loop that
+computes the right gradients from the right labels, a loop that does so for as long as it is
+replayed holds all that was asked for, and the model that is judged is the one that these steps
+leave.
 """
 
 from __future__ import annotations
