@@ -124,6 +124,11 @@ class Plan:
             "seed": str(self.seed),
         }
 
+    def find_inputs(self) -> None:
+        """Find what all submissions share of what decides a result; it is found once."""
+        assert self._inputs
+        assert self._checks
+
     def inputs(self, submission: Submission) -> dict[str, str]:
         """Return everything that decides a result of this run, by name, and nothing else."""
         asked = {f"{CHECKS}{one.name}": self._checks[one.name] for one in self.assignment.exercises}

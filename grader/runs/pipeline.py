@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,7 @@ from grader.runs.gradebook import Gradebook
 from grader.runs.origins import Origins, why_graded
 from grader.runs.reuse import reused, store
 from grader.runs.scheduling import Event, Finished, grade_all
+from grader.runs.worker_source import CannotForkError, WorkerSource
 from grader.verdict import Status, Verdict
 
 log = logging.getLogger(__name__)
@@ -85,11 +87,17 @@ def grade_and_store(
         show: called with every event.
     """
     submissions = list(submissions)
-    keys = [plan.key(submission) for submission in submissions]
     origins = Origins()
-    with Gradebook.open(out / GRADEBOOK) as gradebook:
+    with (
+        Gradebook.open(out / GRADEBOOK) as gradebook,
+        closing(WorkerSource(plan, submissions)) as source,
+    ):
+        known = gradebook.options_of(**_about(plan))
+        if known is None and not _has_torch():
+            source.start()  # it loads while what is due is found
+        keys = [plan.key(submission) for submission in submissions]
         plan = replace(plan, secret=gradebook.secret())
-        options = _options(plan, gradebook)
+        options = known or _options(plan, source)
         options[_PASSED_OVER] = msgspec.json.encode(list(passed_over)).decode()
         run_id = gradebook.start_run(plan.assignment.name, keys=keys, options=options)
         due: list[int] = []
@@ -114,7 +122,8 @@ def grade_and_store(
         if due:
             plan.require_walls()
         raise_if_asked()  # torch or pytest may have swallowed a Ctrl-C
-        with closing(grade_all(plan, [submissions[i] for i in due], jobs=jobs)) as events:
+        graded = grade_all(plan, [submissions[i] for i in due], jobs=jobs, source=source)
+        with closing(graded) as events:
             for event in events:
                 position = due[event.position]
                 if isinstance(event, Finished):
@@ -234,18 +243,26 @@ def failed(result: SubmissionResult) -> bool:
     )
 
 
-def _options(plan: Plan, gradebook: Gradebook) -> dict[str, str]:
+def _about(plan: Plan) -> dict[str, str]:
+    """Return what two runs have in common that are worth the same."""
     names = ",".join(exercise.name for exercise in plan.assignment.exercises)
-    about = {"checks": plan.assignment.digest, "exercises": names, **plan.facts()}
-    # the points of an earlier run of the same checks; collecting them would load torch
-    if (known := gradebook.options_of(**about)) is not None:
-        return known
-    rubric = points_of(plan.assignment)
-    return {
-        **about,
-        "title": plan.assignment.title,
-        "max_points": str(sum((points for _, points in rubric), Fraction(0))),
-    }
+    return {"checks": plan.assignment.digest, "exercises": names, **plan.facts()}
+
+
+def _options(plan: Plan, source: WorkerSource) -> dict[str, str]:
+    """Return what a run says about itself, the points of its checks among it."""
+    try:
+        if _has_torch():
+            raise CannotForkError("collecting the checks here takes less time")
+        most = source.max_points()
+    except CannotForkError:
+        most = sum((points for _, points in points_of(plan.assignment)), Fraction(0))
+    return {**_about(plan), "title": plan.assignment.title, "max_points": str(most)}
+
+
+def _has_torch() -> bool:
+    """Return whether this process has loaded torch, which takes most of the time of a start."""
+    return "torch" in sys.modules
 
 
 def _stored(gradebook: Gradebook, run_id: int) -> StoredRun:

@@ -96,6 +96,10 @@ PRELOADED = (
 """Modules that notebooks of any course import, loaded once in the warm parent. `torch._dynamo`
 alone takes 1.9 s on the first `torch.optim` object of a process. A course adds more."""
 
+PRISTINE = frozenset({"numpy", "torch", "torchvision", "PIL"})
+"""Packages that may be imported before the walls stand: they make no folder and keep no path of
+one. matplotlib makes a folder for its settings, and keeps where that is."""
+
 
 @dataclass(frozen=True)
 class Libraries:

@@ -30,7 +30,7 @@ def made_up(plan, submission) -> SubmissionResult:
     )  # fmt: skip
 
 
-def grade_all(plan, submissions, *, jobs):
+def grade_all(plan, submissions, *, jobs, source=None):
     """Finish in the other order than they came, as workers may."""
     for position, submission in reversed(list(enumerate(submissions))):
         yield Started(position, submission)
@@ -215,7 +215,7 @@ def test_what_was_passed_over_is_stored_with_the_run(run):
 def test_all_runs_into_a_gradebook_draw_held_out_data_from_its_secret(run, monkeypatch):
     secrets = []
 
-    def note(plan, submissions, *, jobs):
+    def note(plan, submissions, *, jobs, source):
         secrets.append(plan.secret)
         return grade_all(plan, submissions, jobs=jobs)
 
