@@ -97,8 +97,9 @@ PRELOADED = (
 alone takes 1.9 s on the first `torch.optim` object of a process. A course adds more."""
 
 PRISTINE = frozenset({"numpy", "torch", "torchvision", "PIL"})
-"""Packages that may be imported before the walls stand: they make no folder and keep no path of
-one. matplotlib makes a folder for its settings, and keeps where that is."""
+"""Packages that are imported once for all workers, before the walls of any stand. What they keep of
+the file tree outside is the home folder of then, to which they would download; a kernel has no such
+folder. pyplot and the course's own library are imported inside, by each warm parent."""
 
 
 @dataclass(frozen=True)

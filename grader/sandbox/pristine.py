@@ -1,8 +1,8 @@
 """The pristine process: imports libraries once, and forks a warm parent for each worker.
 
 It is what a warm parent is before its walls stand: a clean environment, nothing of the course, no
-torch operation, one thread. Of libraries it imports those that keep no path of the file tree they
-were imported in (`policy.PRISTINE`); the others are imported by each warm parent, inside its walls.
+torch operation, one thread. It imports the libraries of `policy.PRISTINE`; each warm parent imports
+the others inside its walls.
 
 Here: the loop that forks. Not here: imports and outer walls (`zygote.py`).
 """
