@@ -1,5 +1,5 @@
 """`python -m grader` is `grader`, where the command is not on the path."""
 
-from grader.cli import main
+from grader.cli import run
 
-main()
+run()

@@ -21,10 +21,8 @@ from grader.course import Exercise
 from grader.errors import KernelLost, SandboxError, in_words, traceback_of
 from grader.grading.absences import with_causes
 from grader.grading.candidates import read_source
-from grader.grading.check_session import CheckSession
-from grader.grading.diagnosis import Diagnosis
 from grader.grading.forbidden import without_forbidden
-from grader.grading.handout import read_handout
+from grader.grading.loaded import Loaded
 from grader.grading.missing_packages import Blame
 from grader.grading.needed_cells import needed_cells
 from grader.grading.open_notebook import OpenNotebook
@@ -40,9 +38,8 @@ from grader.grading.pooling import (
     status_of,
     within,
 )
-from grader.grading.right_parts import SecondChances, better, read_parts
-from grader.grading.sheets import cache_of
-from grader.grading.warm import warm_parent
+from grader.grading.right_parts import SecondChances, better
+from grader.grading.warm import wait_for, warm_parent
 from grader.grading.write_offs import WriteOff, write_off
 from grader.kernel.gpu_trial import try_out
 from grader.kernel.gpus import Gpu, leased
@@ -70,17 +67,19 @@ class Grader:
 
     Args:
         plan: what is graded and how.
-        tell: called with "waiting" before a wait for a GPU, with "holding" at its end, and with the
-            result of each exercise as soon as it is judged.
+        tell: called with "waiting" before a wait for a GPU, with "holding" at its end, with the
+            result of each exercise as soon as it is judged, and with `WorksFor`.
         warm: a warm parent of the plan that was started before, and is closed by the grader.
+        loaded: the checks of the plan, if this process has loaded them before.
     """
 
     def __init__(
         self, plan: Plan, tell: Callable[[object], None] = lambda said: None,
-        warm: WarmParent | None = None,
+        warm: WarmParent | None = None, loaded: Loaded | None = None,
     ) -> None:  # fmt: skip
         self.plan = plan
         self._warm = warm
+        self._loaded = loaded
         self._tell = tell
         self._stack = ExitStack()
 
@@ -92,16 +91,11 @@ class Grader:
             self._warm = self._warm or warm_parent(plan)
             self._stack.callback(self._close_warm)
         try:
-            assignment = plan.assignment
-            session = CheckSession(
-                plan.judged, course=assignment.course, seed=plan.seed, cache=cache_of(plan)
-            )
-            self._session = self._stack.enter_context(session)
-            self._diagnosis = Diagnosis(self._session)
-            self._parts = read_parts(assignment)
-            self._handout = read_handout(assignment)
-            if self._warm is not None:
-                self._warm.wait()
+            loaded = self._loaded or self._stack.enter_context(Loaded(plan))
+            self._session, self._diagnosis = loaded.session, loaded.diagnosis
+            self._parts, self._handout = loaded.parts, loaded.handout
+            plan.find_inputs()  # while the warm process still loads its libraries
+            wait_for(self._warm, self._tell)
             with self._leased() as gpu:
                 if gpu is not None:
                     try_out(self._warm, gpu)
@@ -391,7 +385,7 @@ class Grader:
         if self._warm is not None and not self._warm.is_alive():
             self._warm.close()
             self._warm = warm_parent(self.plan)
-            self._warm.wait()
+            wait_for(self._warm, self._tell)
 
 
 def _now() -> str:

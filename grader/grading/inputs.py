@@ -28,7 +28,7 @@ LIBRARIES = ("torch", "torchvision", "numpy", "hypothesis", "pytest", "ipykernel
 # reports and schedulers decide no result; the course has its own digest
 _NO_PART = frozenset(
     {
-        *("report", "runs", "serve", "similar", "course", "cli.py", "doctor.py", "__main__.py"),
+        *("report", "runs", "serve", "similar", "course", "cli", "doctor.py", "__main__.py"),
         *("decisions.py", "policy.py", "policy_settings.py"),
     }
 )
@@ -80,8 +80,8 @@ def data_identity(files: Sequence[Path]) -> str:
 def checks_of(assignment: Assignment) -> Mapping[str, str]:
     """Return a hash of all that each exercise's checks depend on, by the exercise's name.
 
-    An exercise depends on those that it builds on, since it is asked again with their right parts,
-    and not on any other.
+    It holds the exercises that are asked for and those that these build on. An exercise depends on
+    those that it builds on, since it is asked again with their right parts, and not on any other.
 
     Raises:
         CourseError: a file cannot be read.
@@ -96,9 +96,10 @@ def checks_of(assignment: Assignment) -> Mapping[str, str]:
     )  # fmt: skip
     rules = (assignment.forbid, assignment.packages, assignment.excused_cells)
     others = [(one.name, one.kind, one.names, one.layers) for one in every]
+    asked = judged(assignment)
     found: dict[str, str] = {}
     try:
-        for one in every:
+        for one in asked:
             more = [parts] if one.builds_on and parts.is_file() else []
             more += text if one.kind == "answers" else []
             # models without a name are told apart by the names and layers of all exercises
@@ -108,8 +109,16 @@ def checks_of(assignment: Assignment) -> Mapping[str, str]:
         raise CourseError(f"{error.filename} cannot be read: {error.strerror}.") from None
     return {
         one.name: _hash(*(found[name] for name in (one.name, *builds_on(one, every))))
-        for one in every
+        for one in asked
     }
+
+
+def judged(assignment: Assignment) -> tuple[Exercise, ...]:
+    """Return the exercises that are asked for and those that they build on."""
+    every = assignment.every
+    wanted = {name for one in assignment.exercises for name in builds_on(one, every)}
+    wanted |= {one.name for one in assignment.exercises}
+    return tuple(one for one in every if one.name in wanted)
 
 
 def builds_on(exercise: Exercise, every: Sequence[Exercise]) -> tuple[str, ...]:

@@ -21,10 +21,10 @@ from grader.course import Assignment, Exercise, load_assignment
 from grader.errors import SandboxUnavailable
 from grader.grading.data_files import files_of, in_words
 from grader.grading.inputs import (
-    builds_on,
     checks_of,
     data_identity,
     grader_source,
+    judged,
     libraries,
     means_of_isolation,
 )
@@ -75,10 +75,7 @@ class Plan:
     @cached_property
     def judged(self) -> tuple[Exercise, ...]:
         """The exercises that are judged: those asked for, and those that they build on."""
-        every = self.assignment.every
-        wanted = {name for one in self.assignment.exercises for name in builds_on(one, every)}
-        wanted |= {one.name for one in self.assignment.exercises}
-        return tuple(one for one in every if one.name in wanted)
+        return judged(self.assignment)
 
     @property
     def asks_for_some(self) -> bool:
@@ -128,6 +125,11 @@ class Plan:
             "grader": __version__,
             "seed": str(self.seed),
         }
+
+    def find_inputs(self) -> None:
+        """Find what all submissions share of what decides a result; it is found once."""
+        assert self._inputs
+        assert self._checks
 
     def inputs(self, submission: Submission) -> dict[str, str]:
         """Return everything that decides a result of this run, by name, and nothing else."""

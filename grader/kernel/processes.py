@@ -14,7 +14,6 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -22,17 +21,14 @@ from typing import Protocol
 from grader.course import BARE, Environment
 from grader.errors import KernelLost, SandboxUnavailable
 from grader.kernel.gpus import Gpu
+from grader.kernel.pristine import ForkedWarm, Forks, pid_of
 from grader.kernel.scratch import claimed_folder, remove_abandoned, remove_folder
+from grader.kernel.start import BOOT, PYTHON, SAME_HASHES, environment_of, start_of
 from grader.records import Limits
 from grader.sandbox import messages, policy
 
 log = logging.getLogger(__name__)
 
-_BOOT = policy.PACKAGE / "sandbox" / "boot.py"
-# isolated from the user's site and from the folder of the file, as by -I, which would ignore the
-# hash seed too: sets of strings have one order in all kernels of all runs
-_PYTHON = (sys.executable, "-s", "-P", "-X", "utf8")
-_SAME_HASHES = {"PYTHONHASHSEED": "0"}
 _PACKET = 1 << 18
 _START_S = 120.0
 _FORK_S = 30.0  # it takes 0.01 s
@@ -66,6 +62,8 @@ class WarmParent:
         gpus: the GPUs kernels may be given, one at a time.
         left_out: modules that are not imported in advance; kernels can import them.
         without: walls to leave out as if this machine lacked them, to test what the others hold.
+        forks: where it is forked from a process that has imported most of it; without, or if that
+            process is gone, it imports everything by itself.
 
     It starts in the background; `wait` says when it is ready.
     """
@@ -73,7 +71,7 @@ class WarmParent:
     def __init__(
         self, *, environment: Environment = BARE, isolate: bool = True, data: Path | None = None,
         gpus: Sequence[Gpu] = (), left_out: Collection[str] = (),
-        without: Collection[policy.Wall] = (),
+        without: Collection[policy.Wall] = (), forks: Forks | None = None,
     ) -> None:  # fmt: skip
         self.isolate = isolate
         self.data = str(data.resolve()) if data else ""
@@ -82,23 +80,64 @@ class WarmParent:
         self._numbers = itertools.count(1)
         self._uids = itertools.cycle(_user_ids(os.getpid()))
         self._exits: dict[int, messages.Exited] = {}
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._control = ours
-        with theirs:
-            self._process = subprocess.Popen(
-                [*_PYTHON, str(_BOOT), str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                cwd="/",
-                env=_environment(with_gpu=bool(gpus)),
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is the grader's to handle
-            )
         self.ready: messages.Ready | None = None
-        start = _start(
+        self._with_gpu = bool(gpus)
+        self._start = start_of(
             self.scratch, environment, data=self.data, isolate=isolate,
             gpus=[gpu.node for gpu in gpus], left_out=left_out, without=list(without),
         )  # fmt: skip
-        self._control.send(messages.encode(start))
+        self._process: subprocess.Popen[bytes] | ForkedWarm | None = None
+        """None until the answer of the pristine process arrives."""
+        self._begin(forks)
+
+    def _begin(self, forks: Forks | None) -> None:
+        """Start the process, by a fork where that may be asked for."""
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            if forks is not None:
+                try:
+                    forks.ask(theirs)
+                except OSError as error:
+                    log.warning("the pristine process is gone: %s", error)
+                    forks = None
+            if forks is None:
+                self._process = self._started(theirs)
+        with contextlib.suppress(ConnectionError):  # it is gone; `wait` finds that
+            self._control.send(messages.encode(self._start))
+
+    def _started(self, theirs: socket.socket) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [*PYTHON, str(BOOT), str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            cwd="/",
+            env=environment_of(with_gpu=self._with_gpu),
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is the grader's to handle
+        )
+
+    @property
+    def is_forked(self) -> bool:
+        """Whether it was forked from the pristine process, and is no child of this one."""
+        return isinstance(self._process, ForkedWarm)
+
+    @property
+    def pid(self) -> int:
+        """Of the process that has started; 0 before."""
+        return self._process.pid if self._process is not None else 0
+
+    def _await_fork(self) -> None:
+        """Wait until the pristine process has forked this one; start alone if it is gone."""
+        if self._process is not None:
+            return
+        try:
+            answer, received = self._receive(_START_S)
+            if isinstance(answer, messages.Forked) and len(received) == 1:
+                self._process = ForkedWarm(received[0])
+                return
+        except KernelLost as error:
+            log.warning("no fork of the pristine process: %s", error)
+        self._control.close()
+        self._begin(None)
 
     def wait(self) -> messages.Ready:
         """Wait until everything is imported and the outer walls stand.
@@ -109,6 +148,7 @@ class WarmParent:
         """
         if self.ready is not None:
             return self.ready
+        self._await_fork()
         answer, _ = self._receive(_START_S)
         if isinstance(answer, messages.Failed):
             raise KernelLost(f"the warm process could not be built: {answer.reason}")
@@ -123,7 +163,7 @@ class WarmParent:
                 "give --isolation process, for notebooks you trust.",
             )
         self.ready = answer
-        log.info("warm process %d is ready; missing walls: %s", self._process.pid,
+        log.info("warm process %d is ready; missing walls: %s", self.pid,
                  ", ".join(sorted(answer.missing)) or "none")  # fmt: skip
         return answer
 
@@ -134,7 +174,9 @@ class WarmParent:
 
     def is_alive(self) -> bool:
         """Return whether the process runs; its end is visible before that of its kernels."""
-        if self._control.fileno() < 0 or self._process.poll() is not None:
+        if self._control.fileno() < 0:
+            return False
+        if self._process is not None and self._process.poll() is not None:
             return False
         poll = select.poll()
         poll.register(self._control, 0)  # a hang-up is always told
@@ -186,13 +228,14 @@ class WarmParent:
     def close(self) -> None:
         """End the warm process and every kernel, and remove the scratch folder."""
         self._control.close()
-        if self.ready is None:
-            self._process.kill()  # it imports for seconds, and would not hear of the end
-        try:
-            self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        if self._process is not None:  # one that is yet to be forked finds its socket closed
+            if self.ready is None:
+                self._process.kill()  # it imports for seconds, and would not hear of the end
+            try:
+                self._process.wait(5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
         remove_folder(self.scratch)
         if self._claim >= 0:
             os.close(self._claim)
@@ -218,13 +261,6 @@ class WarmParent:
         return messages.decode_answer(packet), descriptors
 
 
-def _environment(*, with_gpu: bool) -> dict[str, str]:
-    """Return the environment that the warm process starts with; it sets its own later."""
-    kept = ("PATH", *policy.GPU_ENVIRONMENT) if with_gpu else ("PATH",)
-    inherited = {name: os.environ[name] for name in kept if name in os.environ}
-    return {"PATH": "", **inherited, **_SAME_HASHES}
-
-
 def _user_ids(pid: int) -> range:
     """Return user ids that no other grader uses: the limit on processes counts per user id."""
     first = _FIRST_UID + pid * _UIDS_EACH
@@ -245,10 +281,8 @@ class ForkedProcess:
         self._number = number
         self._exited: messages.Exited | None = None
         self.alive = pidfd
-        # the pid as it is seen here; the parent may live in another pid namespace
-        info = Path(f"/proc/self/fdinfo/{pidfd}").read_text(encoding="ascii")
-        lines = dict(line.split(":", 1) for line in info.splitlines())
-        self.pid = int(lines["Pid"])
+        # as it is seen here; the parent may live in another pid namespace
+        self.pid = pid_of(pidfd)
 
     def signal(self, number: int) -> None:
         """Send a signal; a process that is gone is no error."""
@@ -274,29 +308,6 @@ class ForkedProcess:
         self.alive = -1
 
 
-def _start(
-    scratch: Path, environment: Environment, *, isolate: bool, data: str = "",
-    gpus: Sequence[str] = (), left_out: Collection[str] = (), without: Sequence[str] = (),
-) -> messages.Start:  # fmt: skip
-    """Return how a process is built that notebooks of a course run in."""
-    found = policy.libraries(environment.hidden)
-    folder = [] if environment.folder is None else [str(environment.folder)]
-    beside = "" if environment.beside is None else str(environment.beside)
-    return messages.Start(
-        str(scratch),
-        list(found.read),
-        list(found.hidden),
-        shown=[str(policy.GUEST_LIBRARY), *folder, *filter(None, (beside, data))],
-        path=[*found.path, *folder],
-        preload=[n for n in (*policy.PRELOADED, *environment.preload) if n not in left_out],
-        isolate=isolate,
-        gpus=list(gpus),
-        without=list(without),
-        setup=environment.setup,
-        beside=beside,
-    )
-
-
 class ColdProcess:
     """A kernel started from scratch, where a process that has loaded torch cannot be forked.
 
@@ -307,13 +318,13 @@ class ColdProcess:
         self, scratch: Path, order: messages.Fork, descriptors: list[int], environment: Environment
     ) -> None:
         self.alive, held = os.pipe()
-        start = _start(scratch, environment, isolate=False)
+        start = start_of(scratch, environment, isolate=False)
         passed = [*descriptors, held]
         self._process = subprocess.Popen(
-            [*_PYTHON, str(_BOOT), "cold", *map(str, passed)],
+            [*PYTHON, str(BOOT), "cold", *map(str, passed)],
             pass_fds=passed,
             cwd="/",
-            env={"PATH": os.environ.get("PATH", ""), **_SAME_HASHES},
+            env={"PATH": os.environ.get("PATH", ""), **SAME_HASHES},
             stdin=subprocess.PIPE,
         )
         os.close(held)

@@ -14,7 +14,7 @@ from grader.report.feedback_zip import feedback_zip
 from grader.report.frames import RunFrames
 from grader.report.lms_files import Sheet, canvas_sheet, fill, moodle_sheet
 from grader.report.writers import feedback_names, write_file
-from grader.runs.pipeline import StoredRun
+from grader.runs.stored_run import StoredRun
 
 _CANVAS, _MOODLE, _ZIP = "canvas.csv", "moodle.csv", "feedback.zip"
 

@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 
 from grader.reading.tree import stem_of
 from grader.records import UNNAMED, Identity
-from grader.runs.pipeline import StoredRun
+from grader.runs.stored_run import StoredRun
 
 _DATE = (1980, 1, 1, 0, 0, 0)  # the same bytes for the same pages
 _UNSAFE = re.compile(r'[\\:*?"<>|\x00-\x1f\x7f]')

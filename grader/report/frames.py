@@ -21,7 +21,7 @@ import pandas as pd
 from grader.points import standing
 from grader.records import UNNAMED, CellRun, ExerciseResult, SubmissionResult, WrittenAnswer
 from grader.report.rounding import exercise_names, percent, points_of, shown, total_of
-from grader.runs.pipeline import StoredRun, latest
+from grader.runs.stored_run import StoredRun, latest
 from grader.text import without_surrogates
 from grader.verdict import Payer, Status, Verdict
 

@@ -22,7 +22,7 @@ import pandas as pd
 from grader.records import UNNAMED, CheckResult, SubmissionResult
 from grader.report.frames import ROSTER, SUBMISSIONS, RunFrames
 from grader.report.rounding import Number
-from grader.runs.pipeline import StoredRun
+from grader.runs.stored_run import StoredRun
 from grader.text import without_surrogates
 from grader.verdict import Verdict
 

@@ -26,7 +26,7 @@ from grader.reading.roster import columns_of, students_of
 from grader.records import UNNAMED, Identity, Listed
 from grader.report.frames import RunFrames
 from grader.report.tables import grades_table
-from grader.runs.pipeline import StoredRun
+from grader.runs.stored_run import StoredRun
 from grader.text import one_line
 from grader.verdict import Status
 

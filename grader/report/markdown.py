@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from grader.report.frames import RunFrames
 from grader.report.missing import missing_packages
 from grader.report.tables import exercises_table, grades_table
-from grader.runs.pipeline import StoredRun
+from grader.runs.stored_run import StoredRun
 from grader.text import clean, in_order, one_line
 from grader.verdict import Status
 

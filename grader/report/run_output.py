@@ -13,7 +13,7 @@ from rich.console import Console
 
 from grader.report.missing import missing_in_words
 from grader.report.terminal import attendance_lines, passed_over_view, summary_table
-from grader.runs.pipeline import StoredRun
+from grader.runs.stored_run import StoredRun
 
 
 def print_run(run: StoredRun, out: Path, delivered: Sequence[str], *, quiet: bool) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from grader.report.pages import render
 from grader.report.csv_tables import as_csv
+from grader.report.pages import render
 from grader.report.writers import write_file
 from grader.similar.pairs import Pair, Similar, marked_lines
 from grader.similar.shape import Line

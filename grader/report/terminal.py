@@ -28,7 +28,7 @@ from grader.records import (
     SubmissionResult,
 )
 from grader.report.rounding import percent, shown, total_of
-from grader.runs.pipeline import StoredRun
+from grader.runs.stored_run import StoredRun
 from grader.text import clean, clip, one_line
 from grader.verdict import Status, Verdict
 

@@ -25,7 +25,7 @@ from grader.report.markdown import markdown
 from grader.report.pages import feedback_page, report_page
 from grader.report.spreadsheet import workbook
 from grader.report.tables import checks_table, grades_table
-from grader.runs.pipeline import StoredRun
+from grader.runs.stored_run import StoredRun
 from grader.text import clean
 
 log = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ from grader.points import standing
 from grader.records import ExerciseResult, SubmissionResult
 from grader.runs.gradebook import Gradebook
 from grader.runs.origins import why_graded
-from grader.runs.pipeline import GRADEBOOK, StoredRun, stored_run
+from grader.runs.stored_run import GRADEBOOK, StoredRun, stored_run
 
 UNSTEADY = "nothing that decides a result changed: the result is not steady"
 ADDED, REMOVED = "not in the earlier run", "not in the later run"

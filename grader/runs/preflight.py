@@ -29,7 +29,8 @@ from grader.reading.due import LARGE_BYTES
 from grader.reading.submissions import load
 from grader.records import Found, PassedOver, Submission, SubmissionResult
 from grader.runs.gradebook import Gradebook
-from grader.runs.pipeline import GRADEBOOK, POINTS, points_of
+from grader.runs.pipeline import points_of
+from grader.runs.stored_run import GRADEBOOK, POINTS
 
 _T = TypeVar("_T")
 _START_S, _NOTEBOOK_S, _EXERCISE_S = 8.0, 1.0, 0.9

@@ -7,18 +7,17 @@ it busy for too long, or that makes a second, fresh worker grow, ends with what 
 Each worker has its own pipe: a killed worker could leave a shared queue locked. A worker ends with
 the main process, even if that is killed. Nothing here stores or shows results.
 
-Here: starting, replacing and ending workers. Not here: their bounds (`worker_bounds.py`), how
-many fit this machine (`machine.py`), grading one submission (`grading/grader.py`).
+Here: starting, replacing and ending workers. Not here: what they are forked from
+(`worker_source.py`), their body (`worker.py`) and bounds (`worker_bounds.py`), how many fit this
+machine (`machine.py`).
 """
 
 from __future__ import annotations
 
 import logging
 import multiprocessing
-import os
 import signal
 import sys
-import threading
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, suppress
@@ -28,21 +27,17 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
-from grader.errors import GraderError, KernelLost, SandboxUnavailable, traceback_of
+from grader.errors import GraderError, KernelLost
 from grader.grading.plan import Plan
-from grader.grading.warm import warm_parent
+from grader.grading.warm import WorksFor
 from grader.grading.write_offs import WriteOff
 from grader.kernel.scratch import remove_abandoned
 from grader.records import ExerciseResult, Submission, SubmissionResult
-from grader.runs import logs, worker_memory
-from grader.runs.deferred_signals import deferred, leave_to_parent, raise_if_asked
-from grader.runs.worker_bounds import (
-    MOST_DATA_BYTES,
-    Excess,
-    WorkerBounds,
-    most_seconds,
-    written_off,
-)
+from grader.runs.deferred_signals import deferred, raise_if_asked
+from grader.runs.worker import receive
+from grader.runs.worker import work as _work
+from grader.runs.worker_bounds import Excess, WorkerBounds, most_seconds, written_off
+from grader.runs.worker_source import CannotForkError, ForkedWorker, WorkerSource
 from grader.verdict import Status
 
 log = logging.getLogger(__name__)
@@ -74,7 +69,7 @@ Event = Started | Finished
 
 @dataclass
 class _Worker:
-    process: BaseProcess
+    process: BaseProcess | ForkedWorker
     pipe: Connection
     position: int = -1
     """Which submission it has; -1 while it has none."""
@@ -87,9 +82,15 @@ class _Worker:
 
 
 def grade_all(
-    plan: Plan, submissions: Sequence[Submission], *, jobs: int
+    plan: Plan, submissions: Sequence[Submission], *, jobs: int, source: WorkerSource | None = None
 ) -> Generator[Event, None, None]:
     """Grade submissions in local workers; events come as they happen.
+
+    Args:
+        plan: what is graded and how.
+        submissions: what was handed in.
+        jobs: how many workers at most.
+        source: what workers are forked from; without, each is a fresh process.
 
     Raises:
         SandboxError: no worker can be started; finished results have been yielded before.
@@ -97,7 +98,7 @@ def grade_all(
     """
     # a GPU serves one notebook at a time: more workers than GPUs would only wait
     most = min(len(submissions), len(plan.gpus) or jobs)
-    with closing(_Team(plan, submissions, jobs=min(jobs, most))) as team:
+    with closing(_Team(plan, submissions, jobs=min(jobs, most), source=source)) as team:
         yield from team.work()
 
 
@@ -125,15 +126,19 @@ class OneByOne:
 
 
 class _Team:
-    def __init__(self, plan: Plan, submissions: Sequence[Submission], *, jobs: int) -> None:
+    def __init__(
+        self, plan: Plan, submissions: Sequence[Submission], *, jobs: int,
+        source: WorkerSource | None = None,
+    ) -> None:  # fmt: skip
         self._plan = plan
+        self._source = source
         self._submissions = submissions
         self._due = deque(range(len(submissions)))
         self._tried: dict[int, int] = {}
         self._ends: dict[int, list[str]] = {}
         self._failed_starts = 0
         self._finished = 0
-        # spawned, not forked: threads of this process would not survive a fork
+        # where there is no source: threads of this process would not survive a fork
         self._context = multiprocessing.get_context("spawn")
         self._workers: list[_Worker] = []
         self._jobs = jobs
@@ -153,7 +158,7 @@ class _Team:
             raise_if_asked()
             for worker in list(self._workers):
                 if worker.pipe in ready:
-                    yield from self._heard(worker, _receive(worker.pipe))
+                    yield from self._heard(worker, receive(worker.pipe))
                 elif excess := worker.bounds.excess():
                     yield from self._heard(worker, excess)
 
@@ -189,6 +194,8 @@ class _Team:
             yield self._finish(position, answer)
         elif isinstance(answer, ExerciseResult):
             worker.judged.append(answer)
+        elif isinstance(answer, WorksFor):
+            worker.bounds.beside = answer.pid
         elif answer == "ready":
             worker.ready, self._failed_starts = True, 0
             worker.bounds.forget()
@@ -218,6 +225,16 @@ class _Team:
             remove_abandoned()
 
     def _hire(self) -> None:
+        if self._source is not None:
+            try:
+                self._source.wait()
+                with deferred():
+                    self._add(*self._source.fork(_work, self._plan))
+            except CannotForkError as error:
+                log.warning("workers are not forked: %s", error)
+                self._source = None
+            else:
+                return
         if sys.platform != "win32":
             resource_tracker.ensure_running()  # its start would let signals through
         with deferred():
@@ -225,9 +242,12 @@ class _Team:
             process = self._context.Process(target=_work, args=(self._plan, theirs), daemon=True)
             process.start()
             theirs.close()
-            worker = _Worker(process, ours)
-            worker.bounds.begin(_MOST_START_S)
-            self._workers.append(worker)
+            self._add(process, ours)
+
+    def _add(self, process: BaseProcess | ForkedWorker, pipe: Connection) -> None:
+        worker = _Worker(process, pipe)
+        worker.bounds.begin(_MOST_START_S)
+        self._workers.append(worker)
 
     def _replace(self, worker: _Worker, why: object) -> SubmissionResult | None:
         """Replace a worker that is gone; return the result of what it could not grade, twice."""
@@ -289,7 +309,7 @@ def broken(plan: Plan, submission: Submission, end: str, traceback: str) -> Subm
     )
 
 
-def _end_of(process: BaseProcess, why: object) -> str:
+def _end_of(process: BaseProcess | ForkedWorker, why: object) -> str:
     """End a worker that is lost, and describe its end: its exit code, and its error if it sent one.
 
     One that hangs is killed. One whose pipe is closed exits soon.
@@ -304,95 +324,3 @@ def _end_of(process: BaseProcess, why: object) -> str:
     elif (number := -(process.exitcode or 0)) in set(signal.Signals):
         end += f" ({signal.Signals(number).name})"
     return "\n".join([end, *getattr(why, "__notes__", ())])
-
-
-def _receive(pipe: Connection) -> object:
-    try:
-        return pipe.recv()
-    except (EOFError, OSError):
-        return None
-
-
-def _work(plan: Plan, pipe: Connection) -> None:
-    """Grade what arrives until the pipe is closed: the body of a worker."""
-    leave_to_parent()
-    logs.configure_worker()
-    _end_with_parent()
-    _limit_memory()
-    try:
-        _grade_from(plan, pipe)
-    except ConnectionError:
-        return  # the main process, which would store the result, is gone
-    except GraderError as error:
-        with suppress(OSError):
-            pipe.send(_crossing(error))
-    except OSError as error:  # a scratch folder that cannot be made, a limit on processes
-        lost = KernelLost(f"{error.strerror} ({error.filename or 'no file'})")
-        with suppress(OSError):
-            pipe.send(_noted(lost, error))
-    except Exception as error:  # an internal error: its traceback is stored with the submission
-        with suppress(OSError):
-            pipe.send(_noted(KernelLost(f"{type(error).__name__}: {error}"), error))
-
-
-def _grade_from(plan: Plan, pipe: Connection) -> None:
-    plan.require_walls()
-    warm = warm_parent(plan) if plan.can_fork else None
-    try:
-        # torch is loaded in workers alone, at the same time as in the warm process
-        from grader.grading.grader import Grader  # noqa: PLC0415
-
-        with Grader(plan, tell=pipe.send, warm=warm) as grader:
-            worker_memory.settle()
-            pipe.send("ready")
-            while isinstance(order := _receive(pipe), Submission | WriteOff):
-                if isinstance(order, WriteOff):
-                    pipe.send(grader.write_off(order))
-                else:
-                    pipe.send(grader.grade(order))
-                worker_memory.give_back()
-    finally:
-        if warm is not None:
-            warm.close()
-
-
-def _end_with_parent() -> None:
-    """End this process with the main process, even on SIGKILL and within a submission."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    if sys.platform == "linux":
-        from grader.sandbox.linux import die_with_parent  # noqa: PLC0415  (no other system has it)
-
-        die_with_parent()
-        if os.getppid() != parent.pid:  # it ended before we asked
-            os._exit(1)
-        return
-
-    def watch() -> None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _limit_memory() -> None:
-    """Bound what this process may ask for; its children set limits of their own."""
-    if sys.platform != "win32":
-        import resource  # noqa: PLC0415  (Windows has none)
-
-        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        most = MOST_DATA_BYTES if hard == resource.RLIM_INFINITY else min(MOST_DATA_BYTES, hard)
-        with suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
-
-
-def _crossing(error: GraderError) -> GraderError:
-    """Return an error as it can be sent: those with arguments of their own know how."""
-    sent = error if isinstance(error, SandboxUnavailable) else type(error)(str(error))
-    return _noted(sent, error)
-
-
-def _noted(sent: GraderError, error: BaseException) -> GraderError:
-    """Attach a traceback to an error that crosses to the main process, which pickles notes too."""
-    sent.add_note(traceback_of(error))
-    return sent

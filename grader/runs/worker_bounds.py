@@ -18,6 +18,7 @@ from pathlib import Path
 
 from grader.grading.write_offs import WriteOff
 from grader.kernel.deadlines import Deadline, Spent, TreeClock
+from grader.kernel.process_tree import tree_of
 from grader.records import ExerciseResult, Limits, Submission
 from grader.verdict import Verdict
 
@@ -49,6 +50,8 @@ class WorkerBounds:
         self._pid = pid
         self._deadline: Deadline | None = None
         self._started = time.monotonic()
+        self.beside: int | None = None
+        """Of a process that works for it and is no descendant; its time counts as well."""
 
     @property
     def seconds(self) -> float:
@@ -61,7 +64,10 @@ class WorkerBounds:
         clock = TreeClock(self._pid) if os.path.isdir("/proc/self") else None
 
         def spent() -> Spent:
-            return clock.look() if clock else Spent(time.monotonic() - started)
+            if clock is None:
+                return Spent(time.monotonic() - started)
+            beside = [] if self.beside is None else tree_of(self.beside)
+            return clock.look([*tree_of(self._pid), *beside])
 
         self._deadline = Deadline(spent, most_s, _MARGIN)
 

@@ -96,6 +96,11 @@ PRELOADED = (
 """Modules that notebooks of any course import, loaded once in the warm parent. `torch._dynamo`
 alone takes 1.9 s on the first `torch.optim` object of a process. A course adds more."""
 
+PRISTINE = frozenset({"numpy", "torch", "torchvision", "PIL"})
+"""Packages that are imported once for all workers, before the walls of any stand. What they keep of
+the file tree outside is the home folder of then, to which they would download; a kernel has no such
+folder. pyplot and the course's own library are imported inside, by each warm parent."""
+
 
 @dataclass(frozen=True)
 class Libraries:

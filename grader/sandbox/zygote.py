@@ -20,6 +20,7 @@ import select
 import signal
 import socket
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import NoReturn
@@ -32,19 +33,28 @@ from grader.sandbox.policy import Wall
 _PACKET = 1 << 18
 
 
-def main(descriptor: int) -> NoReturn:
-    """Build the warm process and serve fork requests until the grader ends."""
+def main(descriptor: int, *, forked: bool = False) -> NoReturn:
+    """Build the warm process and serve fork requests until the grader ends.
+
+    Args:
+        descriptor: of the socket that orders come by.
+        forked: whether the pristine process is the parent, which has imported most of it. The end
+            of the socket is then the only sign that the grader has ended.
+    """
     control = socket.socket(fileno=descriptor)
     control.set_inheritable(False)
-    linux.die_with_parent()
+    if not forked:
+        linux.die_with_parent()
     started = time.perf_counter()
     packet = control.recv(_PACKET)
     if not packet:  # the grader has ended before it said anything
         os._exit(0)
     settings = messages.decode_start(packet)
     missing: dict[str, str] = {}
+    if forked and not _is_open(control):
+        os._exit(0)  # its scratch folder is gone too
     try:
-        _import_ours(settings)
+        import_ours(settings)
         own_pids = _build_outer_walls(settings, missing) if settings.isolate else False
         _import_libraries(settings)
     except Exception as error:  # of any kind: the grader must get a report
@@ -67,7 +77,7 @@ def start_cold(descriptors: list[int]) -> NoReturn:
     folder = f"{told.start.scratch}/{told.order.folder}"
     # files that libraries write during import are removed with the kernel's folder
     own = msgspec.structs.replace(told.start, scratch=f"{folder}/home")
-    _import_ours(own)
+    import_ours(own)
     _import_libraries(own)
     from grader.sandbox import kernel_process  # noqa: PLC0415
 
@@ -154,7 +164,7 @@ def _private_tree(settings: messages.Start) -> None:
             linux.set_writable(path)
 
 
-def _import_ours(settings: messages.Start) -> None:
+def import_ours(settings: messages.Start) -> None:
     """Import modules of the grader while they can be read: inside, none of its files exist."""
     os.environ.clear()
     os.environ.update(policy.environment(settings.scratch))
@@ -167,23 +177,37 @@ def _import_ours(settings: messages.Start) -> None:
             module.__path__ = []
 
 
+def import_pristine(settings: messages.Start) -> None:
+    """Import those libraries that may be imported before the walls stand, for all workers."""
+    names = [n for n in settings.preload if n.partition(".")[0] in policy.PRISTINE]
+    _import_all(names, defer=deferred_dynamo.NAME not in settings.preload)
+    tempfile.tempdir = None
+
+
 def _import_libraries(settings: messages.Start) -> None:
     """Import what notebooks import, inside the walls, where the same errors would occur."""
     if not os.path.isdir(settings.scratch):
         os.environ.update(policy.environment(policy.SCRATCH_INSIDE))
     from grader.sandbox import kernel_process  # noqa: PLC0415  (imports torch and ipykernel)
 
-    if deferred_dynamo.NAME not in settings.preload:
-        # a library that takes more of it than is substituted is imported again below
-        with contextlib.suppress(ImportError), deferred_dynamo.deferred_dynamo():
-            _import_all(settings.preload)
-    _import_all(settings.preload)
+    _import_all(settings.preload, defer=deferred_dynamo.NAME not in settings.preload)
     kernel_process.warm_up(settings.setup)
 
 
-def _import_all(names: list[str]) -> None:
+def _import_all(names: list[str], *, defer: bool) -> None:
+    if defer:
+        # a library that takes more of it than is substituted is imported again below
+        with contextlib.suppress(ImportError), deferred_dynamo.deferred_dynamo():
+            _import_all(names, defer=False)
     for name in names:
         importlib.import_module(name)
+
+
+def _is_open(control: socket.socket) -> bool:
+    """Return whether the other end of a socket is open."""
+    poll = select.poll()
+    poll.register(control, 0)  # a hang-up is always told
+    return not poll.poll(0)
 
 
 def _serve(

@@ -20,8 +20,8 @@ from grader.errors import UsageError
 from grader.records import SubmissionResult
 from grader.runs.decided import decide, decisions_of
 from grader.runs.gradebook import Gradebook
-from grader.runs.pipeline import GRADEBOOK, StoredRun, stored_run
 from grader.runs.rubrics import RubricItem, add_item, change_item, items_of, set_worth, worths_of
+from grader.runs.stored_run import GRADEBOOK, StoredRun, stored_run
 from grader.serve.answers import Answer, Question, questions_of
 from grader.serve.views import Cluster, StudentRow, clusters_of, row_of
 

@@ -13,7 +13,7 @@ import uvicorn
 
 from grader.errors import UsageError
 from grader.report.writers import write_run
-from grader.runs.pipeline import latest
+from grader.runs.stored_run import latest
 from grader.serve.app import Access, make_app
 from grader.serve.desk import Desk
 from grader.serve.publisher import Publisher

@@ -17,8 +17,8 @@ from grader.errors import UsageError
 from grader.points import Standing
 from grader.report.overview import overview
 from grader.report.rounding import total_of
-from grader.runs.pipeline import StoredRun
 from grader.runs.rubrics import RubricItem
+from grader.runs.stored_run import StoredRun
 from grader.verdict import Status
 
 _POINTS = re.compile(r"[+-]?\d{1,6}(?:\.\d{1,4}|/\d{1,4})?", re.ASCII)

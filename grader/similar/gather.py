@@ -18,7 +18,7 @@ from grader.grading.handout import read_handout
 from grader.reading.own_text import read_fingerprints
 from grader.reading.submissions import find, load
 from grader.records import Submission
-from grader.runs.pipeline import latest
+from grader.runs.stored_run import latest
 from grader.similar.shape import Line, shape_of
 
 _BOOK = "given_code.txt"

@@ -52,6 +52,13 @@ def command_of(pid: int) -> str:
     return ""
 
 
+def started_at(pid: int) -> int:
+    """When a process was started, in ticks of the clock."""
+    with suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    return 0
+
+
 def wait_for(what: Callable[[], object]) -> None:
     """Wait until something holds; it is no matter how long it takes, unless it is for ever."""
     end = time.monotonic() + HANGS_S
@@ -91,12 +98,25 @@ class Run:
         """How many results were told so far, stored ones counted."""
         return sum(bool(re.match(r"\[\d+/\d+\]", line)) for line in list(self.lines))
 
+    def source(self) -> list[int]:
+        """The process that workers are forked from: it is started first."""
+        return self._trusted()[:1]
+
     def workers(self) -> list[int]:
-        return [pid for pid in children(self.process.pid) if "spawn_main" in command_of(pid)]
+        return self._trusted()[1:]
+
+    def _trusted(self) -> list[int]:
+        """Workers and their source, in the order in which they were started."""
+        found = [pid for pid in children(self.process.pid) if "spawn_main" in command_of(pid)]
+        return sorted(found, key=started_at)
+
+    def pristine(self) -> list[int]:
+        """The process that warm parents are forked from."""
+        return [pid for pid in children(self.process.pid) if "boot.py pristine" in command_of(pid)]
 
     def warm_parents(self) -> list[int]:
         """The processes kernels are forked from, and those that wait for them."""
-        found = [pid for worker in self.workers() for pid in children(worker)]
+        found = [pid for parent in self.workers() + self.pristine() for pid in children(parent)]
         return found + [pid for parent in found for pid in children(parent)]
 
     def end(self) -> int:

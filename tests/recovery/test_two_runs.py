@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from grader.cli import grade
+from grader.cli.grading import grade
 from grader.errors import UsageError
 from grader.runs import pipeline
 from grader.runs.pipeline import claimed, require_unclaimed

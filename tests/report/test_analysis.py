@@ -8,7 +8,7 @@ import nbformat
 from nbclient import NotebookClient
 
 from grader.runs.gradebook import Gradebook
-from grader.runs.pipeline import GRADEBOOK
+from grader.runs.stored_run import GRADEBOOK
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "docs" / "analysis.ipynb"
 

@@ -24,7 +24,7 @@ from grader.report.markdown import escaped, markdown
 from grader.report.spreadsheet import workbook
 from grader.report.tables import GRADES, exercises_table, grades_table
 from grader.report.writers import write_run
-from grader.runs.pipeline import StoredRun
+from grader.runs.stored_run import StoredRun
 from grader.text import clean, in_order, without_surrogates
 from grader.verdict import Status
 

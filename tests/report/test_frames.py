@@ -17,7 +17,7 @@ from grader.records import CellRun, CheckResult, ExerciseResult, SubmissionResul
 from grader.report.frames import ANSWERS, CELLS, CHECKS, EXERCISES, SUBMISSIONS, frames_of
 from grader.report.tables import GRADES, grades_table
 from grader.runs.gradebook import Gradebook
-from grader.runs.pipeline import GRADEBOOK, StoredRun
+from grader.runs.stored_run import GRADEBOOK, StoredRun
 from grader.verdict import STYLES, Status, Verdict
 
 

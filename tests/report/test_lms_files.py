@@ -17,7 +17,7 @@ from grader.report.feedback_zip import feedback_zip, upload_name
 from grader.report.frames import frames_of
 from grader.report.lms_files import canvas_sheet, fill, moodle_sheet
 from grader.report.writers import write_run
-from grader.runs.pipeline import StoredRun
+from grader.runs.stored_run import StoredRun
 from grader.verdict import Status, Verdict
 
 CANVAS = (

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from grader.decisions import Decision
 from grader.policy import Policy
+from grader.records import Identity
 from grader.report.frames import frames_of
 from grader.report.rounding import percent, shown
 from grader.report.tables import CHECKS, GRADES, checks_table, grades_table
-from grader.runs.pipeline import StoredRun
+from grader.runs.stored_run import StoredRun
 from grader.verdict import Status, Verdict
 
 MAX = Fraction(48)
@@ -113,7 +114,7 @@ def test_points_after_the_policy_stand_beside_those_of_the_checks(flawed, order)
     policy = Policy(due=due, late="percent", percent_a_day=Fraction(25))
     run = StoredRun(
         (flawed,), "", tuple(order), MAX, "", policy=policy,
-        handed_in={flawed.key: due + timedelta(hours=30)},
+        people={flawed.key: Identity(handed_in=(due + timedelta(hours=30)).isoformat())},
     )  # fmt: skip
     got = grades_table(frames_of(run)).iloc[0].to_dict()
     assert (got["points"], got["adjusted_points"], got["adjusted_percent"]) == (4, 2, 11.1)

@@ -13,7 +13,7 @@ from grader.report.overview import overview
 from grader.report.pages import feedback_page, report_page
 from grader.report.tables import checks_table, grades_table
 from grader.report.terminal import check_view
-from grader.runs.pipeline import StoredRun
+from grader.runs.stored_run import StoredRun
 
 ORDER = ("corr2d", "written_answers")
 

@@ -11,11 +11,11 @@ import pytest
 from grader.decisions import Decision
 from grader.errors import UsageError
 from grader.policy import Policy
-from grader.records import CheckResult, ExerciseResult, SubmissionResult
+from grader.records import CheckResult, ExerciseResult, Identity, SubmissionResult
 from grader.report.comparison import comparison_lines, comparison_page
 from grader.runs.comparison import ADDED, REMOVED, UNSTEADY, compare, compare_runs
 from grader.runs.gradebook import Gradebook
-from grader.runs.pipeline import GRADEBOOK, StoredRun
+from grader.runs.stored_run import GRADEBOOK, StoredRun
 from grader.verdict import Status, Verdict
 
 INPUTS = {"submission": "a", "grader": "1", "checks of corr2d": "x"}
@@ -69,10 +69,11 @@ def test_an_instructors_decision_is_a_reason_of_its_own():
 
 
 def test_another_policy_changes_the_points_after_it_alone():
-    times = {"key of ada": DUE + timedelta(days=1)}
+    late = (DUE + timedelta(days=1)).isoformat()
+    people = {"key of ada": Identity(handed_in=late)}
     strict = Policy(due=DUE, late="percent", percent_a_day=Fraction(50))
-    after = run(result(), policy=strict, handed_in=times)
-    (change,) = compare(run(result(), handed_in=times), after).changes
+    after = run(result(), policy=strict, people=people)
+    (change,) = compare(run(result(), people=people), after).changes
     assert (change.exercises, change.adjusted) == ((), (4, 2))
     assert change.reasons == ("the policy changed",)
 

@@ -17,7 +17,7 @@ from grader.reading.submissions import find_submissions
 from grader.records import CheckResult, ExerciseResult, Listed, PassedOver, SubmissionResult
 from grader.report.frames import frames_of
 from grader.report.tables import GRADES, grades_table
-from grader.runs import pipeline
+from grader.runs import pipeline, stored_run
 from grader.runs.scheduling import Finished, Started
 from grader.verdict import Status, Verdict
 
@@ -33,7 +33,7 @@ def made_up(plan, submission) -> SubmissionResult:
     )  # fmt: skip
 
 
-def grade_all(plan, submissions, *, jobs):
+def grade_all(plan, submissions, *, jobs, source=None):
     """Finish in the other order than they came, as workers may."""
     for position, submission in reversed(list(enumerate(submissions))):
         yield Started(position, submission)
@@ -93,7 +93,7 @@ def test_a_run_that_was_broken_off_goes_on_where_it_stopped(run):
 
     with pytest.raises(BrokenOffError):
         run(2, show=break_off)
-    (stored,) = pipeline.latest(run.out).results
+    (stored,) = stored_run.latest(run.out).results
     shown, whole = run(2)
     assert stored in whole.results
     assert [result.student for result in whole.results] == ["ann", "bob"]
@@ -220,7 +220,7 @@ def test_the_run_says_that_a_submission_changed_or_is_new(run, tmp_path, write_n
 
 def test_reports_without_a_run_are_refused_with_the_remedy(tmp_path):
     with pytest.raises(UsageError, match=r"does not exist. Run `grader grade` first"):
-        pipeline.latest(tmp_path)
+        stored_run.latest(tmp_path)
 
 
 def test_a_file_that_cannot_be_read_is_told_without_a_grader(run, tmp_path, monkeypatch):
@@ -256,7 +256,7 @@ def test_a_check_without_points_fails_nobody(verdict, points, fails):
 def test_what_was_passed_over_is_stored_with_the_run(run):
     line = PassedOver("class/notes.pdf", "it is no notebook but a PDF")
     _, stored = run(passed_over=[line])
-    assert stored.passed_over == pipeline.latest(run.out).passed_over == (line,)
+    assert stored.passed_over == stored_run.latest(run.out).passed_over == (line,)
     _, later = run()
     assert later.passed_over == ()
 
@@ -264,7 +264,7 @@ def test_what_was_passed_over_is_stored_with_the_run(run):
 def test_all_runs_into_a_gradebook_draw_held_out_data_from_its_secret(run, monkeypatch):
     secrets = []
 
-    def note(plan, submissions, *, jobs):
+    def note(plan, submissions, *, jobs, source):
         secrets.append(plan.secret)
         return grade_all(plan, submissions, jobs=jobs)
 
@@ -280,7 +280,7 @@ def test_a_roster_is_stored_with_the_run_and_who_is_absent_has_a_row_of_zero(run
     who = [Who("ann"), Who("bob"), Who("broken")]
     _, attending = attendance(who, students)
     run(attendance=attending)
-    stored = pipeline.latest(run.out).with_roster(students)
+    stored = stored_run.latest(run.out).with_roster(students)
     assert [result.student for result in stored.results] == ["ann", "bob", "broken"]
     frames = frames_of(stored)
     assert list(frames.submissions["status"])[-1] == "absent"
@@ -289,7 +289,7 @@ def test_a_roster_is_stored_with_the_run_and_who_is_absent_has_a_row_of_zero(run
     assert list(table.columns)[:6] == list(GRADES)
     assert list(table.columns)[-3:] == ["id", "name", "section"]
     assert list(table.iloc[-1])[:6] == ["zoe", "", "absent", 0, 2, 0]
-    assert "bob is not on the list" in pipeline.latest(run.out).attendance.notes
+    assert "bob is not on the list" in stored_run.latest(run.out).attendance.notes
 
 
 def test_absent_students_of_one_name_have_rows_of_their_own(run):

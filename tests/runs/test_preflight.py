@@ -8,7 +8,7 @@ import pytest
 from grader.grading.plan import Plan
 from grader.records import Listed, SubmissionResult
 from grader.report.preflight_view import in_full, in_short
-from grader.runs import pipeline, preflight
+from grader.runs import pipeline, preflight, stored_run
 from grader.runs.gradebook import Gradebook
 from grader.verdict import Status
 
@@ -71,7 +71,7 @@ def test_a_stored_result_says_what_hangs_on_a_package_and_how_long_it_took(look,
     hand_in("ann/a.ipynb", "import wandb\ndef add(x): return wandb.f(x)")
     hand_in("bob/a.ipynb", "x = 1")
     ann, _ = pipeline.collect([look.out.parent / "class"], look.plan).submissions
-    with Gradebook.open(look.out / pipeline.GRADEBOOK) as gradebook:
+    with Gradebook.open(look.out / stored_run.GRADEBOOK) as gradebook:
         key = look.plan.key(ann)
         run = gradebook.start_run(
             look.plan.assignment.name, keys=[key], options={"exercises": "add,double"}

@@ -120,7 +120,7 @@ def waits_for_a_gpu(plan, pipe):
 class FaultyGrader:
     """Stands in for a grader with a fault that its own code does not catch."""
 
-    def __init__(self, plan, tell, warm):
+    def __init__(self, plan, tell, warm, loaded):
         pass
 
     def __enter__(self):

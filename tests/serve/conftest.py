@@ -11,7 +11,7 @@ import pytest
 
 from grader.records import CheckResult, ExerciseResult, SubmissionResult, WrittenAnswer
 from grader.runs.gradebook import Gradebook
-from grader.runs.pipeline import GRADEBOOK
+from grader.runs.stored_run import GRADEBOOK
 from grader.serve.desk import Desk
 from grader.verdict import Status, Verdict
 

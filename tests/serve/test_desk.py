@@ -9,7 +9,7 @@ import pytest
 
 from grader.errors import UsageError
 from grader.runs.decided import Overtaken
-from grader.runs.pipeline import latest
+from grader.runs.stored_run import latest
 from grader.serve.desk import Desk
 from tests.serve.conftest import CLASS, result, store
 

@@ -11,7 +11,7 @@ from grader.errors import CourseError, UsageError
 from grader.records import CheckResult, ExerciseResult, SubmissionResult
 from grader.report.similar import write_similar
 from grader.runs.gradebook import Gradebook
-from grader.runs.pipeline import GRADEBOOK
+from grader.runs.stored_run import GRADEBOOK
 from grader.similar.gather import book_prints, given_code, stored_code, submitted_code
 from grader.similar.pairs import compare, fingerprints
 from grader.similar.shape import shape_of

@@ -1,0 +1,149 @@
+"""The commands on what was graded: `report`, `serve`, `similar`."""
+
+from __future__ import annotations
+
+import getpass
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from grader.cli.app import app, say
+from grader.cli.grading import students_of
+from grader.cli.options import (
+    DEFAULT_OUT,
+    AssignmentOption,
+    CanvasOption,
+    ColumnOption,
+    ExcelOption,
+    FeedbackZipOption,
+    MoodleOption,
+    OutOption,
+    RosterOption,
+    WhoOption,
+    ZipEncodingOption,
+)
+from grader.course import load_assignment
+from grader.errors import UsageError
+from grader.text import one_line
+
+_MOST_PAIRS_SHOWN = 20
+
+
+@app.command()
+def report(
+    out: OutOption = DEFAULT_OUT,
+    compare: Annotated[
+        str,
+        typer.Option("--compare", help="Which grades changed since a run: its number, or last."),
+    ] = "",
+    points: Annotated[
+        Path | None,
+        typer.Option("--points", help="Read the points of a person from this CSV first."),
+    ] = None,
+    who: WhoOption = "",
+    roster: RosterOption = None,
+    excel: ExcelOption = False,
+    canvas: CanvasOption = None,
+    column: ColumnOption = "",
+    moodle: MoodleOption = None,
+    feedback_zip: FeedbackZipOption = False,
+) -> None:
+    """Render the latest run of a gradebook again, or compare it with an earlier one."""
+    from grader.report.delivery import Delivery  # noqa: PLC0415
+    from grader.report.frames import frames_of  # noqa: PLC0415
+    from grader.report.terminal import attendance_lines  # noqa: PLC0415
+    from grader.report.writers import write_run  # noqa: PLC0415
+    from grader.runs.stored_run import latest  # noqa: PLC0415
+
+    if compare:
+        _compare(out, compare)
+        return
+    if points is not None:
+        _read_points(out, points, who)
+    delivery = Delivery.planned(
+        out, canvas=canvas, column=column, moodle=moodle, feedback=feedback_zip
+    )
+    run = latest(out)
+    if (students := students_of(roster)) is not None:
+        run = run.with_roster(students)
+    frames = frames_of(run)
+    for path in write_run(run, out, excel=excel, frames=frames)[:3]:
+        print(path)
+    if students is not None:
+        print(*attendance_lines(run), sep="\n")
+    for line in delivery.write(run, out, frames):
+        print(line)
+
+
+@app.command()
+def serve(
+    out: OutOption = DEFAULT_OUT,
+    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="0: any free one.")] = 0,
+    who: WhoOption = "",
+) -> None:
+    """Grade written answers and decide about verdicts in the browser, on this machine alone."""
+    try:
+        from grader.serve.server import serve as run_server  # noqa: PLC0415
+    except ImportError as error:
+        raise UsageError(
+            f"`grader serve` needs {error.name}: pip install 'notebook-grader[serve]'."
+        ) from error
+
+    run_server(out, port=port, who=who or getpass.getuser(), ready=_announce)
+
+
+def _announce(address: str) -> None:
+    print(f"Open {address}\nCtrl-C ends it; everything you decide is stored at once.", flush=True)
+
+
+@app.command()
+def similar(
+    submissions: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Notebooks, folders, zip files; without, the code that was judged."),
+    ] = None,
+    assignment: AssignmentOption = "cnn",
+    out: OutOption = DEFAULT_OUT,
+    zip_encoding: ZipEncodingOption = "",
+) -> None:
+    """List pairs of submissions that share code which others do not have: evidence to look at."""
+    from grader.report.similar import write_similar  # noqa: PLC0415
+    from grader.similar.gather import book_prints, given_code, stored_code, submitted_code  # noqa: PLC0415
+    from grader.similar.pairs import compare  # noqa: PLC0415
+
+    course = load_assignment(assignment)
+    if submissions:
+        code = submitted_code(submissions, course.name, zip_encoding=zip_encoding)
+    else:
+        code = stored_code(out)
+    found = compare(code, given_code(course), book_prints(course))
+    for pair in found.pairs[:_MOST_PAIRS_SHOWN]:
+        print(f"{pair.score:4.0%}  {one_line(pair.first)} and {one_line(pair.second)}")
+    count = len(found.pairs)
+    print(f"{count} pair{'s' * (count != 1)} of {found.students} students to look at")
+    for path in write_similar(found, code, out, assignment=course.title):
+        print(path)
+
+
+def _compare(out: Path, run: str) -> None:
+    from grader.report.comparison import comparison_lines, write_comparison  # noqa: PLC0415
+    from grader.runs.comparison import compare_runs  # noqa: PLC0415
+
+    if run != "last" and not (run.isascii() and run.isdigit()):
+        raise UsageError(f"--compare is the number of a run, or last, not {run!r}.")
+    comparison = compare_runs(out, None if run == "last" else int(run))
+    print(*comparison_lines(comparison), sep="\n")
+    print(write_comparison(comparison, out))
+
+
+def _read_points(out: Path, table: Path, who: str) -> None:
+    from grader.serve.answer_table import read_points  # noqa: PLC0415
+    from grader.serve.desk import Desk  # noqa: PLC0415
+
+    with closing(Desk(out)) as desk:
+        changed, passed_over = read_points(desk, table, who or getpass.getuser())
+    print(f"{changed} row{'s' * (changed != 1)} of {table} changed something.")
+    for line in passed_over:
+        say(line)

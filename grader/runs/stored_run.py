@@ -1,0 +1,176 @@
+"""A run as the gradebook has it: results with decisions, the policy, people, what was passed over.
+
+Here: reading a run, and what a run says about itself. Not here: grading (`pipeline.py`), the file
+(`gradebook.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+
+from grader.decisions import Decision, settle
+from grader.errors import UsageError
+from grader.policy import Adjusted, Policy, adjust
+from grader.policy_settings import as_data, from_data
+from grader.records import UNNAMED, Attendance, Identity, Listed, PassedOver, SubmissionResult
+from grader.runs.absent import absent_results, joined
+from grader.runs.decided import decisions_of
+from grader.runs.gradebook import Gradebook
+from grader.runs.origins import Origins
+
+GRADEBOOK = "gradebook.sqlite"
+POINTS = "points"
+"""Option of a run: what each exercise is worth, as JSON."""
+_PASSED_OVER, _PEOPLE, _ATTENDANCE = "passed_over", "people", "attendance"
+_POLICY = "policy"
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run as the gradebook has it, with what the reports say about the assignment."""
+
+    results: tuple[SubmissionResult, ...]
+    """With what instructors decided about them."""
+    title: str
+    exercises: tuple[str, ...]
+    max_points: Fraction
+    started_at: str
+    """UTC, ISO 8601."""
+    origins: Origins = field(default_factory=Origins)
+    """Which results were stored before, and why the others were graded."""
+    passed_over: tuple[PassedOver, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    """Those that were applied, oldest first."""
+    outdated: tuple[Decision, ...] = ()
+    """Those about work that has changed since."""
+    graded: tuple[SubmissionResult, ...] = ()
+    """The results as the checks left them, in the same order."""
+    policy: Policy = field(default_factory=Policy)
+    people: Mapping[str, Identity] = field(default_factory=dict)
+    """Who handed something in, by the key of the result."""
+    attendance: Attendance | None = None
+    """None without a roster."""
+    assignment: str = ""
+    """Its name; the title is for people."""
+
+    @cached_property
+    def adjusted(self) -> tuple[Adjusted, ...]:
+        """What the policy makes of the results, in the same order."""
+        return tuple(
+            adjust(
+                result, self.policy, handed_in=self.handed_in(result),
+                decisions=self.decisions, max_points=self.max_points,
+            )
+            for result in self.results
+        )  # fmt: skip
+
+    def handed_in(self, result: SubmissionResult) -> datetime | None:
+        """Return when a submission was handed in; None where nothing says so.
+
+        A time without a zone is one of the zone of the due date.
+        """
+        text = self.people.get(result.key, UNNAMED).handed_in
+        moment = datetime.fromisoformat(text) if text else None
+        if moment is None or moment.tzinfo is not None or self.policy.due is None:
+            return moment
+        return moment.replace(tzinfo=self.policy.due.tzinfo)
+
+    @property
+    def absent(self) -> tuple[SubmissionResult, ...]:
+        """A result for each student of the roster who handed in nothing."""
+        names = [result.student for result in self.results]
+        return absent_results(self.attendance, names, self.assignment)
+
+    def with_roster(self, roster: Sequence[Listed]) -> StoredRun:
+        """Compare the run with another roster."""
+        people, attending = joined(self.results, self.people, roster)
+        return replace(self, people=people, attendance=attending)
+
+
+def latest(out: Path) -> StoredRun:
+    """Return the latest run of a gradebook.
+
+    Raises:
+        UsageError: there is no gradebook, or it is empty.
+    """
+    path = out / GRADEBOOK
+    if not path.is_file():
+        raise UsageError(f"{path} does not exist. Run `grader grade` first, or give --out.")
+    with Gradebook.open(path) as gradebook:
+        run_id = gradebook.latest_run()
+        if run_id is None:
+            raise UsageError(f"{path} holds no run yet. Run `grader grade` first.")
+        return stored_run(gradebook, run_id)
+
+
+def about_handed_in(
+    policy: Policy,
+    people: Mapping[str, Identity],
+    passed_over: Sequence[PassedOver],
+    attendance: Attendance | None,
+) -> dict[str, str]:
+    """Return the options of a run on what was handed in.
+
+    Args:
+        policy: of the assignment.
+        people: who handed something in, by the key of the result.
+        passed_over: what was found and is in no submission.
+        attendance: the roster, compared with the submissions.
+    """
+    return {
+        _POLICY: as_data(policy),
+        _PEOPLE: as_json(people),
+        _PASSED_OVER: as_json(list(passed_over)),
+        _ATTENDANCE: as_json(attendance),
+    }
+
+
+def stored_run(gradebook: Gradebook, run_id: int, *, decided_until: str = "") -> StoredRun:
+    """Return a run of an open gradebook, with the decisions about its results.
+
+    Args:
+        gradebook: an open one.
+        run_id: the number of the run.
+        decided_until: UTC, ISO 8601; later decisions are left out. Empty for none left out.
+
+    Raises:
+        UsageError: there is no such run.
+    """
+    run = gradebook.run(run_id)
+    graded = tuple(gradebook.results_of(run_id))
+    decisions = [
+        one
+        for one in decisions_of(gradebook, run.assignment)
+        if not decided_until or one.made_at <= decided_until
+    ]
+    settled = [settle(result, decisions) for result in graded]
+    options = run.options
+    return StoredRun(
+        tuple(one.result for one in settled),
+        options.get("title", run.assignment),
+        tuple(name for name in options.get("exercises", "").split(",") if name),
+        Fraction(options.get("max_points", "0")),
+        run.started_at,
+        passed_over=tuple(
+            msgspec.json.decode(options.get(_PASSED_OVER, "[]"), type=list[PassedOver])
+        ),
+        decisions=tuple(decision for one in settled for decision in one.applied),
+        outdated=tuple(decision for one in settled for decision in one.outdated),
+        graded=graded,
+        policy=from_data(options.get(_POLICY, "")),
+        people=msgspec.json.decode(options.get(_PEOPLE, "{}"), type=dict[str, Identity]),
+        attendance=msgspec.json.decode(options.get(_ATTENDANCE, "null"), type=Attendance | None),
+        assignment=run.assignment,
+    )
+
+
+def as_json(value: object) -> str:
+    """Return a value as JSON, for an option of a run."""
+    return msgspec.json.encode(value).decode()
