@@ -164,6 +164,6 @@ def _no_answer(answer: object) -> str:
 
 def _difference(found: Sequence[tuple[str, str]], wanted: Sequence[tuple[str, str]]) -> str:
     other = dict(wanted)
-    parts = [f"its {name} is {value!r}, not {other.get(name)!r}" for name, value in found
+    parts = [f"its {name}: {value}, not {other.get(name)}" for name, value in found
              if other.get(name) != value]  # fmt: skip
     return f"{'; '.join(parts)}. Results of one run come from equal machines: grade on it apart."
