@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from grader.errors import UsageError
 from grader.reading.csv_file import parse_csv
+from grader.reading.lms import is_of_system
 from grader.records import Attendance, Identity, Listed, SubmissionResult
 from grader.report.delivery import Delivery
 from grader.report.feedback_zip import feedback_zip, upload_name
@@ -269,3 +270,20 @@ def test_what_is_delivered_lies_beside_the_reports_and_never_over_the_input(tmp_
         Delivery.planned(out, **{**wanted, "canvas": out / "canvas.csv"})
     with pytest.raises(UsageError, match="--canvas"):
         Delivery.planned(out, canvas=None, column="HW2", moodle=None, feedback=False)
+
+
+@given(
+    st.sampled_from(["Canvas", "Blackboard", "Moodle"]),
+    st.text(st.characters(categories=["L"]), min_size=1, max_size=8),
+    st.integers(1, 10**7),
+    st.sampled_from(["hw2", "홍길동 (1)", "=1+2", "00123", "Müller", "a b", "x_y"]),
+)
+def test_a_page_that_is_uploaded_names_the_student_of_the_download(system, name, number, own):
+    flat = {
+        "Canvas": f"{name.lower()}_{number}_77_{own}.ipynb",
+        "Blackboard": f"HW 2_{number}_attempt_2026-10-03-08-46-22_{own}.ipynb",
+        "Moodle": f"{name}_{number}_assignsubmission_file_{own}.ipynb",
+    }
+    page = upload_name(Identity(system, str(number), name, flat[system]), "x.html")
+    assert is_of_system(page)
+    assert page == flat[system].replace(".ipynb", ".html")
