@@ -67,7 +67,7 @@ def _grade_from(plan: Plan, pipe: Connection) -> None:
     plan.require_walls()
     warm = warm_parent(plan) if plan.can_fork else None
     try:
-        # torch is loaded in workers alone, at the same time as in the warm process
+        # a worker that was not forked loads torch here, at the same time as its warm process
         from grader.grading.grader import Grader  # noqa: PLC0415
 
         with Grader(plan, tell=pipe.send, warm=warm, loaded=Inherited.loaded) as grader:

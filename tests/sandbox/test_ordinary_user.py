@@ -40,6 +40,7 @@ import json, os, sys
 sys.path.insert(0, sys.argv[1])
 from dataclasses import replace
 from grader.kernel.execution import run_notebook
+from grader.kernel.pristine import Pristine
 from grader.kernel.processes import WarmParent
 from grader.kernel.process_tree import end_descendants, tree_of
 from grader.kernel.student import Student
@@ -49,7 +50,8 @@ limits = replace(
     Limits(), cell_s=20.0, memory_bytes=1 << 30, processes=24, scratch_bytes=32 << 20,
     scratch_files=1_000,
 )
-parent = WarmParent()
+pristine = Pristine() if sys.argv[3] == "forked" else None
+parent = WarmParent(forks=pristine.forks if pristine else None)
 try:
     missing = parent.wait().missing
     cells = [Cell(i, "code", source) for i, source in enumerate(json.loads(sys.argv[2]))]
@@ -60,13 +62,15 @@ try:
     ended = kernel.end_descendants() and end_descendants(kernel.process.pid, 0)
     notebook.close()
     print(json.dumps({
-        "uid": os.getuid(), "missing": missing, "found": found,
+        "uid": os.getuid(), "forked": parent.is_forked, "missing": missing, "found": found,
         "cells": [[run.status, run.error] for run in notebook.cells],
         "started": len(tree) - 1, "ended": ended,
         "left": [pid for pid in tree if os.path.exists(f"/proc/{pid}")],
     }))
 finally:
     parent.close()
+    if pristine:
+        pristine.close()
 """
 CELLS = [
     """
@@ -111,19 +115,20 @@ for pid in pids:
 ]
 
 
+@pytest.mark.parametrize("way", ["started", "forked"])
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else; the others are")
-def test_the_walls_stand_for_an_ordinary_user(tmp_path):
+def test_the_walls_stand_for_an_ordinary_user(tmp_path, way):
     tmp_path.chmod(0o777)
     first = CELLS[0].replace("CHECKOUT", repr(str(CHECKOUT)))
     cells = json.dumps([first, *CELLS[1:]])
     done = subprocess.run(
-        [sys.executable, "-c", BECOME, str(CHECKOUT), SCRIPT, str(CHECKOUT), cells],
+        [sys.executable, "-c", BECOME, str(CHECKOUT), SCRIPT, str(CHECKOUT), cells, way],
         cwd="/", capture_output=True, text=True, check=False,
         env={"PATH": os.defpath, "HOME": str(tmp_path)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2_000:]
     told = json.loads(done.stdout)
-    assert told["uid"] == NOBODY
+    assert (told["uid"], told["forked"]) == (NOBODY, way == "forked")
     assert told["missing"] == {}
     assert told["cells"][0] == ["ok", ""]
     assert told["found"]["through"] == []
