@@ -17,6 +17,8 @@ from grader.guest.server import Guest, Refused, failed
 from grader.wire import messages
 from grader.wire.messages import receive
 
+_AT_ONCE_BYTES = 1 << 16
+
 
 def serve(guest: Guest, descriptor: int) -> None:
     """Answer requests from a socket until it is closed. Runs in the kernel's main thread."""
@@ -32,11 +34,12 @@ def serve(guest: Guest, descriptor: int) -> None:
 
     signal.signal(signal.SIGINT, interrupt)
     channel = socket.socket(fileno=descriptor)  # no copy: none may be free
+    arrived = _Arrived(channel)
     with suppress(EOFError, OSError):
         while True:
-            header, payload = messages.lengths(bytes(receive(channel, messages.HEAD_BYTES)))
-            request = messages.read_request(receive(channel, header))
-            data = receive(channel, payload)
+            header, payload = messages.lengths(bytes(arrived.take(messages.HEAD_BYTES)))
+            request = messages.read_request(arrived.take(header))
+            data = arrived.take(payload)
             batch = request.batch
             working = True
             try:
@@ -47,6 +50,31 @@ def serve(guest: Guest, descriptor: int) -> None:
                 parts = failed(request.number, error)
             finally:
                 working = False
-            for part in parts:
+            # each part of its own would wake the grader once
+            small = sum(part.nbytes for part in parts) <= _AT_ONCE_BYTES
+            for part in [b"".join(parts)] if small else parts:
                 channel.sendall(part)
     channel.detach()
+
+
+class _Arrived:
+    """What arrives at a socket: one look at it serves several small questions."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+        self._bytes = bytearray()
+
+    def take(self, size: int) -> bytearray:
+        """Return the next bytes, so many.
+
+        Raises:
+            EOFError: it was closed.
+        """
+        while len(self._bytes) < size <= _AT_ONCE_BYTES:
+            more = self._channel.recv(_AT_ONCE_BYTES)
+            if not more:
+                raise EOFError
+            self._bytes += more
+        taken = self._bytes[:size]
+        del self._bytes[:size]
+        return taken + receive(self._channel, size - len(taken)) if len(taken) < size else taken

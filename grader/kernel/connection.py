@@ -25,6 +25,7 @@ from grader.wire import messages
 from grader.wire.codec import Encoder
 from grader.wire.messages import HandleNode
 
+_AT_ONCE_OR_NOT = int(socket.MSG_DONTWAIT) | int(getattr(socket, "MSG_NOSIGNAL", 0))
 _GRACE_S = 1.0  # from an interrupt until the kernel is killed
 _READ_BYTES = 1 << 16
 _AT_ONCE = 8  # calls under way, of `_READ_BYTES` in all: they fit the buffer of a socket, so that
@@ -134,6 +135,7 @@ class SocketConnection:
     """Bytes of all answers so far."""
     _buffer: bytearray = field(default_factory=bytearray, repr=False)
     """Bytes that have arrived and are not read yet."""
+    _polls: dict[int, select.poll] = field(default_factory=dict, repr=False)
 
     def ask(
         self,
@@ -261,8 +263,12 @@ class SocketConnection:
         for part in [memoryview(_joined(parts))] if small else parts:
             view = part
             while view:
-                self._wait(select.POLLOUT, deadline)
-                view = view[self.channel.send(view, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL) :]
+                if deadline.left() <= 0:
+                    raise _Late
+                try:
+                    view = view[self.channel.send(view, _AT_ONCE_OR_NOT) :]
+                except BlockingIOError:  # seldom: most questions fit the buffer of the socket
+                    self._wait(select.POLLOUT, deadline)
 
     def _receive(self, number: int, deadline: Deadline) -> tuple[messages.Reply, bytearray]:
         header, payload = messages.lengths(bytes(self._read(messages.HEAD_BYTES, deadline)))
@@ -296,15 +302,17 @@ class SocketConnection:
 
     def _wait(self, event: int, deadline: Deadline) -> None:
         """Wait until the channel is ready; a kernel may have answered before it died."""
-        poll = select.poll()
-        poll.register(self.channel, event)
-        poll.register(self.process.pidfd, select.POLLIN)
+        poll = self._polls.get(event)
+        if poll is None:
+            poll = self._polls[event] = select.poll()
+            poll.register(self.channel, event)
+            poll.register(self.process.pidfd, select.POLLIN)
         while True:
             left_s = deadline.left()
             if left_s <= 0:
                 raise _Late
-            ready = dict(poll.poll(left_s * 1000))
-            if ready.get(self.channel.fileno(), 0) & (event | select.POLLHUP | select.POLLERR):
+            ready = poll.poll(left_s * 1000)
+            if any(number == self.channel.fileno() for number, _ in ready):
                 return
             if ready:
                 raise EOFError
