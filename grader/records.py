@@ -229,6 +229,8 @@ class ExerciseResult:
     """Whether it is graded by hand: its one check summarises the answers, without points."""
     file: str = ""
     """The notebook of several whose definition was judged; empty for the only one."""
+    behaviour: str = ""
+    """Digest of a failing function's answers to all questions (`grading/behaviour.py`)."""
 
     @property
     def is_solved(self) -> bool:
