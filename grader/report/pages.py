@@ -20,8 +20,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from grader.points import Standing, standing, standing_of
-from grader.records import CheckResult, ExerciseResult, PassedOver, SubmissionResult
-from grader.report import curves, fact_labels, failed_cells
+from grader.records import (
+    CheckResult,
+    Counterexample,
+    ExerciseResult,
+    PassedOver,
+    SubmissionResult,
+)
+from grader.report import curves, fact_labels, failed_cells, matrices
+from grader.report.costs import costs
+from grader.report.manual_notes import ManualNotes
+from grader.report.markdown import rendered
 from grader.report.overview import overview
 from grader.report.rounding import exercise_names, percent, points_of, shown, total_of
 from grader.text import clean, clip
@@ -30,6 +39,7 @@ from grader.verdict import Status, Tone, Verdict
 _MOST_LINES = 200
 _LONGEST_LINE = 500
 _LONGEST_TEXT = 20_200
+_PLACE = re.compile(r"\bcell (\d{1,6}), line (\d{1,6})")
 _USUAL = frozenset(
     (*("is", "has", "wrong", "the", "shape", "at", "got", "expected", "raised", "returned"),
      *("no", "answer", "in", "took", "longer", "than", "of", "numbers", "are"))
@@ -52,6 +62,8 @@ class _Exercise:
     skipped: tuple[CheckResult, ...]
     lines: tuple[str, ...]
     cut: int
+    marked: frozenset[int]
+    """Lines, from 1, from which an error came."""
 
     @property
     def missing(self) -> bool:
@@ -80,8 +92,16 @@ class _GridRow:
     cells: tuple[_GridCell, ...]
 
 
-def feedback_page(result: SubmissionResult, *, assignment: str = "") -> str:
-    """Render the feedback page of one student."""
+def feedback_page(
+    result: SubmissionResult, *, assignment: str = "", notes: ManualNotes | None = None
+) -> str:
+    """Render the feedback page of one student.
+
+    Args:
+        result: of the submission.
+        assignment: its title.
+        notes: points and comments that a person gave.
+    """
     exercises = [_exercise(index, one) for index, one in enumerate(result.exercises)]
     return _ENVIRONMENT.get_template("feedback.html").render(
         result=result,
@@ -103,6 +123,9 @@ def feedback_page(result: SubmissionResult, *, assignment: str = "") -> str:
         ended=failed_cells.in_words,
         to_see_the_same=failed_cells.to_see_the_same(result.cells),
         says_more=_says_more,
+        costs=costs(result),
+        lay_out=matrices.lay_out,
+        notes=notes or ManualNotes(),
     )
 
 
@@ -133,6 +156,10 @@ def report_page(
     view = overview(results, names, max_points)
     return _ENVIRONMENT.get_template("report.html").render(
         view=view,
+        clusters=[
+            (cluster, matrices.lay_out(cluster.example or Counterexample("", "", "")))
+            for cluster in view.mistakes.clusters
+        ],
         rows=[_grid_row(result, names, max_points) for result in results],
         links=[f"feedback/{quote(file)}" for file in files],
         judged=any(tally.judged for tally in view.tallies),
@@ -146,7 +173,7 @@ def report_page(
 
 def _exercise(index: int, result: ExerciseResult) -> _Exercise:
     checks = result.checks
-    lines = clean(result.source).strip("\n").split("\n") if result.source.strip() else []
+    lines = clean(result.source).rstrip("\n").split("\n") if result.source.strip() else []
     tone, words = _tone(result)
     return _Exercise(
         result,
@@ -160,7 +187,15 @@ def _exercise(index: int, result: ExerciseResult) -> _Exercise:
         skipped=tuple(check for check in checks if check.verdict is Verdict.SKIPPED),
         lines=tuple(clip(line, limit=_LONGEST_LINE) for line in lines[:_MOST_LINES]),
         cut=max(0, len(lines) - _MOST_LINES),
+        marked=_marked(result),
     )
+
+
+def _marked(result: ExerciseResult) -> frozenset[int]:
+    """Return the lines of the shown cell that its errors name: `cell 7, line 3`."""
+    places = (c.counterexample.where for c in result.checks if c.counterexample and not c.hidden)
+    found = (_PLACE.search(where) for where in places)
+    return frozenset(int(place[2]) for place in found if place and int(place[1]) == result.cell)
 
 
 def _tone(result: ExerciseResult) -> tuple[Tone, str]:
@@ -268,6 +303,7 @@ _ENVIRONMENT = Environment(
 _ENVIRONMENT.filters |= {
     "points": shown,
     "percent": percent,
+    "markdown": rendered,
     "moment": _moment,
     "capital": _capital,
     "clip": lambda text, limit: clip(str(text), limit=limit),
