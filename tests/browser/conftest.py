@@ -1,4 +1,4 @@
-"""A headless Chromium, driven by Playwright; without one these tests are skipped with the remedy."""
+"""A headless Chromium, driven by Playwright; without one these tests are skipped, and say why."""
 
 from __future__ import annotations
 
