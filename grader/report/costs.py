@@ -50,7 +50,7 @@ def costs(result: SubmissionResult) -> list[Cost]:
         points = sum((_lost(result.exercises[place]) for place in of_cell), Fraction(0))
         found.append(Cost(points, tuple(of_cell), cause))
     found.sort(key=lambda cost: -cost.points)
-    return found[:_MOST_COSTS]
+    return [cost for place, cost in enumerate(found) if place < _MOST_COSTS or cost.cause]
 
 
 def _lost(exercise: ExerciseResult) -> Fraction:
