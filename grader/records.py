@@ -227,6 +227,17 @@ class CellRun:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """An image that is too large to be shown as numbers."""
+
+    title: str
+    width: int
+    height: int
+    shades: str
+    """One character a pixel, row by row: 0 (black) to f (white), x for no finite number."""
+
+
+@dataclass(frozen=True)
 class Counterexample:
     """The smallest input found on which a function is wrong, as text."""
 
@@ -234,6 +245,10 @@ class Counterexample:
     got: str
     expected: str
     where: str = ""
+    working: str = ""
+    """The arithmetic of the first wrong entry, where the check's author gives it."""
+    pictures: tuple[Picture, ...] = ()
+    """Inputs that are images, where the check's author gives them."""
 
 
 @dataclass(frozen=True)
@@ -252,6 +267,8 @@ class CheckResult:
     hint: str = ""
     """The feedback sentence of the check's author, shown when it did not pass."""
     counterexample: Counterexample | None = None
+    hidden: bool = False
+    """Whether students see its title and verdict only."""
     traceback: str = ""
     """Of a broken check, for debugging; on no page of a student."""
 
@@ -287,6 +304,8 @@ class ExerciseResult:
     """Whether it is graded by hand: its one check summarises the answers, without points."""
     file: str = ""
     """The notebook of several whose definition was judged; empty for the only one."""
+    behaviour: str = ""
+    """Digest of a failing function's answers to all questions (`grading/behaviour.py`)."""
 
     @property
     def is_solved(self) -> bool:

@@ -3,14 +3,23 @@
 A comparison raises `Mismatch`, an AssertionError that keeps the facts, so that a report need not
 parse a sentence. Tolerances live here, and each says where its number comes from.
 
-Here: comparing results with expected ones. Not here: computing expected results.
+An author may say how the first wrong entry is worked out (`working`), and which inputs are images
+(`images`); both are used only where a comparison fails.
+
+Here: comparing results with expected ones. Not here: computing expected results, pictures
+(`pictures.py`).
 """
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
+from grader.checks.pictures import pictures_of
 from grader.errors import BadAnswer
 from grader.kernel.describe import describe, number, show
 from grader.records import Counterexample
@@ -18,6 +27,10 @@ from grader.records import Counterexample
 # float32 rounding of sums of up to some thousand terms of size 1 stays below 1e-5 (measured on the
 # book's layers); a wrong formula is off by far more than 1e-4. The course's own figure.
 TOLERANCE = 1e-4
+Working = Callable[[tuple[int, ...]], str]
+"""Returns the arithmetic of the entry at an index: `0*1 + 2*3 = 6`."""
+_MOST_WORKING = 600
+log = logging.getLogger(__name__)
 
 
 class Mismatch(AssertionError):
@@ -27,6 +40,8 @@ class Mismatch(AssertionError):
         super().__init__(message, counterexample)
         self.message = message
         self.counterexample = counterexample
+        self.at: tuple[int, ...] | None = None
+        """Index of the first wrong entry; None where the shapes differ."""
 
     def __str__(self) -> str:
         return self.message
@@ -49,14 +64,29 @@ def assert_equal(got: object, expected: Tensor, *, call: str) -> None:
     _compare(got, expected, call, tolerance=0.0)
 
 
-def assert_close(got: object, expected: Tensor, *, call: str, tolerance: float = TOLERANCE) -> None:
+def assert_close(
+    got: object, expected: Tensor, *, call: str, tolerance: float = TOLERANCE,
+    working: Working | None = None, images: Mapping[str, Tensor] | None = None,
+) -> None:  # fmt: skip
     """Require the same shape, and numbers equal within `tolerance`, relative and absolute.
+
+    Args:
+        got: the result.
+        expected: the expected result.
+        call: the call as it would be typed.
+        tolerance: relative and absolute.
+        working: returns how the entry at an index is worked out, for the feedback page.
+        images: inputs that are images, by the name under which the feedback page draws them.
 
     Raises:
         BadAnswer: no tensor came back.
         Mismatch: another shape or other numbers.
     """
-    _compare(got, expected, call, tolerance=tolerance)
+    try:
+        _compare(got, expected, call, tolerance=tolerance)
+    except Mismatch as error:
+        error.counterexample = _explained(error, working, images or {})
+        raise
 
 
 def assert_shape(got: object, expected: tuple[int, ...], *, call: str) -> None:
@@ -118,10 +148,26 @@ def _compare(got: object, expected: Tensor, call: str, *, tolerance: float) -> N
     where = f"({', '.join(map(str, first))})" if first else "its value"
     is_at, was_due = number(float(a[first])), number(float(b[first]))
     others = f" ({wrong} of {right.numel()} numbers are wrong)" if wrong > 1 else ""
-    raise Mismatch(
+    mismatch = Mismatch(
         f"{call} is wrong at {where}: got {is_at}, expected {was_due}{others}",
         Counterexample(call, show(y), show(expected), where),
     )
+    mismatch.at = first
+    raise mismatch
+
+
+def _explained(
+    error: Mismatch, working: Working | None, images: Mapping[str, Tensor]
+) -> Counterexample:
+    """Return the counterexample with what the check's author adds to it."""
+    example = replace(error.counterexample, pictures=pictures_of(images))
+    if working is None or error.at is None:
+        return example
+    try:
+        return replace(example, working=working(error.at)[:_MOST_WORKING])
+    except Exception:  # the verdict stands without the sentence
+        log.warning("how an entry is worked out cannot be said: %s", error, exc_info=True)
+        return example
 
 
 def _wrong_shape(y: Tensor, expected: tuple[int, ...], call: str) -> Mismatch:

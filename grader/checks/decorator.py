@@ -24,15 +24,17 @@ class Check:
     """A sentence that helps a student whose answer did not pass."""
     needs: tuple[str, ...] = ()
     """Names of checks of the same exercise; this one is skipped unless all of them passed."""
+    hidden: bool = False
+    """Whether students see its title and verdict only."""
 
 
 def check(
-    *, points: int, feedback: str = "", needs: str | tuple[str, ...] = ()
+    *, points: int, feedback: str = "", needs: str | tuple[str, ...] = (), hidden: bool = False
 ) -> Callable[[F], F]:
     """Mark a test function as a check worth `points`.
 
     Put it outermost, above `@given`. The function's docstring is the claim the student reads, so
-    it must have one.
+    it must have one. Of a `hidden` check a student sees this claim and the verdict only.
 
     Raises:
         CourseError: negative points, or no docstring.
@@ -46,7 +48,7 @@ def check(
                 f"{function.__name__}: a check needs a docstring, the student reads it."
             )
         wanted = (needs,) if isinstance(needs, str) else tuple(needs)
-        setattr(function, _ATTRIBUTE, Check(points, feedback, wanted))
+        setattr(function, _ATTRIBUTE, Check(points, feedback, wanted, hidden))
         return function
 
     return mark

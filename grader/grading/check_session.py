@@ -147,7 +147,9 @@ class CheckSession:
         for item, (name, claim, mark, points) in zip(
             self._items[exercise.name], self.rubric(exercise), strict=True
         ):
-            asked = CheckResult(exercise.name, name, claim, Verdict.SKIPPED, Fraction(0), points)
+            asked = CheckResult(
+                exercise.name, name, claim, Verdict.SKIPPED, Fraction(0), points, hidden=mark.hidden
+            )
             missed = [n for n in mark.needs if results[n].verdict is not Verdict.PASSED]
             if missed:
                 claims = " and ".join(f"“{results[n].claim}”" for n in missed)
@@ -213,8 +215,17 @@ class CheckSession:
     def not_asked(self, exercise: Exercise, verdict: Verdict, message: str) -> list[CheckResult]:
         """Return a result for every check of an exercise that could not be asked at all."""
         return [
-            CheckResult(exercise.name, name, claim, verdict, Fraction(0), points, message=message)
-            for name, claim, _, points in self.rubric(exercise)
+            CheckResult(
+                exercise.name,
+                name,
+                claim,
+                verdict,
+                Fraction(0),
+                points,
+                message=message,
+                hidden=mark.hidden,
+            )
+            for name, claim, mark, points in self.rubric(exercise)
         ]
 
     def _asked(

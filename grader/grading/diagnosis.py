@@ -2,9 +2,11 @@
 
 A mistake of the bank is named only if the same checks did not pass and every answer to everything
 the checks ask is the same; where all that did not pass was an error, its words must be the same
-too. So a name is never a guess.
+too. So a name is never a guess. A failing function is asked all questions even where no mistake of
+the bank may be named: the digest of its answers groups students who make the same mistake.
 
-Here: transcripts and their comparison. Not here: the bank (`bank.py`), the checks' verdicts.
+Here: transcripts and their comparison. Not here: the bank (`bank.py`), the checks' verdicts, what
+of an answer is in the digest (`behaviour.py`).
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -22,6 +26,7 @@ from torch import Tensor
 from grader.checks.bank import Entry, load_bank
 from grader.course import Exercise
 from grader.errors import GraderError
+from grader.grading.behaviour import behaviour_of
 from grader.grading.check_session import CheckSession
 from grader.grading.in_process import student_of
 from grader.kernel.student import Student
@@ -31,6 +36,19 @@ from grader.verdict import Verdict
 from grader.wire.messages import Refusal
 
 log = logging.getLogger(__name__)
+_ANSWERED = frozenset((Verdict.FAILED, Verdict.RAISED, Verdict.PASSED, Verdict.SKIPPED))
+
+
+@dataclass(frozen=True)
+class Diagnosed:
+    """What is known about wrong answers beside the verdicts."""
+
+    mistake: NamedMistake | None = None
+    behaviour: str = ""
+    """Digest of all answers; empty where they were not asked for."""
+
+
+UNKNOWN = Diagnosed()
 
 
 class Diagnosis:
@@ -60,11 +78,24 @@ class Diagnosis:
             results: of the student's candidate.
             student: makes the student of that candidate anew.
         """
+        return self.diagnose(exercise, results, student).mistake
+
+    def diagnose(
+        self,
+        exercise: Exercise,
+        results: Sequence[CheckResult],
+        student: Callable[[], Student],
+    ) -> Diagnosed:
+        """Return the mistake whose answers all equal the student's, and the digest of these.
+
+        The digest is that of a function; objects with random parameters have none.
+        """
+        asked = _Asked(lambda: self._answers(exercise, student()), exercise.name)
         alike = self._caught_alike(exercise, results)
-        if not alike:
-            return None
-        found = self._agreeing(exercise, alike, results, student)
-        return NamedMistake(found[0].title, found[0].hint) if found else None
+        found = self._agreeing(exercise, alike, results, asked) if alike else []
+        mistake = NamedMistake(found[0].title, found[0].hint) if found else None
+        digested = exercise.kind == "function" and all(map(_can_go_on, results))
+        return Diagnosed(mistake, behaviour_of(asked.answers or []) if digested else "")
 
     def _caught_alike(self, exercise: Exercise, results: Sequence[CheckResult]) -> list[Entry]:
         """Return the mistakes that may be named and that fail the same checks."""
@@ -82,16 +113,14 @@ class Diagnosis:
         exercise: Exercise,
         alike: Sequence[Entry],
         results: Sequence[CheckResult],
-        student: Callable[[], Student],
+        asked: _Asked,
     ) -> list[Entry]:
         """Return the mistakes whose answers all equal the student's."""
         if exercise.kind == "values":
             said = _said(results)
             return [e for e in alike if _said(self._results_of(exercise, e)) == said]
-        try:
-            given = self._answers(exercise, student())
-        except GraderError as error:  # it hangs or dies: its answers are not all known
-            log.debug("%s: no mistake is named: %s", exercise.name, error)
+        given = asked.answers
+        if given is None:
             return []
         return [
             e
@@ -141,6 +170,29 @@ class Diagnosis:
         name = re.compile(rf"\b{re.escape(entry.name)}\b")
         found = _raised(self._results_of(exercise, entry))
         return [tuple(name.sub(exercise.name, text) for text in row) for row in found]
+
+
+class _Asked:
+    """The answers of a student, asked for when they are first needed."""
+
+    def __init__(self, ask: Callable[[], Transcript], exercise: str) -> None:
+        self._ask = ask
+        self._exercise = exercise
+
+    @cached_property
+    def answers(self) -> Transcript | None:
+        """The answers to all questions; None for code that hangs or dies before the last."""
+        try:
+            return self._ask()
+        except GraderError as error:
+            log.debug("%s: its answers are not all known: %s", self._exercise, error)
+            return None
+
+
+def _can_go_on(result: CheckResult) -> bool:
+    """Return whether more questions cost nothing: none ended the kernel, none hung."""
+    ended_the_kernel = result.verdict is Verdict.RAISED and result.counterexample is None
+    return result.verdict in _ANSWERED and not ended_the_kernel
 
 
 def _said(results: Sequence[CheckResult]) -> list[tuple[str, Verdict, str]]:

@@ -21,6 +21,7 @@ from grader.course import Exercise
 from grader.errors import KernelLost, SandboxError, in_words, traceback_of
 from grader.grading.absences import with_causes
 from grader.grading.candidates import read_source
+from grader.grading.diagnosis import UNKNOWN, Diagnosed
 from grader.grading.forbidden import without_forbidden
 from grader.grading.loaded import Loaded
 from grader.grading.missing_packages import Blame
@@ -52,7 +53,6 @@ from grader.records import (
     CheckResult,
     ExerciseResult,
     Limits,
-    NamedMistake,
     Submission,
     SubmissionResult,
     WrittenAnswer,
@@ -314,15 +314,15 @@ class Grader:
         log.debug("%s: %d definitions judged", exercise.name, len(judged))
         if unnamed and not any(check.verdict is Verdict.PASSED for check in checks):
             return self._absent(submission, notebook, exercise, blame)  # a model of another kind
-        mistake = None
+        known = UNKNOWN
         if any(check.verdict in (Verdict.FAILED, Verdict.RAISED) for check in checks):
-            mistake = self._mistake(exercise, notebook, candidate, checks)
+            known = self._diagnosed(exercise, notebook, candidate, checks)
         if candidate is None:
-            return self._result(exercise, checks, mistake)
+            return self._result(exercise, checks, known)
         notebook.known[exercise.name] = notebook.known[candidate.name] = candidate
         source = {cell.index: cell for cell in submission.cells}[candidate.cell]
         others = tuple(dict.fromkeys(c.cell for c in found if c.cell != candidate.cell))
-        made = self._result(exercise, checks, mistake)
+        made = self._result(exercise, checks, known)
         made = replace(
             made, name=candidate.name, cell=candidate.cell, source=source.source,
             other_cells=others,
@@ -339,34 +339,34 @@ class Grader:
             message = f"The kernel stopped responding after the last cell: {notebook.silent}."
         return self._result(exercise, self._session.not_asked(exercise, verdict, message))
 
-    def _mistake(
+    def _diagnosed(
         self,
         exercise: Exercise,
         notebook: OpenNotebook,
         candidate: Captured | None,
         checks: list[CheckResult],
-    ) -> NamedMistake | None:
+    ) -> Diagnosed:
         def again() -> Student:
             return notebook.student(exercise, candidate)
 
         try:
-            return self._diagnosis.name_mistake(exercise, checks, again)
+            return self._diagnosis.diagnose(exercise, checks, again)
         except SandboxError:
             raise
         except Exception:  # odd answers; the verdicts stand without a name for the mistake
             log.warning("%s: its answers cannot be compared", exercise.name, exc_info=True)
-            return None
+            return UNKNOWN
 
     def _broken(self, exercise: Exercise, message: str) -> ExerciseResult:
         made = self._result(exercise, self._session.not_asked(exercise, Verdict.BROKEN, message))
         return replace(made, by_hand=exercise.kind == "answers")
 
     def _result(
-        self, exercise: Exercise, checks: list[CheckResult], mistake: NamedMistake | None = None
+        self, exercise: Exercise, checks: list[CheckResult], known: Diagnosed = UNKNOWN
     ) -> ExerciseResult:
         return ExerciseResult(
             exercise.name, exercise.title, exercise.section, exercise.optional, tuple(checks),
-            mistake=mistake,
+            mistake=known.mistake, behaviour=known.behaviour,
         )  # fmt: skip
 
     def _walls(self) -> dict[str, str]:

@@ -22,6 +22,8 @@ class Cause:
     run: CellRun
     followers: str
     """Their numbers, in words; empty without any."""
+    cells: frozenset[int] = frozenset()
+    """The numbers of all of them, the first one included."""
 
 
 def first_cause(runs: Sequence[CellRun]) -> Cause | None:
@@ -34,7 +36,7 @@ def first_cause(runs: Sequence[CellRun]) -> Cause | None:
     for run in failed:
         if run.file == first.file and run.cause in reached:
             reached.add(run.index)
-    return Cause(first, _listed(sorted(reached - {first.index})))
+    return Cause(first, _listed(sorted(reached - {first.index})), frozenset(reached))
 
 
 def to_see_the_same(runs: Sequence[CellRun]) -> str:

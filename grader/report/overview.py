@@ -1,6 +1,7 @@
 """A class at a glance: the numbers, mistakes and open issues that `report.html` shows.
 
-Here: counting over results. Not here: one student's page (`pages.py`), files (`writers.py`).
+Here: counting over results. Not here: statistics of exercises and checks (`item_analysis.py`),
+groups of mistakes (`clusters.py`), one student's page (`pages.py`), files (`writers.py`).
 """
 
 from __future__ import annotations
@@ -9,31 +10,19 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from statistics import median
 
 from grader.points import standing
 from grader.reading.written_answers import section_order
 from grader.records import ExerciseResult, SubmissionResult
-from grader.report import fact_labels
+from grader.report import fact_labels, statistics
+from grader.report.clusters import Mistakes, mistakes
+from grader.report.item_analysis import ItemAnalysis, analyse
 from grader.report.missing import MissingPackage, missing_packages
 from grader.report.rounding import total_of
 from grader.text import one_line
 from grader.verdict import Status, Verdict
 
-_BINS = 10
-_MOST_MISTAKES = 25
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """Something that went wrong in the same way for several students."""
-
-    exercise: str
-    title: str
-    named: bool
-    """Whether it comes from the bank of known mistakes; otherwise it is a check and its end."""
-    example: str
-    students: tuple[str, ...]
+_MOST_FAILURES = 20
 
 
 @dataclass(frozen=True)
@@ -80,18 +69,31 @@ class Writing:
 
 
 @dataclass(frozen=True)
+class MachineFailure:
+    """An error of cells for which this machine is the reason, and whose cells."""
+
+    error: str
+    note: str
+    who: tuple[int, ...]
+    """Places among the results."""
+
+
+@dataclass(frozen=True)
 class Overview:
     """The class in numbers. Shares are 0 to 1."""
 
     submissions: int
     students: int
     by_status: dict[Status, int]
-    mean: float | None
-    median: float | None
+    distribution: statistics.Distribution | None
+    """Of the shares of the points."""
     histogram: tuple[int, ...]
     """Submissions by share of the points, in ten bins; the last holds 100 % too."""
     tallies: tuple[Tally, ...]
-    mistakes: tuple[Mistake, ...]
+    mistakes: Mistakes
+    """Grouped by behaviour."""
+    analysis: ItemAnalysis
+    machine_failures: tuple[MachineFailure, ...]
     worries: tuple[Worry, ...]
     answers: int
     """Passages of the students' own text that wait for manual grading."""
@@ -110,18 +112,16 @@ def overview(
     """Count over the results of a run."""
     shares = [total_of(result, max_points).share for result in results]
     known = [float(share) for share in shares if share is not None]
-    histogram = [0] * _BINS
-    for share in known:
-        histogram[max(0, min(int(share * _BINS), _BINS - 1))] += 1
     return Overview(
         submissions=len(results),
         students=len({result.student for result in results}),
         by_status={s: sum(result.status is s for result in results) for s in Status},
-        mean=sum(known) / len(known) if known else None,
-        median=median(known) if known else None,
-        histogram=tuple(histogram),
+        distribution=statistics.distribution(known),
+        histogram=statistics.histogram(known),
         tallies=tuple(_tally(results, exercise) for exercise in exercises),
-        mistakes=_mistakes(results),
+        mistakes=mistakes(results),
+        analysis=analyse(results, exercises),
+        machine_failures=_machine_failures(results),
         worries=tuple(_worries(results)),
         answers=sum(answer.state == "written" for r in results for answer in r.answers),
         written=_written(results),
@@ -172,33 +172,17 @@ def _written(results: Sequence[SubmissionResult]) -> tuple[Writing, ...]:
     return tuple(Writing(s, passages[s], tuple(writers[s])) for s in order)
 
 
-def _mistakes(results: Sequence[SubmissionResult]) -> tuple[Mistake, ...]:
-    """Group what went wrong: by the mistake's name where it has one, else by check and verdict."""
-    students: defaultdict[tuple[str, str, bool], dict[str, None]] = defaultdict(dict)
-    example: dict[tuple[str, str, bool], str] = {}
-    for result in results:
-        for exercise in result.exercises:
-            for title, named, message in _went_wrong(exercise):
-                key = (exercise.exercise, title, named)
-                students[key][result.student] = None
-                example.setdefault(key, one_line(message, limit=200))
-    found = [Mistake(*key, example[key], tuple(who)) for key, who in students.items()]
-    found.sort(key=lambda mistake: -len(mistake.students))
-    return tuple(found[:_MOST_MISTAKES])
-
-
-def _went_wrong(exercise: ExerciseResult) -> list[tuple[str, bool, str]]:
-    failed = [check for check in exercise.checks if check.verdict.is_wrong]
-    if exercise.mistake and failed:
-        return [(exercise.mistake.title, True, failed[0].message)]
-    if failed and all(check.verdict is Verdict.MISSING for check in failed):
-        # an optional exercise may be left out
-        return [] if exercise.optional else [("not found in the notebook", False, "")]
-    return [
-        (f"{one_line(check.claim or check.check, limit=160)} ({check.verdict.words})", False,
-         check.message)
-        for check in failed
-    ]  # fmt: skip
+def _machine_failures(results: Sequence[SubmissionResult]) -> tuple[MachineFailure, ...]:
+    """Group the failed cells that no student pays for, the most frequent first."""
+    who: defaultdict[tuple[str, str], dict[int, None]] = defaultdict(dict)
+    for index, result in enumerate(results):
+        for run in result.cells:
+            if run.failed and run.excused:
+                error = one_line(run.error, limit=200) or run.status.replace("_", " ")
+                who[error, one_line(run.note, limit=200)][index] = None
+    found = [MachineFailure(*key, tuple(indices)) for key, indices in who.items()]
+    found.sort(key=lambda one: -len(one.who))
+    return tuple(found[:_MOST_FAILURES])
 
 
 def _worries(results: Sequence[SubmissionResult]) -> list[Worry]:

@@ -20,16 +20,27 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from grader.points import Standing, standing, standing_of
-from grader.records import CheckResult, ExerciseResult, PassedOver, SubmissionResult
-from grader.report import curves, fact_labels, failed_cells
+from grader.policy import Adjusted
+from grader.records import (
+    CheckResult,
+    Counterexample,
+    ExerciseResult,
+    PassedOver,
+    SubmissionResult,
+)
+from grader.report import curves, fact_labels, failed_cells, matrices
+from grader.report.costs import costs
+from grader.report.manual_notes import ManualNotes
 from grader.report.overview import overview
 from grader.report.rounding import exercise_names, percent, points_of, shown, total_of
+from grader.report.student_markdown import rendered
 from grader.text import clean, clip
 from grader.verdict import Status, Tone, Verdict
 
 _MOST_LINES = 200
 _LONGEST_LINE = 500
 _LONGEST_TEXT = 20_200
+_PLACE = re.compile(r"\bcell (\d{1,6}), line (\d{1,6})")
 _USUAL = frozenset(
     (*("is", "has", "wrong", "the", "shape", "at", "got", "expected", "raised", "returned"),
      *("no", "answer", "in", "took", "longer", "than", "of", "numbers", "are"))
@@ -52,6 +63,8 @@ class _Exercise:
     skipped: tuple[CheckResult, ...]
     lines: tuple[str, ...]
     cut: int
+    marked: frozenset[int]
+    """Lines, from 1, from which an error came."""
 
     @property
     def missing(self) -> bool:
@@ -80,8 +93,21 @@ class _GridRow:
     cells: tuple[_GridCell, ...]
 
 
-def feedback_page(result: SubmissionResult, *, assignment: str = "") -> str:
-    """Render the feedback page of one student."""
+def feedback_page(
+    result: SubmissionResult,
+    *,
+    assignment: str = "",
+    notes: ManualNotes | None = None,
+    adjusted: Adjusted | None = None,
+) -> str:
+    """Render the feedback page of one student.
+
+    Args:
+        result: of the submission.
+        assignment: its title.
+        notes: points and comments that a person gave.
+        adjusted: what the assignment's policy makes of it; None without a policy.
+    """
     exercises = [_exercise(index, one) for index, one in enumerate(result.exercises)]
     return _ENVIRONMENT.get_template("feedback.html").render(
         result=result,
@@ -103,6 +129,10 @@ def feedback_page(result: SubmissionResult, *, assignment: str = "") -> str:
         ended=failed_cells.in_words,
         to_see_the_same=failed_cells.to_see_the_same(result.cells),
         says_more=_says_more,
+        costs=costs(result),
+        lay_out=matrices.lay_out,
+        notes=notes or ManualNotes(),
+        adjusted=adjusted,
     )
 
 
@@ -116,6 +146,8 @@ def report_page(
     started_at: str = "",
     written_at: str = "",
     passed_over: Sequence[PassedOver] = (),
+    absent: Sequence[str] = (),
+    remarks: Sequence[str] = (),
 ) -> str:
     """Render the class at a glance.
 
@@ -128,11 +160,17 @@ def report_page(
         started_at: when the run began, UTC, ISO 8601.
         written_at: UTC, ISO 8601.
         passed_over: what was found and is in no submission.
+        absent: students of the roster who handed in nothing.
+        remarks: sentences on the roster, on earlier attempts and on outdated decisions.
     """
     names = exercise_names(results, exercises)
     view = overview(results, names, max_points)
     return _ENVIRONMENT.get_template("report.html").render(
         view=view,
+        clusters=[
+            (cluster, matrices.lay_out(cluster.example or Counterexample("", "", "")))
+            for cluster in view.mistakes.clusters
+        ],
         rows=[_grid_row(result, names, max_points) for result in results],
         links=[f"feedback/{quote(file)}" for file in files],
         judged=any(tally.judged for tally in view.tallies),
@@ -141,6 +179,8 @@ def report_page(
         started_at=started_at,
         written_at=written_at,
         passed_over=passed_over,
+        absent=absent,
+        remarks=remarks,
     )
 
 
@@ -151,7 +191,7 @@ def render(template: str, **values: object) -> str:
 
 def _exercise(index: int, result: ExerciseResult) -> _Exercise:
     checks = result.checks
-    lines = clean(result.source).strip("\n").split("\n") if result.source.strip() else []
+    lines = clean(result.source).rstrip("\n").split("\n") if result.source.strip() else []
     tone, words = _tone(result)
     return _Exercise(
         result,
@@ -165,7 +205,15 @@ def _exercise(index: int, result: ExerciseResult) -> _Exercise:
         skipped=tuple(check for check in checks if check.verdict is Verdict.SKIPPED),
         lines=tuple(clip(line, limit=_LONGEST_LINE) for line in lines[:_MOST_LINES]),
         cut=max(0, len(lines) - _MOST_LINES),
+        marked=_marked(result),
     )
+
+
+def _marked(result: ExerciseResult) -> frozenset[int]:
+    """Return the lines of the shown cell that its errors name: `cell 7, line 3`."""
+    places = (c.counterexample.where for c in result.checks if c.counterexample and not c.hidden)
+    found = (_PLACE.search(where) for where in places)
+    return frozenset(int(place[2]) for place in found if place and int(place[1]) == result.cell)
 
 
 def _tone(result: ExerciseResult) -> tuple[Tone, str]:
@@ -176,16 +224,16 @@ def _tone(result: ExerciseResult) -> tuple[Tone, str]:
     verdicts = [check.verdict for check in result.checks]
     if any(verdict.is_ours for verdict in verdicts):
         return "open", "internal error, open"
+    share = standing(result.checks).share
     if result.by_hand:
-        return "none", "to grade by hand"
+        return ("none", "to grade by hand") if share is None else ("good", "graded by hand")
     if not verdicts:
         return "none", "not asked"
-    if all(verdict is Verdict.PASSED for verdict in verdicts):
+    # a person may have set other points than the checks gave
+    if all(verdict is Verdict.PASSED for verdict in verdicts) and share in (None, 1):
         return "good", "complete"
     if all(verdict in (Verdict.MISSING, Verdict.SKIPPED) for verdict in verdicts):
         return ("none", "not tried") if result.optional else ("bad", "not found")
-    earned = standing(result.checks)
-    share = earned.share
     if share is None:
         passed = sum(verdict is Verdict.PASSED for verdict in verdicts)
         share = Fraction(passed, len(verdicts))
@@ -233,7 +281,7 @@ def _grid_cell(result: SubmissionResult, exercise: ExerciseResult | None, name: 
     tone, _ = _tone(exercise)
     if points is None:
         return _GridCell("?", "open")
-    if exercise.by_hand:
+    if exercise.by_hand and not exercise.max_points:
         return _GridCell(f"{sum(a.state == 'written' for a in result.answers)} ✎", tone)
     if not exercise.max_points:
         return _GridCell({"good": "✓", "none": "–"}.get(tone, "✗"), tone)
@@ -265,6 +313,7 @@ def _capital(text: str) -> str:
 FILTERS = {
     "points": shown,
     "percent": percent,
+    "markdown": rendered,
     "moment": _moment,
     "capital": _capital,
     "clip": lambda text, limit: clip(str(text), limit=limit),

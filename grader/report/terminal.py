@@ -193,7 +193,7 @@ def _check(check: CheckResult, hints: int) -> Iterator[RenderableType]:
     claim = one_line(check.claim or check.check, limit=200)
     ending = "" if check.verdict is Verdict.PASSED else f" [{check.verdict.words}]"
     yield _indented(f"{mark}  {claim}{ending}", 2, style)
-    if not check.verdict.is_wrong:
+    if not check.verdict.is_wrong or check.hidden:
         return
     example = check.counterexample
     if example:

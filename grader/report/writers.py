@@ -21,10 +21,12 @@ from grader.records import PassedOver, SubmissionResult
 from grader.report.csv_tables import as_csv, for_excel
 from grader.report.frames import RunFrames, frames_of
 from grader.report.gradebook_json import grades_json
+from grader.report.manual_notes import notes_of
 from grader.report.markdown import markdown
 from grader.report.pages import feedback_page, report_page
 from grader.report.spreadsheet import workbook
 from grader.report.tables import checks_table, grades_table
+from grader.report.terminal import attendance_lines
 from grader.runs.stored_run import StoredRun
 from grader.text import clean
 
@@ -101,6 +103,8 @@ def _write_all(
         started_at=run.started_at,
         written_at=written_at,
         passed_over=run.passed_over,
+        absent=[one.student for one in run.absent],
+        remarks=_remarks(run),
     )
     grades, checks = grades_table(frames), checks_table(frames)
     files: dict[Path, str | bytes] = {
@@ -114,11 +118,24 @@ def _write_all(
     for path, content in files.items():
         write_file(path, content)
     pages = [out / "feedback" / name for name in names]
-    for path, result in zip(pages, run.results, strict=True):
-        write_file(path, feedback_page(result, assignment=run.title))
+    adjusted = run.adjusted if run.policy.changes_points else [None] * len(run.results)
+    for path, result, ruled in zip(pages, run.results, adjusted, strict=True):
+        notes = notes_of(result, run.decisions)
+        page = feedback_page(result, assignment=run.title, notes=notes, adjusted=ruled)
+        write_file(path, page)
     _remove_stale(out / "feedback", keep=set(names))
     log.info("wrote %d files to %s", len(files) + len(pages), out)
     return [*files, *pages]
+
+
+def _remarks(run: StoredRun) -> list[str]:
+    """Return sentences on the roster, on earlier attempts and on decisions that do not apply."""
+    decided = [
+        f"{one.student}, {one.exercise or 'the submission'}: what was decided is about earlier "
+        "work and does not apply"
+        for one in run.outdated
+    ]
+    return [*attendance_lines(run), *decided]
 
 
 def feedback_names(students: Sequence[str]) -> list[str]:

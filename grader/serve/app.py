@@ -174,7 +174,7 @@ class _Pages:
         return self._page(
             request, "overview.html",
             progress=self._desk.progress(), outdated=self._desk.outdated(),
-            students=self._desk.students(), clusters=work.clusters,
+            students=self._desk.students(), groups=work.groups,
             title=work.run.title, started_at=work.run.started_at,
         )  # fmt: skip
 
@@ -216,7 +216,7 @@ class _Pages:
     async def clusters(self, request: Request) -> Response:
         """Show the common mistakes, and a form to comment on each for all who made it."""
         return self._page(
-            request, "clusters.html", clusters=self._desk.work.clusters
+            request, "clusters.html", groups=self._desk.work.groups
         )  # fmt: skip
 
     async def history(self, request: Request) -> Response:
@@ -303,11 +303,11 @@ class _Pages:
         """Give one comment to all students of a cluster."""
         form = await self._form(request)
         number = _text(form, "cluster")
-        found = next((one for one in self._desk.work.clusters if one.id == number), None)
+        found = next((one for one in self._desk.work.groups if one.id == number), None)
         if found is None:
             raise UsageError("there is no such group of mistakes in this run any more.")
         self._desk.comment_on(
-            found.students, found.exercise, _text(form, "text"), self._name(request)
+            found.cluster.students, found.cluster.exercise, _text(form, "text"), self._name(request)
         )
         self._changed()
         return _to(f"/clusters#{number}")

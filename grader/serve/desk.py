@@ -23,7 +23,7 @@ from grader.runs.gradebook import Gradebook
 from grader.runs.rubrics import RubricItem, add_item, change_item, items_of, set_worth, worths_of
 from grader.runs.stored_run import GRADEBOOK, StoredRun, stored_run
 from grader.serve.answers import Answer, Question, questions_of
-from grader.serve.views import Cluster, StudentRow, clusters_of, row_of
+from grader.serve.views import Group, StudentRow, groups_of, row_of
 
 Subject = tuple[str, str, str]
 
@@ -47,9 +47,9 @@ class Work:
         return {result.student: result for result in self.run.graded}
 
     @cached_property
-    def clusters(self) -> Sequence[Cluster]:
+    def groups(self) -> Sequence[Group]:
         """The groups of students whose functions make the same mistake."""
-        return clusters_of(self.run)
+        return groups_of(self.run)
 
     @cached_property
     def rows(self) -> Mapping[str, StudentRow]:

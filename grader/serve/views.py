@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from grader.decisions import Settled
 from grader.errors import UsageError
 from grader.points import Standing
-from grader.report.overview import overview
+from grader.report.clusters import Cluster, mistakes
 from grader.report.rounding import total_of
 from grader.runs.rubrics import RubricItem
 from grader.runs.stored_run import StoredRun
@@ -36,14 +36,11 @@ class StudentRow:
 
 
 @dataclass(frozen=True)
-class Cluster:
-    """Students whose answers to an exercise go wrong in the same way."""
+class Group:
+    """Students who make the same mistake, with what identifies the group in a form."""
 
     id: str
-    exercise: str
-    title: str
-    example: str
-    students: tuple[str, ...]
+    cluster: Cluster
 
 
 def row_of(settled: Settled, run: StoredRun) -> StudentRow:
@@ -54,15 +51,10 @@ def row_of(settled: Settled, run: StoredRun) -> StudentRow:
     return StudentRow(result.student, result.status, total, applied, outdated)
 
 
-def clusters_of(run: StoredRun) -> list[Cluster]:
+def groups_of(run: StoredRun) -> list[Group]:
     """Return the groups of students whose functions make the same mistake."""
-    view = overview(run.graded, run.exercises, run.max_points)
-    return [
-        Cluster(
-            _identity(one.exercise, one.title), one.exercise, one.title, one.example, one.students
-        )
-        for one in view.mistakes
-    ]
+    found = mistakes(run.graded).clusters
+    return [Group(_identity(one.exercise, one.title, *one.students), one) for one in found]
 
 
 def _identity(*parts: str) -> str:

@@ -160,3 +160,26 @@ def test_values_are_written_as_a_person_types_them():
     assert show((1,)) == "(1,)"
     assert show([tensor(2), [3.0]]) == "[2, [3]]"
     assert describe(torch.zeros(2, 3, dtype=torch.int32)) == "a int32 tensor (2, 3)"
+
+
+def test_the_author_of_a_check_says_how_the_first_wrong_entry_is_worked_out():
+    got, due = torch.tensor([[1.0, 5.0]]), torch.tensor([[1.0, 2.0]])
+    with pytest.raises(Mismatch) as caught:
+        assert_close(
+            got, due, call="f(x)", working=lambda at: f"entry {at}", images={"x": torch.eye(3)}
+        )
+    example = caught.value.counterexample
+    assert example.working == "entry (0, 1)"
+    assert [(one.title, one.shades) for one in example.pictures] == [("x", "f000f000f")]
+
+
+def test_a_sentence_that_cannot_be_worked_out_changes_no_verdict():
+    with pytest.raises(Mismatch) as caught:
+        assert_close(torch.ones(1), torch.zeros(1), call="f(x)", working=lambda at: 1 / 0)
+    assert caught.value.counterexample.working == ""
+
+
+def test_a_wrong_shape_has_no_entry_to_work_out():
+    with pytest.raises(Mismatch) as caught:
+        assert_close(torch.ones(1), torch.zeros(2), call="f(x)", working=lambda at: "never")
+    assert caught.value.counterexample.working == ""

@@ -45,12 +45,26 @@ def any_pair(draw):
     return now_and_then_exchanged(draw, x, k)
 
 
+def worked_out(x, k):
+    """Return a function that spells the sum of one entry out, where it is short."""
+
+    def working(index):
+        i, j = index
+        window = x[i : i + k.shape[0], j : j + k.shape[1]]
+        terms = [f"{a:g}*{b:g}" for a, b in zip(window.flatten(), k.flatten(), strict=True)]
+        total = f"{float((window * k).sum()):g}"
+        return f"y[{i}, {j}] = {' + '.join(terms)} = {total}" if len(terms) <= 9 else ""
+
+    return working
+
+
 @check(points=2, feedback="Work it out by hand: y[0, 0] = 0*0 + 1*1 + 3*2 + 4*3.")
 def test_example_from_the_book(student):
     """A 3x3 image and a 2x2 kernel, both counting up from 0, give [[19, 25], [37, 43]]."""
     y = student.corr2d(IMAGE, KERNEL)
     expected = torch.tensor([[19.0, 25.0], [37.0, 43.0]])
-    assert_close(y, expected, call=f"corr2d({show(IMAGE)}, {show(KERNEL)})")
+    call = f"corr2d({show(IMAGE)}, {show(KERNEL)})"
+    assert_close(y, expected, call=call, working=worked_out(IMAGE, KERNEL))
 
 
 @check(points=3, feedback="y[i, j] is the sum of x[i : i + h, j : j + w] * k; do not flip k.")
@@ -59,7 +73,8 @@ def test_example_from_the_book(student):
 def test_square_images_and_kernels(student, pair):
     """Any square image and any square kernel that fits inside it."""
     x, k = pair
-    assert_close(student.corr2d(x, k), corr2d(x, k), call=f"corr2d({show(x)}, {show(k)})")
+    call = f"corr2d({show(x)}, {show(k)})"
+    assert_close(student.corr2d(x, k), corr2d(x, k), call=call, working=worked_out(x, k))
 
 
 @check(
@@ -73,7 +88,7 @@ def test_any_sizes(student, pair):
     """Images and kernels of any height and width, with a single row or column, transposed ones."""
     x, k = pair
     call = f"corr2d({show_argument(x)}, {show_argument(k)})"
-    assert_close(student.corr2d(x, k), corr2d(x, k), call=call)
+    assert_close(student.corr2d(x, k), corr2d(x, k), call=call, working=worked_out(x, k))
 
 
 @check(

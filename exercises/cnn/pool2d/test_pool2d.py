@@ -51,18 +51,41 @@ def called(x, size, mode):
     return f"pool2d({show_argument(x)}, {size}, {mode!r})"
 
 
+def worked_out(x, size, mode):
+    """Return a function that spells one window out, where it is small."""
+
+    def working(index):
+        i, j = index
+        window = x[i : i + size[0], j : j + size[1]].flatten().tolist()
+        numbers = [f"{number:g}" for number in window]
+        if len(numbers) > 9:
+            return ""
+        if mode == "max":
+            return f"y[{i}, {j}] is the largest of {', '.join(numbers)}: {max(window):g}"
+        mean = sum(window) / len(window)
+        return f"y[{i}, {j}] = ({' + '.join(numbers)}) / {len(numbers)} = {mean:g}"
+
+    return working
+
+
+def assert_pools(y, expected, x, size, mode):
+    working = worked_out(x, size, mode)
+    assert_close(y, expected, call=called(x, size, mode), working=working)
+
+
 @check(points=1, feedback="The largest number of each window; 'max' is the default mode.")
 def test_max_example_from_the_book(student):
     """A 3x3 image counting up from 0 and a window (2, 2), no mode given: [[4, 5], [7, 8]]."""
     y = student.pool2d(IMAGE, (2, 2))
-    assert_close(y, LARGEST, call=f"pool2d({show(IMAGE)}, (2, 2))")
+    call = f"pool2d({show(IMAGE)}, (2, 2))"
+    assert_close(y, LARGEST, call=call, working=worked_out(IMAGE, (2, 2), "max"))
 
 
 @check(points=1, feedback="The mean of each window when the third argument is 'avg'.")
 def test_avg_example_from_the_book(student):
     """The same image and window in mode 'avg' give [[2, 3], [5, 6]]."""
     y = student.pool2d(IMAGE, (2, 2), "avg")
-    assert_close(y, MEANS, call=called(IMAGE, (2, 2), "avg"))
+    assert_pools(y, MEANS, IMAGE, (2, 2), "avg")
 
 
 @check(points=2, feedback="Use the window at every position: stride 1, no padding.")
@@ -71,9 +94,7 @@ def test_avg_example_from_the_book(student):
 def test_max_of_square_windows(student, case):
     """Mode 'max' on any square image with any square window that fits inside it."""
     x, size = case
-    assert_close(
-        student.pool2d(x, size, "max"), pool2d(x, size, "max"), call=called(x, size, "max")
-    )
+    assert_pools(student.pool2d(x, size, "max"), pool2d(x, size, "max"), x, size, "max")
 
 
 @check(points=2, feedback="A mean divides by the number of elements of the window.")
@@ -82,9 +103,7 @@ def test_max_of_square_windows(student, case):
 def test_avg_of_square_windows(student, case):
     """Mode 'avg' on any square image with any square window that fits inside it."""
     x, size = case
-    assert_close(
-        student.pool2d(x, size, "avg"), pool2d(x, size, "avg"), call=called(x, size, "avg")
-    )
+    assert_pools(student.pool2d(x, size, "avg"), pool2d(x, size, "avg"), x, size, "avg")
 
 
 @check(
@@ -97,7 +116,7 @@ def test_avg_of_square_windows(student, case):
 def test_any_sizes(student, case, mode):
     """Both modes on images and windows of any height and width, and on transposed images."""
     x, size = case
-    assert_close(student.pool2d(x, size, mode), pool2d(x, size, mode), call=called(x, size, mode))
+    assert_pools(student.pool2d(x, size, mode), pool2d(x, size, mode), x, size, mode)
 
 
 @check(points=1, feedback=TRY_NEGATIVE)
