@@ -148,9 +148,10 @@ def phi(one: ArrayLike, other: ArrayLike) -> float | None:
 
 
 def in_words(r: float | None) -> str:
-    """Return a discrimination in a word, by the usual limits."""
+    """Return a discrimination in a word, by the usual limits; r counts as it is shown."""
     if r is None:
         return ""
+    r = round(r, 2)
     if r < 0:
         return "negative"
     return "weak" if r < 0.2 else "fair" if r < 0.4 else "good"
