@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from grader.report.missing import missing_in_words
+from grader.report.overview import longest_of
 from grader.report.terminal import attendance_lines, passed_over_view, summary_table
 from grader.runs.stored_run import StoredRun
 
@@ -42,6 +43,8 @@ def _in_full(run: StoredRun, out: Path) -> None:
     count = f"{len(run.results)} submission{'s' * (len(run.results) != 1)}"
     print(f"\n{run.origins.as_text()}")
     print(f"{count}; reports in {out / 'report.html'}")
+    if longest := longest_of(run.results):
+        print(f"longest: {longest}")
     Console().print(passed_over_view(run.passed_over))
 
 
