@@ -33,7 +33,8 @@ def assert_left(student, name, expected):
     # of all values of the name, the last one of the right shape is shown
     shapes = shapes_of(expected)
     alike = [v.reshape(expected.shape) for v in named if tuple(v.shape) in shapes] or named
-    assert_close(alike[-1], expected, call=name)
+    pictures = {f"Your {name}": alike[-1], f"{name} as it should be": expected}
+    assert_close(alike[-1], expected, call=name, images=pictures)
 
 
 def shapes_of(expected):
