@@ -15,9 +15,9 @@ sys.path.insert(0, str(Path(__file__).parent))  # for `made_class`
 NEEDED = "install the Python packages playwright and axe-playwright-python"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """Start a browser once for all tests."""
+    """Start a browser for the tests of a module: its event loop runs until it is closed."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
         pytest.skip("no Chromium here: install it, on Debian with `apt-get install chromium`")
