@@ -115,7 +115,7 @@ def _zone_by_name(text: str) -> tuple[tzinfo | None, str]:
         return None, text
     try:
         return ZoneInfo(found[0]), text[: found.start()] + text[found.end() :]
-    except (ValueError, OSError):  # no such zone
+    except (KeyError, ValueError, OSError):  # no such zone
         return None, text
 
 
