@@ -79,6 +79,7 @@ def adjust(
     policy: Policy,
     *,
     handed_in: datetime | None = None,
+    marked_late_by: str = "",
     decisions: Sequence[Decision] = (),
     max_points: Fraction = Fraction(0),
 ) -> Adjusted:
@@ -89,6 +90,7 @@ def adjust(
         policy: the rules.
         handed_in: when, with a time zone; None counts as on time, with a sentence where the
             policy has a due date.
+        marked_late_by: the system that marked it as late, which counts where no time is known.
         decisions: among them, extensions of this student.
         max_points: what the assignment is worth, for a submission that could not be read.
     """
@@ -111,9 +113,11 @@ def adjust(
     late_by = handed_in - due if handed_in and due and handed_in - due > policy.grace else None
     if extended and due:
         reasons.append(f"due {due.isoformat(' ', 'minutes')}: {extended}")
-    if due and handed_in is None and result.exercises:
-        reasons.append("no time of handing in is known: taken as on time")
     days = ceil(late_by / _DAY) if late_by else 0
+    if due and handed_in is None and result.exercises:
+        marked, sentence = _without_time(marked_late_by, is_extended=bool(extended))
+        days = 1 if marked else 0
+        reasons.append(sentence)
     if days:
         kept, reason = _late_share(days, policy)
         points *= kept
@@ -121,6 +125,16 @@ def adjust(
     if policy.step:
         points = _rounded(points, policy.step, policy.direction)
     return Adjusted(Standing(points, most, still_open, broken), late_by, days, tuple(reasons))
+
+
+def _without_time(marked_late_by: str, *, is_extended: bool) -> tuple[bool, str]:
+    """Return whether work without a known time is late, and the sentence about it."""
+    if not marked_late_by:
+        return False, "no time of handing in is known: taken as on time"
+    marked = f"{marked_late_by} marked it late and names no time"
+    if is_extended:  # the mark is about the date that holds for all
+        return False, f"{marked}: taken as within the extension; --times gives the time"
+    return True, f"{marked}: taken as 1 day late; --times gives the time"
 
 
 def _lowest(exercises: Iterable[ExerciseResult], policy: Policy) -> list[str]:

@@ -93,6 +93,8 @@ class Identity:
     """Who on the roster it is."""
     handed_in: str = ""
     """When, as the system names it: ISO 8601, with a time zone where one is known."""
+    marked_late: bool = False
+    """Whether the system marked it as late, as Canvas does, which names no time."""
 
 
 UNNAMED = Identity()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +28,7 @@ from grader.cli.options import (
     OutOption,
     RosterOption,
     SeedOption,
+    TimesOption,
     VerboseOption,
     ZipEncodingOption,
 )
@@ -37,7 +38,7 @@ from grader.grading.data_files import find_data, places_of
 from grader.grading.plan import Isolation, Plan
 from grader.grading.sheet_files import cache_folder
 from grader.kernel import gpus
-from grader.records import DEFAULT_SEED, Listed
+from grader.records import DEFAULT_SEED, Found, Listed
 from grader.runs import logs
 from grader.runs.deferred_signals import was_asked
 
@@ -72,6 +73,7 @@ def grade(
     device: DeviceOption = "auto",
     zip_encoding: ZipEncodingOption = "",
     roster: RosterOption = None,
+    times: TimesOption = None,
     excel: ExcelOption = False,
     canvas: CanvasOption = None,
     column: ColumnOption = "",
@@ -101,6 +103,7 @@ def grade(
     collected = pipeline.collect(
         submissions, plan, zip_encoding=zip_encoding, roster=students_of(roster)
     )
+    collected, about_times = _with_times(collected, times)
     found = collected.submissions
     seen = None if quiet else look(plan, collected, out, workers or 1)
     with progress(len(found), quiet=quiet, live=not verbose) as show, pipeline.claimed(out):
@@ -110,7 +113,7 @@ def grade(
                     elsewhere.plan if elsewhere else plan, found, out, jobs=workers,
                     elsewhere=elsewhere.grade_all if elsewhere else None, fresh=fresh,
                     passed_over=collected.passed_over, attendance=collected.attendance,
-                    begin=lambda: _print_first(seen), show=show,
+                    begin=lambda: _print_first(seen, about_times), show=show,
                 )  # fmt: skip
             frames = frames_of(run)
             write_run(run, out, excel=excel, frames=frames)
@@ -197,12 +200,22 @@ def _plan(
     return plan
 
 
-def _print_first(seen: Preflight | None) -> None:
+def _print_first(seen: Preflight | None, about_times: Sequence[str]) -> None:
     """Print what there is to know before anything is graded."""
     from grader.report.preflight_view import in_short  # noqa: PLC0415
 
     if seen is not None:
-        print(*in_short(seen), "", sep="\n", flush=True)
+        print(*in_short(seen), *about_times, "", sep="\n", flush=True)
+
+
+def _with_times(found: Found, times: Path | None) -> tuple[Found, Sequence[str]]:
+    """Read a table of times if one is given; return also what there is to say about it."""
+    if times is None:
+        return found, ()
+    from grader.reading.times import read_times  # noqa: PLC0415
+    from grader.runs.handing_in import found_with_times  # noqa: PLC0415
+
+    return found_with_times(found, read_times(times))
 
 
 def _names(only: str) -> tuple[str, ...]:

@@ -44,6 +44,10 @@ RosterOption = Annotated[
     Path | None,
     typer.Option("--roster", help="CSV of all students: adds ids, sections and who is absent."),
 ]
+TimesOption = Annotated[
+    Path | None,
+    typer.Option("--times", help="CSV of when students handed in: Moodle's worksheet, ..."),
+]
 ExcelOption = Annotated[
     bool, typer.Option("--excel", help="CSV files for Excel; scripts read those without.")
 ]

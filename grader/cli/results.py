@@ -21,6 +21,7 @@ from grader.cli.options import (
     MoodleOption,
     OutOption,
     RosterOption,
+    TimesOption,
     WhoOption,
     ZipEncodingOption,
 )
@@ -44,6 +45,7 @@ def report(
     ] = None,
     who: WhoOption = "",
     roster: RosterOption = None,
+    times: TimesOption = None,
     excel: ExcelOption = False,
     canvas: CanvasOption = None,
     column: ColumnOption = "",
@@ -51,11 +53,13 @@ def report(
     feedback_zip: FeedbackZipOption = False,
 ) -> None:
     """Render the latest run of a gradebook again, or compare it with an earlier one."""
+    from grader.reading.times import read_times  # noqa: PLC0415
     from grader.report.delivery import Delivery  # noqa: PLC0415
     from grader.report.frames import frames_of  # noqa: PLC0415
     from grader.report.terminal import attendance_lines  # noqa: PLC0415
     from grader.report.writers import write_run  # noqa: PLC0415
-    from grader.runs.stored_run import latest  # noqa: PLC0415
+    from grader.runs.handing_in import run_with_times  # noqa: PLC0415
+    from grader.runs.stored_run import keep_people, latest  # noqa: PLC0415
 
     if compare:
         _compare(out, compare)
@@ -66,13 +70,20 @@ def report(
         out, canvas=canvas, column=column, moodle=moodle, feedback=feedback_zip
     )
     run = latest(out)
+    about_times: tuple[str, ...] = ()
     if (students := students_of(roster)) is not None:
         run = run.with_roster(students)
+    if times is not None:
+        run, about_times = run_with_times(run, read_times(times))
+    if students is not None or times is not None:
+        keep_people(out, run)  # for later reports, and for `grader serve`
     frames = frames_of(run)
     for path in write_run(run, out, excel=excel, frames=frames)[:3]:
         print(path)
     if students is not None:
         print(*attendance_lines(run), sep="\n")
+    for line in about_times:
+        print(line)
     for line in delivery.write(run, out, frames):
         print(line)
 

@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from grader.reading.moments import attempt_moment
 from grader.reading.tree import File, stem_of
 from grader.text import clean
 
@@ -30,6 +31,8 @@ class Handed:
     own: str
     """The name that the student gave it."""
     attempt: str = ""
+    is_late: bool = False
+    """Whether the system marked it as late."""
     files: list[tuple[str, File]] = field(default_factory=list)
 
     @property
@@ -45,6 +48,17 @@ class Chosen:
     parts: tuple[Handed, ...]
     earlier: tuple[str, ...] = ()
     dropped: tuple[Handed, ...] = ()
+
+    @property
+    def handed_in(self) -> str:
+        """When, ISO 8601; empty where no name tells."""
+        return max((attempt_moment(one.attempt) for one in self.parts), default="")
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the system marked any of what counts as late."""
+        work = [one for one in self.parts if one.has_work]
+        return any(one.is_late for one in work or self.parts)
 
     @property
     def place(self) -> str:

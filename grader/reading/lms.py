@@ -43,6 +43,8 @@ class Download:
     """Notes of the system itself."""
     attempts: dict[File | Folder, str] = field(default_factory=dict)
     """When each was handed in, as text that sorts in that order; where the name tells."""
+    late: set[File] = field(default_factory=set)
+    """What the system marked as late."""
 
     @property
     def people(self) -> set[Person]:
@@ -51,7 +53,7 @@ class Download:
 
 
 _CANVAS = re.compile(
-    r"(?:(?P<name>\w+?)(?:_LATE|_late)?_(?P<id>\d+)|(?:LATE_)?(?P<anon>anon_\w+?))"
+    r"(?:(?P<name>\w+?)(?P<late>_LATE|_late)?_(?P<id>\d+)|(?P<late_anon>LATE_)?(?P<anon>anon_\w+?))"
     r"(?:_(?P<attempt>\d+)_(?P<file>.+)|_(?P<kind>text|link)\.html)"
 )
 _MOODLE = re.compile(
@@ -119,6 +121,8 @@ def _canvas(folder: Folder, _: str, __: object) -> Download | None:
             original = match["file"] or f"{match['kind']}.html"
             made.files[file] = (Person("Canvas", match["id"] or name, name), original)
             made.attempts[file] = (match["attempt"] or "").zfill(20)  # numbers of files only grow
+            if match["late"] or match["late_anon"]:
+                made.late.add(file)
     return made
 
 

@@ -83,6 +83,22 @@ def attendance(who: Sequence[Who], roster: Sequence[Listed]) -> tuple[list[Match
     return matches, Attendance(absent, tuple(notes), len(roster))
 
 
+def find_listed(matcher: Matcher, label: str, identity: Identity) -> Listed | None:
+    """Find an owner on another list: by the system's number, then by what the roster has."""
+    if identity.system and (found := matcher.match(Who(label, identity)).listed):
+        return found
+    if (one := identity.listed) is None:
+        return matcher.match(Who(label, identity)).listed
+    candidates: list[Who] = []
+    if one.system_id:
+        candidates.append(Who("", Identity(one.system, one.system_id)))
+    candidates += [Who(text) for text in (*one.ids, *one.logins, one.name) if text]
+    for who in candidates:
+        if found := matcher.match(who).listed:
+            return found
+    return None
+
+
 def _is_another(one: Listed, who: Who) -> bool:
     """Return whether one system has two numbers for them: the same name is no proof then."""
     identity = who.identity

@@ -18,6 +18,7 @@ from grader.errors import SubmissionError
 from grader.reading import lms
 from grader.reading.attempts import Handed, latest
 from grader.reading.lms import Person
+from grader.reading.moments import moment_of
 from grader.reading.naming import (
     Claim,
     Named,
@@ -57,6 +58,8 @@ class Owner:
     handed: list[Handed] = field(default_factory=list)
     """What a system named, each with the time of its attempt."""
     identity: Identity = UNNAMED
+    stamp: str = ""
+    """The time in a `timestamp.txt` that the system wrote, ISO 8601."""
 
     def keep_latest(self) -> None:
         """Drop the files of earlier attempts, and set the identity."""
@@ -64,7 +67,10 @@ class Owner:
         gone = {id(file) for one in chosen.dropped for _, file in one.files}
         self.files = [(name, file) for name, file in self.files if id(file) not in gone]
         who = self.person or Person("", "", "")
-        self.identity = Identity(who.system, who.id, who.name, chosen.place, chosen.earlier)
+        self.identity = Identity(
+            who.system, who.id, who.name, chosen.place, chosen.earlier,
+            handed_in=chosen.handed_in or self.stamp, marked_late=chosen.is_late,
+        )  # fmt: skip
 
 
 class Owners:
@@ -119,7 +125,8 @@ class Owners:
         for file in folder.files:
             if download and file in download.files:
                 person, original = download.files[file]
-                part = Handed(file.name, original, download.attempts.get(file, ""))
+                attempt = download.attempts.get(file, "")
+                part = Handed(file.name, original, attempt, file in download.late)
                 self._give(self._person(person, file.shown), original, file, part)
             elif download and file in download.sidecars:
                 self._lister.pass_over(file.shown, f"{download.system} keeps its own notes there")
@@ -130,7 +137,9 @@ class Owners:
         for below in folder.folders:
             if download and below in download.folders:
                 part = Handed(f"{below.name}/", below.name, download.attempts.get(below, ""))
-                self._give_all(self._person(download.folders[below], below.shown), below, part)
+                owner = self._person(download.folders[below], below.shown)
+                self._give_all(owner, below, part)
+                owner.stamp = owner.stamp or self._stamp(below, owner.person)
             elif of_assignment:
                 self._student_folder(below)
             else:
@@ -199,6 +208,17 @@ class Owners:
         owner.files += [("/".join((*way, one.name)), one) for way, one in inside.all_files()]
         if not any(True for _ in inside.all_files()):
             owner.files.append((name, file))
+
+    def _stamp(self, folder: Folder, person: Person | None) -> str:
+        """Return the time that nbgrader or Sakai wrote into a student's folder, ISO 8601."""
+        if person is None or person.system not in ("nbgrader", "Sakai"):
+            return ""
+        if person.system == "nbgrader":
+            inner = [below for below in folder.folders if below.name == self._assignment]
+            folder = inner[0] if inner else folder
+        file = next((one for one in folder.files if one.name == "timestamp.txt"), None)
+        moment = moment_of(self._note(file)) if file else None
+        return moment.isoformat() if moment else ""
 
     def _note(self, file: File) -> str:
         if file.size > _MOST_NOTE_BYTES or file.problem:

@@ -119,7 +119,9 @@ def _known(
 def _identified(submission: Submission, owner: Owner) -> Submission:
     """Return a submission with its owner's identity, and notes on what does not count."""
     earlier = owner.identity.earlier
-    notes = (f"handed in as well, and not graded: {', '.join(earlier)}",) if earlier else ()
+    notes = [f"handed in as well, and not graded: {', '.join(earlier)}"] if earlier else []
+    if owner.identity.marked_late:
+        notes.append(f"{owner.identity.system} marked it late")
     return replace(submission, owner=owner.identity, notes=(*submission.notes, *notes))
 
 

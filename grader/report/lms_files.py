@@ -21,11 +21,11 @@ from typing import Literal
 
 from grader.errors import UsageError
 from grader.reading.csv_file import CsvFile, Record, folded, raw_of, read_csv
-from grader.reading.matching import Matcher, Who
+from grader.reading.matching import Matcher, find_listed
 from grader.reading.roster import columns_of, students_of
 from grader.records import UNNAMED, Identity, Listed
 from grader.report.frames import RunFrames
-from grader.report.tables import grades_table
+from grader.report.tables import posted_maximum, posted_points
 from grader.runs.stored_run import StoredRun
 from grader.text import one_line
 from grader.verdict import Status
@@ -188,9 +188,8 @@ def _at(record: Record, place: int) -> str:
 
 
 def fill(sheet: Sheet, run: StoredRun, frames: RunFrames) -> Filled:
-    """Write the points of a run into the cells of its students."""
-    table = grades_table(frames)
-    points = dict(enumerate(table["points"].tolist()))
+    """Write the points of a run, after its policy, into the cells of its students."""
+    points = posted_points(frames)
     matcher = Matcher(list(sheet.students.values()))
     filled = Filled(b"")
     comma = _has_decimal_comma(sheet)
@@ -198,7 +197,7 @@ def fill(sheet: Sheet, run: StoredRun, frames: RunFrames) -> Filled:
     lost, doubled, broken, kept = [], [], [], []
     for number, result in enumerate((*run.results, *run.absent)):
         name = one_line(result.student, limit=60)
-        match = _match(matcher, result.student, _identity(run, number))
+        match = find_listed(matcher, result.student, _identity(run, number))
         if match is None:
             lost += [] if result.status is Status.ABSENT else [name]
         elif match.row in rows:  # which of them counts, only the roster can tell
@@ -238,7 +237,7 @@ def fill(sheet: Sheet, run: StoredRun, frames: RunFrames) -> Filled:
         *_listed("broken, so their cells stay as they are", broken),
         *_listed("excused, not assigned or locked, kept", kept),
         *_listed("students of it without a submission, left as they are", others),
-        *_other_worth(sheet, run),
+        *_other_worth(sheet, posted_maximum(frames)),
     ]
     return filled
 
@@ -248,22 +247,6 @@ def _identity(run: StoredRun, number: int) -> Identity:
         return run.people.get(run.results[number].key, UNNAMED)
     assert run.attendance is not None
     return Identity(listed=run.attendance.absent[number - len(run.results)])
-
-
-def _match(matcher: Matcher, label: str, identity: Identity) -> Listed | None:
-    """Find a row: by the system that collected it, then by everything the roster knows."""
-    if identity.system and (found := matcher.match(Who(label, identity)).listed):
-        return found
-    if (one := identity.listed) is None:
-        return matcher.match(Who(label, identity)).listed
-    candidates: list[Who] = []
-    if one.system_id:
-        candidates.append(Who("", Identity(one.system, one.system_id)))
-    candidates += [Who(text) for text in (*one.ids, *one.logins, one.name) if text]
-    for who in candidates:
-        if found := matcher.match(who).listed:
-            return found
-    return None
 
 
 def _put(record: Record, sheet: Sheet, text: str) -> None:
@@ -306,11 +289,11 @@ def _listed(label: str, names: Sequence[str]) -> list[str]:
     return [f"  {label} ({len(names)}): {', '.join(names[:_MOST_NAMED])}{more}"]
 
 
-def _other_worth(sheet: Sheet, run: StoredRun) -> list[str]:
+def _other_worth(sheet: Sheet, worth: float | None) -> list[str]:
     found = _NUMBER.fullmatch(sheet.worth.strip())
-    if not found or float(found[0].replace(",", ".")) == float(run.max_points):
+    if not found or worth is None or float(found[0].replace(",", ".")) == worth:
         return []
     return [
-        f"  it is worth {found[0]} in {sheet.kind} and {float(run.max_points):g} here; the points "
+        f"  it is worth {found[0]} in {sheet.kind} and {worth:g} here; the points "
         "are written as they are"
     ]

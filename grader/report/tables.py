@@ -51,6 +51,21 @@ def grades_table(frames: RunFrames) -> pd.DataFrame:
     return _table(columns, header)
 
 
+def posted_points(frames: RunFrames) -> list[Any]:
+    """Return the points that are posted as grades, by submission: those after the policy.
+
+    A decision of an instructor is in them too. None where points are open.
+    """
+    return _plain(frames.submissions["adjusted_points"])
+
+
+def posted_maximum(frames: RunFrames) -> float | None:
+    """Return of how many points most grades are, open ones included; None without any."""
+    rows = frames.submissions
+    worth = (rows["adjusted_max_points"] + rows["open_points"])[rows["adjusted_max_points"] > 0]
+    return None if worth.empty else float(worth.mode().max())
+
+
 def checks_table(frames: RunFrames) -> pd.DataFrame:
     """Tabulate checks: the columns `CHECKS`."""
     checks = frames.checks.assign(points=frames.checks["points"].fillna(0))

@@ -66,7 +66,8 @@ class StoredRun:
         return tuple(
             adjust(
                 result, self.policy, handed_in=self.handed_in(result),
-                decisions=self.decisions, max_points=self.max_points,
+                marked_late_by=self._marked_late_by(result), decisions=self.decisions,
+                max_points=self.max_points,
             )
             for result in self.results
         )  # fmt: skip
@@ -81,6 +82,10 @@ class StoredRun:
         if moment is None or moment.tzinfo is not None or self.policy.due is None:
             return moment
         return moment.replace(tzinfo=self.policy.due.tzinfo)
+
+    def _marked_late_by(self, result: SubmissionResult) -> str:
+        who = self.people.get(result.key, UNNAMED)
+        return who.system if who.marked_late else ""
 
     @property
     def absent(self) -> tuple[SubmissionResult, ...]:
@@ -108,6 +113,18 @@ def latest(out: Path) -> StoredRun:
         if run_id is None:
             raise UsageError(f"{path} holds no run yet. Run `grader grade` first.")
         return stored_run(gradebook, run_id)
+
+
+def keep_people(out: Path, run: StoredRun) -> None:
+    """Store who handed in what, and when, with the latest run, for later reports of it."""
+    with Gradebook.open(out / GRADEBOOK) as gradebook, gradebook.transaction() as execute:
+        execute(
+            "UPDATE runs SET options = json_set(options, ?, ?, ?, ?) "
+            # a run that began meanwhile has people of its own
+            "WHERE id = (SELECT max(id) FROM runs) AND started_at = ?",
+            (f"$.{_PEOPLE}", as_json(run.people), f"$.{_ATTENDANCE}", as_json(run.attendance),
+             run.started_at),
+        )  # fmt: skip
 
 
 def about_handed_in(

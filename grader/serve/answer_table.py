@@ -9,20 +9,18 @@ Not here: the web page (`app.py`).
 
 from __future__ import annotations
 
-import csv
-import io
 from fractions import Fraction
 from pathlib import Path
 
 import pandas as pd
 
 from grader.errors import UsageError
+from grader.reading.csv_file import folded, read_csv
 from grader.report.csv_tables import as_csv
 from grader.serve.desk import Desk
 from grader.serve.views import points_from
 
 COLUMNS = ("student", "exercise", "item", "points", "max_points", "comment", "text")
-_MOST_BYTES = 64 << 20
 
 
 def answer_table(desk: Desk) -> str:
@@ -66,21 +64,15 @@ def read_points(desk: Desk, path: Path, who: str) -> tuple[int, list[str]]:
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise UsageError(f"{path} is larger than 64 MiB.")
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise UsageError(f"{path} is not UTF-8; save it as CSV UTF-8.") from None
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}.") from error
-    head = text.partition("\n")[0]
-    delimiter = max(",;\t", key=head.count)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-    missing = {"student", "exercise", "points"} - set(reader.fieldnames or ())
+    records = [one.values for one in read_csv(path).records if not one.is_blank]
+    names = [folded(name) for name in records[0]] if records else []
+    missing = {"student", "exercise", "points"} - set(names)
     if missing:
-        raise UsageError(f"{path} has no column {', '.join(sorted(missing))}.")
-    return [{key: value or "" for key, value in row.items() if key} for row in reader]
+        raise UsageError(
+            f"{path} has no column {', '.join(sorted(missing))}; it needs the columns of the "
+            "answers.csv that `grader serve` gives."
+        )
+    return [dict.fromkeys(names, "") | dict(zip(names, row, strict=False)) for row in records[1:]]
 
 
 def _store(desk: Desk, row: dict[str, str], who: str) -> bool:

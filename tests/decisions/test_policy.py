@@ -143,3 +143,21 @@ def test_the_default_rules_change_nothing(data):
     assert adjusted == Adjusted(adjusted.standing)
     assert adjusted.standing.points == RESULT.points
     assert adjusted.standing.max_points == RESULT.max_points
+
+
+def test_what_a_system_marked_late_is_one_day_late_until_its_time_is_known():
+    marked = adjust(RESULT, PERCENT, marked_late_by="Canvas")
+    assert (marked.standing.points, marked.days_late) == (Fraction(27, 2), 1)
+    assert marked.reasons[0].startswith("Canvas marked it late and names no time: taken as 1 day")
+    assert "--times" in marked.reasons[0]
+    known = adjust(RESULT, PERCENT, handed_in=DUE + timedelta(days=2), marked_late_by="Canvas")
+    assert known.days_late == 2
+    assert adjust(RESULT, PERCENT, handed_in=DUE, marked_late_by="Canvas").standing.points == 15
+    assert adjust(RESULT, Policy(), marked_late_by="Canvas") == adjust(RESULT, Policy())
+
+
+def test_a_late_mark_does_not_overrule_an_extension():
+    extension = Decision("ada", "extension", text=f"{(DUE + timedelta(days=3)).isoformat()} ill")
+    marked = adjust(RESULT, PERCENT, marked_late_by="Canvas", decisions=[extension])
+    assert marked.standing.points == 15
+    assert "within the extension" in marked.reasons[-1]

@@ -3,6 +3,8 @@
 import csv
 import io
 import zipfile
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grader.errors import UsageError
+from grader.policy import Policy
 from grader.reading.csv_file import parse_csv
 from grader.reading.lms import is_of_system
 from grader.records import Attendance, Identity, Listed, SubmissionResult
@@ -144,6 +147,28 @@ def test_delimiter_and_decimal_sign_are_those_of_the_file(tmp_path, run, text, w
     path = write(tmp_path / "g.csv", text)
     made = filled(canvas_sheet(path, "HW2"), run(("akim", "31.5", Identity())))
     assert cells(made.content)[3][6] == written
+
+
+def test_grades_that_are_posted_are_those_after_policy_and_decisions(tmp_path, run):
+    due = datetime(2026, 3, 14, 23, 59, tzinfo=UTC)
+    late = replace(canvas("501", "kimada"), handed_in=(due + timedelta(hours=30)).isoformat())
+    marked = replace(canvas("502", "홍길동"), marked_late=True)
+    made = run(("kimada", 40, late), ("홍길동", 40, marked), ("x", 40, canvas("505", "cpark")))
+    policy = Policy(due=due, late="percent", percent_a_day=Fraction(10))
+    made = replace(made, policy=policy)
+    sheet = canvas_sheet(write(tmp_path / "c.csv", CANVAS), "HW2 (1234)")
+    rows = list(csv.reader(io.StringIO(fill(sheet, made, frames_of(made)).content.decode())))
+    assert [row[6] for row in rows if row[1] in ("501", "502", "505")] == ["32", "36", "40"]
+    moodle = moodle_sheet(write(tmp_path / "m.csv", MOODLE))
+    graded = fill(moodle, made, frames_of(made)).content.decode()
+    assert "Participant 501,Ada Kim,00123,a@u.edu,Submitted,32,48.00" in graded
+
+
+def test_a_bonus_is_not_taken_for_another_worth(tmp_path, run):
+    made = run(("kimada", 40, canvas("501", "kimada")))
+    made = replace(made, policy=Policy(bonus=("corr2d",)))
+    sheet = canvas_sheet(write(tmp_path / "c.csv", CANVAS), "HW2 (1234)")
+    assert "0 here" not in "\n".join(fill(sheet, made, frames_of(made)).notes)
 
 
 def test_points_of_another_worth_are_told(tmp_path, run):

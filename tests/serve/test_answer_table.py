@@ -71,10 +71,30 @@ def test_rows_that_fit_nobody_are_named_and_the_others_are_read(desk, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "named"), [(b"a,b\n1,2\n", "no column"), (b"\xff\xfe\x00", "not UTF-8")]
+    ("content", "named"), [(b"a,b\n1,2\n", "no column"), (b"\xff\xfe\x00", "no column")]
 )
 def test_a_file_that_is_no_such_table_is_refused(desk, tmp_path, content, named):
     path = tmp_path / "points.csv"
     path.write_bytes(content)
     with pytest.raises(UsageError, match=named):
+        read_points(desk, path, "ta")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp949", "utf-16"])
+@pytest.mark.parametrize("head", ["", "sep=;\r\n"])
+def test_a_table_that_excel_saved_is_read(desk, tmp_path, encoding, head):
+    path = tmp_path / "points.csv"
+    exercise = rows(desk)[0]["exercise"]
+    table = "Student;Exercise;Item;Points;Max_Points;Comment\r\n"
+    table += f'ada;{exercise};{KEY};2,5;4;"잘했다; 정말"\r\n\r\n'
+    path.write_bytes((head + table).encode(encoding))
+    assert read_points(desk, path, "ta") == (1, [])
+    assert desk.graded(KEY)[0].points.points == Fraction(5, 2)
+
+
+@pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"PK\x03\x04rest", b"\xff\xfe"])
+def test_a_table_without_its_columns_is_refused_with_the_remedy(desk, tmp_path, content):
+    path = tmp_path / "points.csv"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=r"answers\.csv|save it as CSV"):
         read_points(desk, path, "ta")

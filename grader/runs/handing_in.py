@@ -1,0 +1,73 @@
+"""When students handed in, from a table of times, joined with who they are.
+
+Here: which submission has which time, what to report, and what a run keeps of it. Not here: reading
+the table (`reading/times.py`), what lateness costs (`policy.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from grader.reading.matching import Matcher, find_listed
+from grader.reading.times import HandedIn
+from grader.records import UNNAMED, Found, Identity
+from grader.runs.stored_run import StoredRun
+from grader.text import one_line
+
+_MOST_NAMED = 20
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Owners with their times."""
+
+    owners: tuple[Identity, ...]
+    notes: tuple[str, ...]
+    """Lines on what was found, and on who has no time."""
+
+
+def timed(labels: Sequence[str], owners: Sequence[Identity], times: Sequence[HandedIn]) -> Timed:
+    """Give owners the times of a table; who is not in it keeps what is known already.
+
+    Args:
+        labels: the names of their rows.
+        owners: in the same order.
+        times: one for each student.
+    """
+    matcher = Matcher([one.listed for one in times])
+    at = {one.listed: one.at for one in times}
+    made, missing = [], []
+    for label, owner in zip(labels, owners, strict=True):
+        found = find_listed(matcher, label, owner)
+        if found is not None:
+            made.append(replace(owner, handed_in=at[found]))
+            continue
+        made.append(owner)
+        if not owner.handed_in:
+            missing.append(one_line(label, limit=60))
+    known = len(made) - len(missing)
+    notes = [f"times of handing in: known for {known} of {len(made)} submissions"]
+    if missing:
+        more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
+        notes.append(f"  no time for ({len(missing)}): {', '.join(missing[:_MOST_NAMED])}{more}")
+    return Timed(tuple(made), tuple(notes))
+
+
+def found_with_times(found: Found, times: Sequence[HandedIn]) -> tuple[Found, tuple[str, ...]]:
+    """Return what was found with the times of its owners, and the lines to print."""
+    every = found.submissions
+    one = timed([s.student for s in every], [s.owner for s in every], times)
+    submissions = tuple(replace(s, owner=owner) for s, owner in zip(every, one.owners, strict=True))
+    return replace(found, submissions=submissions), one.notes
+
+
+def run_with_times(run: StoredRun, times: Sequence[HandedIn]) -> tuple[StoredRun, tuple[str, ...]]:
+    """Return a stored run with the times of its owners, and the lines to print."""
+    owners = [run.people.get(result.key, UNNAMED) for result in run.results]
+    one = timed([result.student for result in run.results], owners, times)
+    people: Mapping[str, Identity] = {
+        **run.people,
+        **{r.key: owner for r, owner in zip(run.results, one.owners, strict=True)},
+    }
+    return replace(run, people=people), one.notes
