@@ -10,6 +10,8 @@ Here: which layer becomes which. Not here: recording the probe (`training_replay
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import nn
 
@@ -28,10 +30,10 @@ def dress(module: nn.Module, parts: list[nn.Module]) -> list[nn.Module]:
     Returns:
         The module and those inside it that hold every part: the probe computes their forward.
     """
-    places = _layers(module)
+    layers = _layers(module)
     instead: dict[int, list[nn.Parameter]] = {}
-    if places:
-        _replace(places, parts, instead)
+    if layers:
+        _replace(layers, parts, instead)
         for inner in module.modules():
             if not any(inner is each for part in parts for each in part.modules()):
                 _strip(inner)
@@ -50,24 +52,30 @@ def dress(module: nn.Module, parts: list[nn.Module]) -> list[nn.Module]:
     return whole
 
 
-def _layers(module: nn.Module) -> list[tuple[nn.Module, str, nn.Module]]:
-    """Return the layers with parameters of their own: what holds each, its name there, and it."""
-    found: list[tuple[nn.Module, str, nn.Module]] = []
-    for name, part in parts_of(module).items():
-        if part is None:
-            continue
-        if parameters_of(part) and not parts_of(part):
-            found.append((module, name, part))
-        found.extend(_layers(part))  # in the order of the model: blocks come before the last layer
-    return found
+@dataclass
+class _Layer:
+    """A layer with parameters of its own, and every place where it stands."""
+
+    layer: nn.Module
+    places: list[tuple[nn.Module, str]]
+    """What holds it, and its name there: a model may keep one layer in several containers."""
+
+
+def _layers(module: nn.Module) -> list[_Layer]:
+    """Return the layers with parameters of their own, each once, in the order of the model."""
+    found: dict[int, _Layer] = {}
+    for holder in module.modules():
+        for name, part in parts_of(holder).items():
+            if part is not None and parameters_of(part) and not parts_of(part):
+                found.setdefault(id(part), _Layer(part, [])).places.append((holder, name))
+    # blocks come before the last layer, wherever their holders come
+    return [found[id(part)] for part in module.modules() if id(part) in found]
 
 
 def _replace(
-    places: list[tuple[nn.Module, str, nn.Module]],
-    parts: list[nn.Module],
-    instead: dict[int, list[nn.Parameter]],
+    layers: list[_Layer], parts: list[nn.Module], instead: dict[int, list[nn.Parameter]]
 ) -> None:
-    last = len(places) - 1
+    last = len(layers) - 1
     chosen: dict[int, nn.Module] = {}
     for number, part in enumerate(parts):
         place = round(number * last / max(1, len(parts) - 1))
@@ -75,14 +83,15 @@ def _replace(
             chosen[place].add_module(f"further{number}", part)
         else:
             chosen[place] = part
-    for place, (holder, name, layer) in enumerate(places):
-        part = chosen.get(place) or _empty(layer)
-        for own, parameter in parameters_of(layer).items():
+    for place, replaced in enumerate(layers):
+        part = chosen.get(place) or _empty(replaced.layer)
+        for own, parameter in parameters_of(replaced.layer).items():
             new = [p for key, p in part.named_parameters() if (key == "bias") == (own == "bias")]
             instead[id(parameter)] = new
             for each in new:
                 each.requires_grad_(parameter is None or parameter.requires_grad)
-        parts_of(holder)[name] = part
+        for holder, name in replaced.places:
+            parts_of(holder)[name] = part
 
 
 def _empty(layer: nn.Module) -> nn.Module:

@@ -63,6 +63,18 @@ class LeNet(nn.Module):
             x = block(x)
         return self.fc(x.mean([2, 3]))
 """
+SHARED = """
+class LeNet(nn.Module):
+    def __init__(self, lr=0.1, num_classes=10):
+        super().__init__()
+        self.features = nn.Sequential(nn.Conv2d(1, 6, 5), nn.Sigmoid(), nn.AvgPool2d(4))
+        self.dense = nn.ModuleList([nn.Linear(216, 84), nn.Linear(84, num_classes)])
+        self.net = nn.Sequential(
+            self.features, nn.Flatten(), self.dense[0], nn.Sigmoid(), self.dense[1])
+    def forward(self, x):
+        x = self.features(x).flatten(1)
+        return self.dense[1](torch.sigmoid(self.dense[0](x)))
+"""
 CALL = "loss(model(X), y)"
 LOSS = "        l = loss(model(X), y)\n"
 PARTS = "losses = []\nbody, head = model.net[:-1], model.net[-1]\n"
@@ -90,6 +102,11 @@ FORMS = {
           "        h = F.avg_pool2d(torch.sigmoid(model.conv2(h)), 2).view(-1, 400)\n"
           "        h = torch.sigmoid(model.fc2(torch.sigmoid(model.fc1(h))))\n"
           "        l = loss(model.fc3(h), y)\n")],
+    ),
+    "layers that stand in several containers": (SHARED, []),
+    "layers that stand in several containers, in parts": (
+        SHARED,
+        [(CALL, "loss(model.dense[1](model.dense[0](model.features(X).flatten(1)).sigmoid()), y)")],
     ),
     "blocks that add and join": (
         BLOCKS,
@@ -122,6 +139,12 @@ WRONG = {
 def test_a_training_in_parts_is_right(evidence, form):
     definition, pairs = form
     assert complaint_of(evidence(changed(*pairs), definition=definition)) == ""
+
+
+def test_a_part_of_shared_layers_that_is_left_out_of_the_optimiser_is_seen(evidence):
+    one = evidence(changed((SGD, "torch.optim.SGD(model.dense.parameters(), lr=0.1)")),
+                   definition=SHARED)  # fmt: skip
+    assert complaint_of(one).startswith("some parameters never change")
 
 
 @pytest.mark.parametrize("pairs", WRONG.values(), ids=WRONG)
