@@ -96,6 +96,13 @@ def test_a_forward_that_returns_several_results_is_judged_by_its_logits(grade, s
     assert failed(grade("LeNet", Several)) == set()
 
 
+# without right values, side properties of a network earn nothing
+WRONG_VALUES = {
+    *("test_logits", "test_number_of_classes", "test_learning_rate"),
+    "test_gradients_reach_every_parameter",
+}
+
+
 def test_a_forward_that_returns_probabilities_alone_is_wrong_in_a_pair_too(grade):
     class Shares(nn.Module):
         def __init__(self, num_classes=10):
@@ -105,15 +112,15 @@ def test_a_forward_that_returns_probabilities_alone_is_wrong_in_a_pair_too(grade
         def forward(self, x):
             return self.net(x).softmax(1), self.net(x).argmax(1)
 
-    assert failed(grade("LeNet", Shares)) == {"test_logits"}
+    assert failed(grade("LeNet", Shares)) == WRONG_VALUES
 
 
 @pytest.mark.parametrize(
     ("answer", "caught"),
     [
-        (lenet(nn.ReLU), {"test_logits"}),
-        (nn.Sequential(lenet(), nn.Softmax(1)), {"test_logits"}),
-        (lenet(classes=3), {"test_layer_by_layer", "test_logits", "test_number_of_classes"}),
+        (lenet(nn.ReLU), WRONG_VALUES),
+        (nn.Sequential(lenet(), nn.Softmax(1)), WRONG_VALUES),
+        (lenet(classes=3), WRONG_VALUES | {"test_layer_by_layer"}),
     ],
 )
 def test_a_wrong_plain_lenet_loses_what_a_wrong_class_loses(grade, answer, caught):
@@ -123,7 +130,7 @@ def test_a_wrong_plain_lenet_loses_what_a_wrong_class_loses(grade, answer, caugh
 def test_a_plain_vgg_is_compared_with_the_vgg_of_its_blocks(grade):
     assert failed(grade("VGG", vgg())) == set()
     assert failed(grade("VGG", vgg(drop=0.0))) == {"test_dropout"}
-    assert failed(grade("VGG", vgg(activation=nn.Tanh))) == {"test_logits", "test_dropout"}
+    assert failed(grade("VGG", vgg(activation=nn.Tanh))) == WRONG_VALUES | {"test_dropout"}
 
 
 def test_a_plain_resnet_is_compared_with_the_resnet_of_its_stages(grade):
