@@ -33,6 +33,12 @@ def pool2d(X, pool_size, mode='max'):
         return flat.mean(dim=-1)
     return flat.amax(dim=-1)
 """
+WORDS_AND_LINES = """all => all.map(one => {
+    const text = document.createRange();
+    text.selectNodeContents(one);
+    const tops = [...text.getClientRects()].map(box => Math.round(box.top));
+    return [one.innerText.trim().split(/\\s+/).length, new Set(tops).size, one.innerText];
+})"""
 DUE = datetime(2024, 10, 14, tzinfo=UTC)
 POLICY = Policy(due=DUE, late="percent", percent_a_day=Fraction(10))
 
@@ -106,3 +112,5 @@ def test_no_name_is_broken_letter_by_letter(visit, similar, width):
         )
         assert sizes
         assert [size for size in sizes if size[0] < 100] == []
+        words = seen.page.eval_on_selector_all(".scroll thead th, .scroll td.num", WORDS_AND_LINES)
+        assert [one for one in words if one[1] > one[0]] == []
