@@ -91,6 +91,14 @@ class SubmissionEntry:
     seconds: float
     finished_at: str | None
     results: list[CheckEntry]
+    adjusted_points: Number | None
+    """After the policy; the same as `points` without one."""
+    adjusted_max_points: Number | None
+    handed_in_at: str | None
+    """UTC, ISO 8601."""
+    days_late: int | None
+    adjustments: str | None
+    """Why adjusted points differ, and what an instructor decided."""
 
 
 @dataclass(frozen=True)
@@ -137,8 +145,9 @@ def _file(run: StoredRun, frames: RunFrames) -> GradesFile:
     checks = _by_number(frames.checks[["number", "points", "max_points"]])
     roster = {row[0]: row[3:] for row in _rows(frames.roster[list(ROSTER)])}
     made = []
-    rows = zip(results, _rows(frames.submissions[_TOTALS]), _rows(points), strict=True)
-    for number, (result, total, earned) in enumerate(rows):
+    adjusted = _rows(frames.submissions[_ADJUSTED])
+    rows = zip(results, _rows(frames.submissions[_TOTALS]), _rows(points), adjusted, strict=True)
+    for number, (result, total, earned, ruled) in enumerate(rows):
         identity = run.people.get(result.key, UNNAMED)
         who = {"system": identity.system, "id": identity.id, "name": identity.name}
         made.append(SubmissionEntry(
@@ -148,7 +157,7 @@ def _file(run: StoredRun, frames: RunFrames) -> GradesFile:
             RosterEntry(*roster[number]) if number in roster else None,
             who if identity.system else {}, list(identity.earlier),
             [*result.notes, *result.run_notes], result.problem or None, result.seconds,
-            result.finished_at or None, _checks(result, checks.get(number, [])),
+            result.finished_at or None, _checks(result, checks.get(number, [])), *ruled,
         ))  # fmt: skip
     return GradesFile(
         SCHEMA, VERSION, run.assignment, run.title, run.started_at,
@@ -158,6 +167,9 @@ def _file(run: StoredRun, frames: RunFrames) -> GradesFile:
     )  # fmt: skip
 
 
+_ADJUSTED = [
+    *("adjusted_points", "adjusted_max_points", "handed_in_at", "days_late", "adjustments"),
+]
 _TOTALS = ["points", "max_points", "open_points", "percent"]
 
 
@@ -222,8 +234,10 @@ def _rows(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
 
 
 def _number(cell: Any) -> Any:
-    if cell is pd.NA:
+    if cell is pd.NA or cell is pd.NaT:
         return None
+    if isinstance(cell, pd.Timestamp):
+        return cell.isoformat()
     return int(cell) if isinstance(cell, float) and cell.is_integer() else cell
 
 

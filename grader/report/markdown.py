@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 
 from grader.report.frames import RunFrames
 from grader.report.missing import missing_packages
-from grader.report.tables import exercises_table, grades_table
+from grader.report.tables import exercises_table, grades_table, posted_points
 from grader.runs.stored_run import StoredRun
 from grader.text import clean, in_order, one_line
 from grader.verdict import Status
@@ -92,8 +92,12 @@ def _exercises(frames: RunFrames) -> Iterator[str]:
 def _students(frames: RunFrames) -> Iterator[str]:
     table = grades_table(frames).iloc[:, [0, 2, 3, 4, 5]]
     yield from ("", "## Submissions", "")
-    yield "| student | status | points | of | % |"
-    yield "|---|---|---:|---:|---:|"
+    head, line = "| student | status | points | of | % |", "|---|---|---:|---:|---:|"
+    if frames.is_adjusted:
+        table = table.assign(adjusted=posted_points(frames))
+        head, line = f"{head} after the rules |", f"{line}---:|"
+    yield head
+    yield line
     for row in list(table.itertuples(index=False, name=None))[:_MOST_ROWS]:
         yield _row(row)
     if len(table) > _MOST_ROWS:

@@ -148,6 +148,7 @@ def report_page(
     passed_over: Sequence[PassedOver] = (),
     absent: Sequence[str] = (),
     remarks: Sequence[str] = (),
+    adjusted: Sequence[Adjusted] = (),
 ) -> str:
     """Render the class at a glance.
 
@@ -162,6 +163,7 @@ def report_page(
         passed_over: what was found and is in no submission.
         absent: students of the roster who handed in nothing.
         remarks: sentences on the roster, on earlier attempts and on outdated decisions.
+        adjusted: what the policy makes of each result, in the same order; empty without a policy.
     """
     names = exercise_names(results, exercises)
     view = overview(results, names, max_points)
@@ -172,6 +174,7 @@ def report_page(
             for cluster in view.mistakes.clusters
         ],
         rows=[_grid_row(result, names, max_points) for result in results],
+        ruled=[_after_rules(one) for one in adjusted],
         links=[f"feedback/{quote(file)}" for file in files],
         judged=any(tally.judged for tally in view.tallies),
         seconds=sum(result.seconds for result in results),
@@ -253,6 +256,12 @@ def _says_more(check: CheckResult) -> bool:
 
 def _words(text: str) -> set[str]:
     return set(re.findall(r"[^\W\d]\w*", text.lower()))
+
+
+def _after_rules(adjusted: Adjusted) -> tuple[str, str]:
+    """Return points after the policy, and why they are what they are."""
+    total = adjusted.standing
+    return f"{shown(total.points)} / {shown(total.max_points)}", "; ".join(adjusted.reasons)
 
 
 def _grid_row(result: SubmissionResult, names: Sequence[str], max_points: Fraction) -> _GridRow:

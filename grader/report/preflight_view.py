@@ -5,14 +5,19 @@ Here: lines of text. Not here: the facts (`runs/preflight.py`).
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePath
 
+from grader.records import PassedOver
 from grader.report.rounding import shown
 from grader.runs.preflight import Duration, MissingImport, Preflight
 from grader.text import one_line
 
 _MOST_SHOWN = 20
 _MOST_PASSED_OVER = 200
+_MOST_ALIKE = 5
+"""Files that are passed over for one reason are named one by one up to this many."""
 
 
 def in_short(seen: Preflight) -> list[str]:
@@ -59,14 +64,7 @@ def in_full(seen: Preflight) -> list[str]:
             "handed in before, another attempt counts",
             [f"{_name(who)}: {_names(names)}" for who, names in seen.earlier],
         ),
-        *_listed(
-            "passed over",
-            [
-                f"{one_line(one.name, limit=200)}: {one_line(one.reason)}"
-                for one in seen.passed_over
-            ],
-            most=_MOST_PASSED_OVER,
-        ),
+        *_passed_over(seen.passed_over),
         *_missing(seen),
         *_devices(seen),
         *_counted("data sets opened", seen.data_sets),
@@ -98,6 +96,21 @@ def _roster(seen: Preflight) -> list[str]:
         *_listed("on the roster, and handed in nothing", absent),
         *_listed("not matched with the roster", list(attending.notes)),
     ]
+
+
+def _passed_over(files: Sequence[PassedOver]) -> list[str]:
+    """List files with their reasons, those of one common reason in one line."""
+    names: defaultdict[str, list[str]] = defaultdict(list)
+    for one in files:
+        names[one.reason].append(one.name)
+    rows: list[str] = []
+    for reason, those in names.items():
+        if len(those) > _MOST_ALIKE:
+            some = ", ".join(PurePath(name).name for name in those[:3])
+            rows.append(f"{len(those)} files: {one_line(reason)} ({one_line(some)}, ...)")
+        else:
+            rows += [f"{one_line(name, limit=200)}: {one_line(reason)}" for name in those]
+    return _listed("passed over", rows, most=_MOST_PASSED_OVER, count=len(files))
 
 
 def _missing(seen: Preflight) -> Iterator[str]:
@@ -160,11 +173,18 @@ def _counted(title: str, counts: Mapping[str, int]) -> list[str]:
     return _listed(title, rows)
 
 
-def _listed(title: str, rows: Sequence[str], *, most: int = _MOST_SHOWN) -> list[str]:
+def _listed(
+    title: str, rows: Sequence[str], *, most: int = _MOST_SHOWN, count: int | None = None
+) -> list[str]:
     if not rows:
         return []
     more = [f"  and {len(rows) - most} more"] if len(rows) > most else []
-    return ["", f"{title} ({len(rows)}):", *(f"  {row}" for row in rows[:most]), *more]
+    return [
+        "",
+        f"{title} ({len(rows) if count is None else count}):",
+        *(f"  {row}" for row in rows[:most]),
+        *more,
+    ]
 
 
 def _many(count: int, what: str) -> str:

@@ -105,6 +105,7 @@ def _write_all(
         passed_over=run.passed_over,
         absent=[one.student for one in run.absent],
         remarks=_remarks(run),
+        adjusted=run.adjusted if run.policy.changes_points else (),
     )
     grades, checks = grades_table(frames), checks_table(frames)
     files: dict[Path, str | bytes] = {
@@ -135,7 +136,21 @@ def _remarks(run: StoredRun) -> list[str]:
         "work and does not apply"
         for one in run.outdated
     ]
-    return [*attendance_lines(run), *decided]
+    return [*attendance_lines(run), *decided, *_without_time(run)]
+
+
+def _without_time(run: StoredRun) -> list[str]:
+    """Return a sentence on submissions whose lateness is not known, where it may cost points."""
+    if run.policy.due is None:
+        return []
+    count = sum(run.handed_in(one) is None for one in run.results if one.exercises)
+    if not count:
+        return []
+    return [
+        f"No time of handing in is known for {count} of {len(run.results)} submissions. They count "
+        "as on time, or as 1 day late where the system marked them late; "
+        "`grader report --times FILE.csv` gives the times."
+    ]
 
 
 def feedback_names(students: Sequence[str]) -> list[str]:

@@ -47,14 +47,15 @@ def decide(
     subject = tuple(storable(part) for part in subject)
     with gradebook.transaction() as execute:
         latest = execute(
-            "SELECT coalesce(max(id), 0) FROM decisions "
-            "WHERE assignment = ? AND student = ? AND exercise = ? AND item = ?",
+            "SELECT id, who FROM decisions "
+            "WHERE assignment = ? AND student = ? AND exercise = ? AND item = ? "
+            "ORDER BY id DESC LIMIT 1",
             subject,
-        ).fetchone()[0]
-        if after is not None and latest > after:
+        ).fetchone()
+        if after is not None and latest is not None and latest[0] > after:
             raise Overtaken(
-                f"somebody decided about {one.item or one.exercise or one.student} meanwhile; "
-                "look at it again."
+                f"{latest[1] or 'Somebody else'} decided about "
+                f"{one.item or one.exercise or one.student} meanwhile; look at it again."
             )
         added = execute(
             "INSERT INTO decisions(assignment, student, exercise, item, kind, points, max_points, "

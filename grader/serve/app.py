@@ -289,7 +289,8 @@ class _Pages:
         student = _text(form, "student")
         text = _text(form, "text")
         if kind == "extension":
-            text = views.extension_text(_text(form, "until"), text)
+            due = self._desk.work.run.policy.due
+            text = views.extension_text(_text(form, "until"), text, due.tzinfo if due else None)
         self._desk.decide(
             student, kind,
             exercise=_text(form, "exercise"), item=_text(form, "item"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, tzinfo
 from fractions import Fraction
 from urllib.parse import unquote
 
@@ -77,8 +77,13 @@ def points_from(text: str) -> Fraction:
     return Fraction(text)
 
 
-def extension_text(until: str, reason: str) -> str:
+def extension_text(until: str, reason: str, zone: tzinfo | None = None) -> str:
     """Return the text of an extension: the new due date, a space, the reason.
+
+    Args:
+        until: the date, ISO 8601.
+        reason: for the student and for later.
+        zone: of a date without one: that of the due date; None for the zone of this machine.
 
     Raises:
         UsageError: there is no date, or no reason.
@@ -89,7 +94,8 @@ def extension_text(until: str, reason: str) -> str:
         raise UsageError("give the new due date, as in 2026-03-20T23:59.") from None
     if not reason:
         raise UsageError("give a reason; it stands beside the points.")
-    moment = moment if moment.tzinfo else moment.astimezone()  # the time of this machine
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=zone) if zone else moment.astimezone()
     return f"{moment.isoformat()} {reason}"
 
 

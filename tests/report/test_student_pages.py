@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import pytest
 
+from grader.policy import Policy, adjust
 from grader.records import CellRun, Counterexample, WrittenAnswer
 from grader.report.costs import costs
 from grader.report.manual_notes import ManualNote, ManualNotes
@@ -105,3 +106,12 @@ def test_a_link_of_an_answer_leads_to_the_web_only_and_tells_it_nothing():
     html = rendered("[the book](https://example.org/a)")
     assert 'href="https://example.org/a"' in html
     assert "noreferrer" in html
+
+
+def test_points_after_the_rules_are_shown_where_only_the_maximum_differs(make, exercise):
+    result = make("kim", exercise("corr2d"), exercise("pool2d"))
+    with_bonus = adjust(result, Policy(bonus=("pool2d",)))
+    page = feedback_page(result, adjusted=with_bonus)
+    assert "After the rules of the assignment: 8 of 4 points" in page
+    assert "Bonus and dropped exercises are not in the maximum." in page
+    assert "After the rules" not in feedback_page(result, adjusted=adjust(result, Policy()))

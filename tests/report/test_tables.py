@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +14,8 @@ from grader.decisions import Decision
 from grader.policy import Policy
 from grader.records import Identity
 from grader.report.frames import frames_of
+from grader.report.gradebook_json import grades_json
+from grader.report.markdown import markdown
 from grader.report.rounding import percent, shown
 from grader.report.tables import CHECKS, GRADES, checks_table, grades_table
 from grader.runs.stored_run import StoredRun
@@ -132,3 +135,17 @@ def test_a_decision_of_an_instructor_is_named_beside_the_points(flawed, order):
 
 def test_without_a_policy_or_a_decision_grades_have_the_columns_of_the_contract(flawed, order):
     assert list(row(flawed, order)) == [*GRADES, *order]
+
+
+def test_points_after_the_policy_are_in_every_format(flawed, order):
+    due = datetime(2026, 3, 14, tzinfo=UTC)
+    policy = Policy(due=due, late="percent", percent_a_day=Fraction(25))
+    people = {flawed.key: Identity("Canvas", marked_late=True)}
+    run = StoredRun((flawed,), "", tuple(order), MAX, "", policy=policy, people=people)
+    frames = frames_of(run)
+    (one,) = msgspec.json.decode(grades_json(run, frames))["submissions"]
+    assert (one["points"], one["adjusted_points"], one["days_late"]) == (4, 3, 1)
+    assert one["handed_in_at"] is None
+    assert one["adjustments"].startswith("Canvas marked it late")
+    assert "| after the rules |" in markdown(run, frames)
+    assert "| 3 |" in markdown(run, frames)

@@ -136,3 +136,13 @@ def test_a_package_in_the_folder_of_this_process_is_not_here(tmp_path, monkeypat
     monkeypatch.syspath_prepend(str(tmp_path / "cwd"))
     hand_in("ann/a.ipynb", "import my_tools")
     assert [one.name for one in look().missing] == ["my_tools"]
+
+
+def test_many_files_passed_over_for_one_reason_are_one_line(look, hand_in, tmp_path):
+    hand_in("ann.ipynb", "x = 1")
+    for number in range(30):
+        (tmp_path / "class" / f"slides{number}.pptx").write_bytes(b"x")
+    text = "\n".join(in_full(look()))
+    assert "passed over (30):" in text
+    assert re.search(r"  30 files: it is no notebook.* \(slides\d+.pptx, .*, \.\.\.\)", text)
+    assert text.count("slides") == 3

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
+from datetime import timedelta, timezone
 from fractions import Fraction
 
 import httpx
 import pytest
 
 from grader.serve.app import Access, make_app
+from grader.serve.views import extension_text
 from tests.serve.conftest import HOSTILE
 
 HOST = "127.0.0.1:8123"
@@ -178,3 +180,11 @@ def test_a_form_that_is_too_large_is_refused(inside, desk):
     answer = post(inside, "/decide", kind="comment", student="ada", text="x" * 300_000, after="0")
     assert answer.status_code == 400
     assert desk.decisions() == []
+
+
+def test_an_extension_is_in_the_zone_of_the_due_date():
+    seoul = timezone(timedelta(hours=9))
+    assert extension_text("2026-03-20T23:59", "ill", seoul) == "2026-03-20T23:59:00+09:00 ill"
+    assert extension_text("2026-03-20T23:59:00+01:00", "ill", seoul).startswith(
+        "2026-03-20T23:59:00+01:00"
+    )
