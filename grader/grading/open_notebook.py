@@ -300,3 +300,5 @@ class OpenNotebook:
             Student(self._run.connection, {}).select(self._world, self._asked)
         except StudentError:
             return  # the next question reports it
+        # functions of the library are hidden in the kernel now, and not in what it forked before
+        self._run.connection.end_workers()

@@ -120,6 +120,9 @@ class Process(Protocol):
     def end_descendants(self) -> bool:
         """End the kernel's descendants; return False where they are too many to end."""
 
+    def end_workers(self) -> bool:
+        """End the same while the kernel stands still; they may be pools of workers."""
+
 
 @dataclass
 class SocketConnection:
@@ -232,6 +235,11 @@ class SocketConnection:
             raise _Ended(self._end(call(), f"its answer cannot be read: {error}")) from None
         except (EOFError, OSError):
             raise _Ended(self._end(call(), "the process exited")) from None
+
+    def end_workers(self) -> None:
+        """End the processes that cells and earlier answers left: none of them answers anything."""
+        if not self.lost and not self.process.end_workers():
+            self._end("the notebook", "its cells left processes without end")
 
     def _deadline(self, limit_s: float) -> Deadline:
         return Deadline(self.process.spent, limit_s, self.wall_factor)

@@ -59,6 +59,11 @@ def end_descendants(pid: int, most: int) -> bool:
     return False
 
 
+def has_descendants(pid: int) -> bool:
+    """Return whether a process has started another one that still runs."""
+    return bool(_descendants(pid))
+
+
 def _descendants(pid: int) -> list[int]:
     """Return the descendants of a process that still run."""
     return [number for number in tree_of(pid)[1:] if _runs(number)]

@@ -27,7 +27,7 @@ from grader.kernel.cgroups import KernelGroup, make_group
 from grader.kernel.deadlines import Spent, TreeClock
 from grader.kernel.gpus import Gpu
 from grader.kernel.memory_use import TreeMemory
-from grader.kernel.process_tree import end_descendants
+from grader.kernel.process_tree import end_descendants, has_descendants
 from grader.kernel.processes import ColdProcess, KernelProcess, WarmParent
 from grader.kernel.relay import Relay
 from grader.kernel.scratch import remove_folder
@@ -44,6 +44,7 @@ _PORTS = ("shell", "iopub", "stdin", "hb", "control")
 _USED = ("shell", "iopub")
 _START_S = 60.0
 _MOST_PATH = 90  # macOS allows 104 bytes, and `/k-5` follows
+_MOST_WORKERS = 128  # pools of workers, one for each core and more
 _MOST_DESCENDANTS = 8  # an interrupted cell or call may leave so many, to be ended one by one
 
 
@@ -240,6 +241,19 @@ class SandboxProvisioner(KernelProvisionerBase):
     def end_descendants(self) -> bool:
         """End what the kernel has started; False where that is much, or has no end."""
         return self.process is None or end_descendants(self.process.pid, _MOST_DESCENDANTS)
+
+    def end_workers(self) -> bool:
+        """End what cells and earlier answers have left running; False where that has no end.
+
+        The kernel stands still meanwhile: a pool of workers would start them again.
+        """
+        if self.process is None or not has_descendants(self.process.pid):
+            return True
+        self.signal(signal.SIGSTOP)
+        try:
+            return end_descendants(self.process.pid, _MOST_WORKERS)
+        finally:
+            self.signal(signal.SIGCONT)
 
     def kill_now(self) -> None:
         """End the kernel's processes; its folder stays until `close`."""

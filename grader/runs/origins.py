@@ -39,10 +39,16 @@ class Origins:
     """Reasons, in the order in which they came up, and how many submissions each concerns."""
     exercises: tuple[int, int] = (0, 0)
     """Of submissions that are graded in part: exercises that were stored, and that are graded."""
+    equal: int = 0
+    """Submissions with the content of another one of the run, which is graded for all of them."""
 
     def with_stored(self) -> Origins:
         """Count one more that was stored."""
         return replace(self, stored=self.stored + 1)
+
+    def with_equal(self) -> Origins:
+        """Count one more that has the content of another one."""
+        return replace(self, equal=self.equal + 1)
 
     def with_graded(self, reason: str) -> Origins:
         """Count one more that is graded."""
@@ -64,6 +70,11 @@ class Origins:
         if any(self.exercises):
             stored, judged = self.exercises
             text += f" Of these, {stored} exercises were stored before, and {judged} were graded."
+        if self.equal:
+            have, are = ("has", "is") if self.equal == 1 else ("have", "are")
+            text += (
+                f" {self.equal} more {have} the content of one of these and {are} graded with it."
+            )
         return text
 
     def graded_again(self) -> str:

@@ -57,7 +57,7 @@ class Sorting:
         content = content_of(self._keys[position])
         if not submission.problem and content in self._alike:
             self._alike[content].append(position)
-            self.origins = self.origins.with_stored()
+            self.origins = self.origins.with_equal()
             return None
         before = gradebook.previous(submission.student, plan.assignment.name)
         self.origins = self.origins.with_graded(why_graded(plan.inputs(submission), before))

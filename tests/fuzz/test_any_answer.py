@@ -49,6 +49,9 @@ class Alive:
     def end_descendants(self):
         return True
 
+    def end_workers(self):
+        return True
+
 
 def encoded(value, number=1):
     encoder = Encoder(lambda thing: HandleNode(64, "Net", is_module=True))

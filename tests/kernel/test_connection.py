@@ -47,6 +47,9 @@ class FakeProcess:
     def end_descendants(self) -> bool:
         return not self.leaves_a_bomb
 
+    def end_workers(self) -> bool:
+        return not self.leaves_a_bomb
+
     def die(self) -> None:
         os.write(self._end, b"x")
 
