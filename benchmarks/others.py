@@ -4,8 +4,8 @@ A class in which every second student is wrong somewhere. The others run five fi
 question, with the same text of the test everywhere; this grader asks all that its checks ask.
 nbgrader: `autograde`, without feedback pages. otter: `otter run` for each notebook, as its own way
 for a class needs containers. nbclient: one process, a stock kernel for each notebook with the tests
-at its end. This grader: `grade`, with all its reports. What each found is compared with what is
-right, so that no row is fast because it graded nothing.
+at its end. This grader: `grade`, with all its reports. What the others found is compared
+with what is right, so that no row of theirs is fast because it graded nothing.
 
     python benchmarks/others.py [--submissions 12] [--repeats 3] [--environments FOLDER]
 """
