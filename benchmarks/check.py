@@ -1,49 +1,17 @@
 """How long a student waits: `grader check` of one function, cold, against `import torch`.
 
-Both are processes started in turn in one run, on the same machine under the same load; medians of
-wall and processor seconds, and the ratio. Kernels that are killed count, as they have been waited
-for by a process that was waited for itself.
-
-    python benchmarks/check.py [--repeats 5] [--notebook hw2.ipynb] [--exercise corr2d]
+python benchmarks/check.py [--repeats 5] [--notebook hw2.ipynb] [--exercise corr2d]
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import resource
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
 from pathlib import Path
 
-import nbformat
-
-CORR2D = """import torch
-from torch import nn
-
-def corr2d(X, K):
-    h, w = K.shape
-    Y = torch.zeros((X.shape[0] - h + 1, X.shape[1] - w + 1))
-    for i in range(Y.shape[0]):
-        for j in range(Y.shape[1]):
-            Y[i, j] = (X[i:i + h, j:j + w] * K).sum()
-    return Y
-"""
-
-
-def timed(command: Sequence[str]) -> tuple[float, float]:
-    """Return wall and processor seconds of a command, its waited-for children included."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    started = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    wall = time.perf_counter() - started
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return wall, spent
+from _measure import import_torch, in_turn, measured, show
+from _notebooks import ANSWERS, IMPORTS, write_notebook
 
 
 def main() -> None:
@@ -56,23 +24,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         notebook = options.notebook or Path(folder) / "hw2.ipynb"
         if options.notebook is None:
-            cells = [nbformat.v4.new_code_cell(CORR2D)]
-            nbformat.write(nbformat.v4.new_notebook(cells=cells), notebook)
+            write_notebook(notebook, [IMPORTS + ANSWERS["corr2d"]])
         check = [sys.executable, "-m", "grader", "check", str(notebook), options.exercise]
-        ways = {"import torch": [sys.executable, "-c", "import torch"], "check": check}
-        found: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
-        timed(check)  # files are read from disk once, and compiled
-        for _ in range(options.repeats):
-            for name, command in ways.items():
-                found[name].append(timed(command))
-    print(f"load {os.getloadavg()[0]:.1f}, {options.repeats} in turn, medians")
-    for name, rows in found.items():
-        wall, spent = (statistics.median(column) for column in zip(*rows, strict=True))
-        print(f"  {name:14} {wall:6.2f} s wall {spent:6.2f} s CPU")
-    pairs = zip(found["check"], found["import torch"], strict=True)
-    ratios = [(a[0] / b[0], a[1] / b[1]) for a, b in pairs]
-    wall, spent = (statistics.median(column) for column in zip(*ratios, strict=True))
-    print(f"  check is {wall:.2f} times import torch by wall time, {spent:.2f} by CPU")
+        measured(check)  # files are read from disk once, and compiled
+        found = in_turn(
+            {
+                "import torch": import_torch,
+                "check": lambda: measured(check),
+                "check, examples not drawn yet": lambda: measured(
+                    check, env={"GRADER_CACHE": tempfile.mkdtemp(dir=folder)}
+                ),
+            },
+            options.repeats,
+        )
+    show(f"`check` of `{options.exercise}`", found, unit="import torch")
 
 
 if __name__ == "__main__":
