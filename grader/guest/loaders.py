@@ -125,7 +125,23 @@ def _affordable(batch: Any, *, spent: bool) -> Any:
     """Repeat few images of a batch in place of many large ones: 8 s a step would be too long."""
     if not (pixels := _pixels(batch)) or type(batch) not in (list, tuple):
         return batch
+    most = _FEWEST if spent else _most_rows(pixels / len(batch[0]))
+    return cheap_batches.repeat(batch, most)
+
+
+def rows_kept(image: Any, size: int) -> int:
+    """Return how many rows of a batch of such images are kept, of all `size`; the rest repeats.
+
+    For data sets that would otherwise make images which nothing looks at.
+    """
+    if not isinstance(image, Tensor) or image.ndim != 3 or not image.numel():
+        return size
+    most = _FEWEST if losses.spent() else _most_rows(image.shape[-2] * image.shape[-1])
+    return min(size, most)
+
+
+def _most_rows(pixels: float) -> int:
+    """Return how many images of so many pixels a batch may have."""
     # what is recorded of a run for the grader has a size as well
-    pixels_of_batch = training_settings.BATCH_PIXELS * (_REPLAYED if settings.replaying else 1)
-    most = max(_FEWEST, pixels_of_batch * len(batch[0]) // pixels)
-    return cheap_batches.repeat(batch, _FEWEST if spent else most)
+    most = training_settings.BATCH_PIXELS * (_REPLAYED if settings.replaying else 1)
+    return max(_FEWEST, int(most / pixels))

@@ -35,6 +35,7 @@ from traitlets.config import Config
 
 from grader.guest import (
     environment,
+    large_draws,
     loaders,
     losses,
     machine_gaps,
@@ -76,6 +77,7 @@ def warm_up(setup: str) -> None:
     import matplotlib.pyplot as plt  # noqa: PLC0415  (not before the environment is set)
 
     loaders.install()
+    large_draws.install()
     losses.watch()
     stand_in_gpu.install()
     progress_bars.silence()
@@ -88,12 +90,9 @@ def warm_up(setup: str) -> None:
 
 
 def run(
-    order: messages.Fork,
-    folder: str,
-    descriptors: list[int],
-    missing: dict[str, str],
-    settings: messages.Start,
-) -> NoReturn:
+    order: messages.Fork, folder: str, descriptors: list[int],
+    missing: dict[str, str], settings: messages.Start,
+) -> NoReturn:  # fmt: skip
     """Build the walls and run a kernel until it is killed; `folder` is its scratch folder."""
     ready = _arrange_descriptors(descriptors)
     started = time.perf_counter()

@@ -10,7 +10,7 @@ from torch import nn
 
 from grader.checks.compare import Mismatch
 from grader.checks.making import make
-from grader.checks.models import assert_same_values, numbered, transplant
+from grader.checks.models import assert_same_results, assert_same_values, numbered, transplant
 from grader.course import Exercise
 from grader.errors import BadAnswer, StudentRaised
 from grader.grading.in_process import student_of
@@ -149,3 +149,26 @@ def test_what_is_no_module_or_raises_is_said_so(student_with):
         make(student_with(lambda: [1]), "Model")
     with pytest.raises(StudentRaised, match="ZeroDivisionError"):
         make(student_with(lambda n=0: 1 / n), "Model", (), (3,))
+
+
+def test_a_reference_is_computed_once_until_its_numbers_change(student_with):
+    class Counted(nn.Sequential):
+        count = 0
+
+        def forward(self, x):
+            Counted.count += len(x) > 0  # an empty batch shows the layers
+            return super().forward(x)
+
+    reference = numbered(Counted(*layers(lazy=False)), SHAPE)
+    model = make(student_with(lambda: nn.Sequential(*layers(lazy=False))), "Model")
+    for _ in range(3):
+        assert_same_values(model, reference, X, call="Model()")
+    assert Counted.count == 1
+    assert_same_values(model, reference, X + 1, call="Model()")
+    assert_same_values(model, reference, X, call="Model()", training=True)
+    assert Counted.count == 3
+    with torch.no_grad():
+        reference[0].bias.add_(1)
+    with pytest.raises(Mismatch):
+        assert_same_results(model, reference, X, call="Model()")
+    assert Counted.count == 4

@@ -15,7 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from torch import nn
+from torch.utils.data import DataLoader
 from torchvision import transforms
+
+from grader.guest import training_settings
 
 small_shapes = hnp.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=5)
 
@@ -278,3 +281,27 @@ def test_a_data_set_of_the_notebook_s_own_is_asked_for_each_image():
     assert not any(x.any() for x, _ in images.__getitems__([1, 2]))
     with pytest.raises(IndexError):
         images.__getitems__([10_000])
+
+
+def test_a_loader_of_large_images_makes_those_that_it_keeps():
+    made = []
+    resize = transforms.Compose(
+        [transforms.Resize((96, 96)), transforms.ToTensor(), lambda x: made.append(1) or x]
+    )
+    data = _datasets.FashionMNIST(transform=resize)
+    X, y = next(iter(DataLoader(data, 128)))  # bound by `loaders.install`
+    kept = training_settings.BATCH_PIXELS // 96**2
+    assert (X.shape, len(made)) == ((128, 1, 96, 96), kept)
+    assert torch.equal(X[kept:], X[:-kept])
+    assert torch.equal(y[kept:], y[:-kept])
+
+
+def test_a_batch_holds_what_the_notebook_wrote_into_the_data():
+    for kind in (_datasets.FashionMNIST, _datasets.CIFAR10):
+        changed = kind(transform=transforms.ToTensor())
+        changed.targets[3] = 7  # by the notebook
+        for data in (kind(transform=transforms.ToTensor()), changed):
+            wanted = [2, 3, 4_001]
+            for (x, y), place in zip(data.__getitems__(wanted), wanted, strict=True):
+                alone, label = data[place]
+                assert (torch.equal(x, alone), y) == (True, label)

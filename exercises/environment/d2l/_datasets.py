@@ -24,6 +24,7 @@ from PIL import Image
 from torchvision import datasets  # type: ignore[import-untyped]
 from torchvision.datasets import VisionDataset  # type: ignore[import-untyped]
 
+from grader.guest import loaders
 from grader.guest.training_settings import settings
 
 from . import _idx
@@ -108,7 +109,7 @@ class _Clothes(VisionDataset):  # type: ignore[misc]
         if not -len(self) <= index < len(self):  # what ends a loop over the images
             raise IndexError(f"there is no image {index}, of {len(self)}")
         image: Any = Image.fromarray(self._pixels(int(index)))
-        label: Any = int(self._one("targets", self._arrays[1], int(index)))
+        label: Any = int(self._some("targets", self._arrays[1], int(index)))
         if self.transform is not None:
             image = self.transform(image)
         if self.target_transform is not None:
@@ -121,20 +122,31 @@ class _Clothes(VisionDataset):  # type: ignore[misc]
         known = all(0 <= index < len(self) for index in indices)
         if one_by_one or not known or not len(indices) or self.target_transform is not None:
             return [self[index] for index in indices]
-        images = transformed(self.transform, np.stack([self._pixels(int(i)) for i in indices]))
+        places = np.asarray(indices)
+        images = transformed(self.transform, self._pixels(places))
         if images is None:
-            return [self[index] for index in indices]
-        labels = [int(self._one("targets", self._arrays[1], int(i))) for i in indices]
+            return self._few(indices)
+        labels = np.asarray(self._some("targets", self._arrays[1], places)).tolist()
         return list(zip(images, labels, strict=True))
 
-    def _pixels(self, index: int) -> NDArray[np.uint8]:
-        return np.asarray(self._one("data", self._arrays[0], index))
+    def _few(self, indices: Sequence[int]) -> list[tuple[Any, Any]]:
+        """Return a batch one by one; of large images those that a loader would keep of it."""
+        first = self[indices[0]]
+        count = loaders.rows_kept(first[0], len(indices))
+        made = [first, *(self[index] for index in indices[1:count])]
+        return [made[number % count] for number in range(len(indices))]
 
-    def _one(self, name: str, drawn: NDArray[Any], index: int) -> Any:
-        """Return one image, with changes by the notebook; images are made on first use."""
-        if name in vars(self):
-            return getattr(self, name)[index]
-        return drawn[index % self._length % len(drawn)]
+    def _pixels(self, places: int | NDArray[np.int64]) -> NDArray[np.uint8]:
+        return np.asarray(self._some("data", self._arrays[0], places))
+
+    def _some(self, name: str, drawn: NDArray[Any], places: int | NDArray[np.int64]) -> Any:
+        """Return one image or several, with changes by the notebook; they are made on first use."""
+        if name not in vars(self):
+            return drawn[places % self._length % len(drawn)]
+        values = getattr(self, name)
+        if isinstance(places, int) or isinstance(values, np.ndarray | torch.Tensor):
+            return values[places]
+        return np.stack([np.asarray(values[place]) for place in places.tolist()])
 
 
 @lru_cache(maxsize=2)  # a notebook makes its data sets again and again
@@ -239,8 +251,8 @@ class CIFAR10(_Clothes):
         """The labels: a list of whole numbers."""
         return self._whole(self._arrays[1]).tolist()
 
-    def _pixels(self, index: int) -> NDArray[np.uint8]:
-        return np.asarray(self._one("data", self._coloured, index))
+    def _pixels(self, places: int | NDArray[np.int64]) -> NDArray[np.uint8]:
+        return np.asarray(self._some("data", self._coloured, places))
 
 
 def replace_torchvision_s() -> None:
