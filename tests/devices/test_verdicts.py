@@ -166,7 +166,7 @@ def test_a_notebook_holds_its_gpu_from_its_first_cell_to_the_last_question(
 
 def test_there_are_no_more_workers_than_gpus(plan, monkeypatch):
     class Team:
-        def __init__(self, plan, submissions, *, jobs):
+        def __init__(self, plan, submissions, *, jobs, source):
             hired.append(jobs)
 
         def work(self):
