@@ -6,6 +6,7 @@ tests keep such uses in the modules that are listed.
 
 from __future__ import annotations
 
+import _thread
 import ast
 import asyncio
 import importlib
@@ -14,6 +15,7 @@ import inspect
 import pkgutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from queue import Empty
@@ -46,6 +48,7 @@ LISTED = (
     "grader/kernel/jupyter_internals.py",
     "grader/sandbox/ipykernel_internals.py",
     "grader/guest/stand_in_gpu.py",
+    "grader/guest/library_copies.py",
 )
 
 # --------------------------------------------------------------------------- pytest
@@ -468,3 +471,22 @@ def replaced_by(kind: type) -> Iterator[str]:
         method = private(name) and isinstance(value, FunctionType | property)
         if method and any(name in vars(base) for base in theirs):
             yield name
+
+
+# --------------------------------------------------------------------------- threading
+
+
+def test_a_thread_starts_in_the_function_that_copies_of_the_library_are_watched_from():
+    began = []
+
+    def note() -> None:
+        frame = sys._getframe()
+        while frame is not None:
+            began.append(frame.f_code)
+            frame = frame.f_back
+
+    thread = threading.Thread(target=note)
+    thread.start()
+    thread.join()
+    assert threading.Thread._bootstrap_inner.__code__ in began
+    assert threading._start_new_thread is _thread.start_new_thread

@@ -43,7 +43,7 @@ def pristine(plan: Plan, submissions: Sequence[Submission]) -> Pristine:
     """Start the process that the warm parents of all workers are forked from."""
     return Pristine(
         environment=plan.assignment.course.environment, gpus=plan.gpus,
-        left_out=_left_out_of(plan, submissions),
+        left_out=unneeded_by_all(plan, submissions),
     )  # fmt: skip
 
 
@@ -80,7 +80,7 @@ def unneeded(cells: Iterable[Cell]) -> tuple[str, ...]:
     return tuple(name for name, used in _NEEDED_FOR.items() if not used.search(text))
 
 
-def _left_out_of(plan: Plan, submissions: Sequence[Submission]) -> tuple[str, ...]:
+def unneeded_by_all(plan: Plan, submissions: Sequence[Submission]) -> tuple[str, ...]:
     """Return the slow modules that no notebook of a small class uses, by itself or by a library.
 
     What one kernel imports, the next imports again: with a library of the course, all is loaded.

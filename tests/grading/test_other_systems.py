@@ -57,6 +57,7 @@ IMPORTS_WITHOUT_UNIX = """
 import os, pkgutil, sys
 # what belongs to others finds its own way; ours is imported after these are gone
 import hypothesis, ipykernel, jupyter_client, nbclient, nbformat, pandas, pytest, rich, torch, typer
+import starlette.applications, uvicorn, dask
 import multiprocessing.popen_spawn_posix, multiprocessing.resource_tracker, zmq.asyncio, matplotlib
 from grader.errors import GraderError
 for name in ("fcntl", "resource", "pwd", "grp", "termios"):

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from grader.grading.plan import Plan
-from grader.grading.warm import unneeded, warm_parent
+from grader.grading.warm import unneeded, unneeded_by_all, warm_parent
 from grader.kernel.execution import run_notebook
 from grader.records import Cell, Limits, Submission
 
@@ -24,6 +24,25 @@ SLOW = ("torch._dynamo",)
 )
 def test_a_single_notebook_waits_only_for_what_it_uses(source, left_out):
     assert unneeded([Cell(0, "markdown", "torch.optim"), Cell(1, "code", source)]) == left_out
+
+
+@pytest.mark.parametrize(
+    ("sources", "left_out"),
+    [
+        (["import torch\ndef corr2d(x, k): ..."] * 3, SLOW),
+        (["x = 1", "torch.optim.SGD(net.parameters(), lr=0.1)"], ()),
+        (["x = 1", "from d2l import torch as d2l"], ()),
+        (["x = 1", "import torchvision"], ()),
+        (["x = 1"] * 100, ()),
+        ([], SLOW),
+    ],
+)
+def test_a_small_class_waits_only_for_what_a_notebook_of_it_uses(sources, left_out):
+    handed_in = [
+        Submission(f"s{i}", f"s{i}.ipynb", "0", (Cell(0, "code", source),))
+        for i, source in enumerate(sources)
+    ]
+    assert unneeded_by_all(Plan("cnn"), handed_in) == left_out
 
 
 def test_what_was_left_out_can_be_imported_and_used_by_a_cell():
