@@ -39,10 +39,16 @@ def end_descendants(pid: int, most: int) -> bool:
     The process itself lives on. Ended descendants stay zombies until it waits for them, so one
     with very many of them may be unable to start more, and the caller ends it.
     """
+    calm = 0
     for _ in range(_ROUNDS):  # a fork bomb forks on during the walk
         living = _descendants(pid)
         if not living:
-            return True
+            calm += 1  # a child whose parent just ended is in nobody's list for a moment
+            if calm == 2:
+                return True
+            time.sleep(_ROUND_S)
+            continue
+        calm = 0
         if len(living) > most:
             return False
         held = {number: _open(number) for number in living}
@@ -60,8 +66,8 @@ def end_descendants(pid: int, most: int) -> bool:
 
 
 def has_descendants(pid: int) -> bool:
-    """Return whether a process has started another one that still runs."""
-    return bool(_descendants(pid))
+    """Return whether a process has started another one that runs, or that it has not waited for."""
+    return len(tree_of(pid)) > 1
 
 
 def _descendants(pid: int) -> list[int]:

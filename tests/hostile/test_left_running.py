@@ -30,6 +30,7 @@ from multiprocessing import Pipe
 there, here = Pipe()
 if os.fork() == 0:
     serve(here)
+here.close()
 """,
     "forked twice, without a parent": """
 from multiprocessing import Pipe
@@ -39,11 +40,13 @@ if os.fork() == 0:
         os.setsid()
         serve(here)
     os._exit(0)
+here.close()
 """,
     "a process of multiprocessing": """
 import multiprocessing
 there, here = multiprocessing.Pipe()
 multiprocessing.get_context("fork").Process(target=serve, args=(here,), daemon=True).start()
+here.close()
 """,
 }
 POOL = """
