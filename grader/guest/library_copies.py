@@ -10,8 +10,8 @@ it, or of an installed package, holds exactly that code.
 Here: watching the code that runs during an answer, and marking the layers that a class of the
 library registers. Not here: which functions are hidden for which exercise (`library_answers.py`),
 comparing two codes (`code_steps.py`).
-Not covered: a copy in which half of the steps are replaced by others, and one that runs in another
-process.
+Not covered: a copy in which half of the steps are replaced by others. One in another process is
+ended before it is asked (`OpenNotebook`).
 """
 
 from __future__ import annotations
