@@ -122,7 +122,11 @@ def test_training(student):
     assert_same_values(model, reference, x, call=call, training=True, kept=False)
 
 
-@check(points=1, feedback="X += ... and relu_(X) write into the caller's tensor.")
+@check(
+    points=1,
+    feedback="If the result is wrong, start there. X += ... and relu_(X) write into the caller's "
+    "tensor.",
+)
 def test_leaves_its_input_alone(student):
     """The input holds the same numbers after the call as before."""
     x, model = images(PLAIN), block(student, PLAIN)

@@ -189,7 +189,7 @@ def fills_biases(module):
 
 
 @mistake(
-    "every module with a weight matrix is initialised",
+    "modules other than nn.Linear and nn.Conv2d are initialised, too",
     hint="Ask for the type: only nn.Linear and nn.Conv2d are meant.",
     caught_by=OTHERS,
 )
