@@ -12,6 +12,7 @@ import asyncio
 import importlib
 import importlib.util
 import inspect
+import os
 import pkgutil
 import subprocess
 import sys
@@ -490,3 +491,19 @@ def test_a_thread_starts_in_the_function_that_copies_of_the_library_are_watched_
     thread.join()
     assert threading.Thread._bootstrap_inner.__code__ in began
     assert threading._start_new_thread is _thread.start_new_thread
+
+
+# --------------------------------------------------------------------------- a person's own pytest
+
+
+def test_what_a_person_wants_of_their_pytest_decides_no_grade(tmp_path, monkeypatch):
+    (tmp_path / "test_one.py").write_text("def test_it(): pass\ndef test_other(): pass\n")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-vv -rf --durations=25 -k other")
+    monkeypatch.setenv("PYTEST_PLUGINS", "no_such_plugin")
+    config = pytest_internals.configure([str(tmp_path), "-c", "/dev/null"], [])
+    try:
+        assert not config.getoption("keyword")
+        assert config.getoption("verbose") == 0
+    finally:
+        pytest_internals.unconfigure(config)
+    assert os.environ["PYTEST_ADDOPTS"] == "-vv -rf --durations=25 -k other"

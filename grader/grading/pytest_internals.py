@@ -8,12 +8,16 @@ session is opened once, and its items are run as often as there are notebooks. C
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import pytest
 from _pytest.config import _prepareconfig
 from _pytest.runner import runtestprotocol
+
+_OF_A_PERSON = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
 
 
 def configure(arguments: Sequence[str], plugins: Sequence[object]) -> pytest.Config:
@@ -21,10 +25,22 @@ def configure(arguments: Sequence[str], plugins: Sequence[object]) -> pytest.Con
 
     Call `unconfigure` when it is done with.
     """
-    # xdist configures the sessions of its workers this way too
-    config = _prepareconfig(list(arguments), list(plugins))
+    # what a person wants of their own pytest decides no grade
+    with _without(*_OF_A_PERSON):
+        # xdist configures the sessions of its workers this way too
+        config = _prepareconfig(list(arguments), list(plugins))
     config._do_configure()
     return config
+
+
+@contextmanager
+def _without(*names: str) -> Iterator[None]:
+    """Take variables out of the environment, and put them back."""
+    held = {name: os.environ.pop(name) for name in names if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(held)
 
 
 def unconfigure(config: pytest.Config) -> None:
