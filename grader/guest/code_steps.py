@@ -101,8 +101,11 @@ def in_common(some: Sequence[str], others: Sequence[str]) -> int:
 def forms_in(text: str) -> frozenset[Form]:
     """Return the forms of the functions of a text, also of texts that stand in it as strings.
 
-    Imports inside functions are rewritten before a cell runs, so both forms count.
+    Imports inside functions are rewritten before a cell runs, so both forms count. A text that
+    defines no function is not compiled: a long one would take seconds.
     """
+    if "def" not in text and "lambda" not in text:
+        return frozenset()
     return frozenset(_forms_in(text))
 
 
