@@ -73,13 +73,13 @@ def test_thirty_answers_are_graded_with_the_keyboard_alone(page, address):
     site = address.partition("?")[0]
     page.goto(f"{site}question?key=7.2")
     page.fill("#points", "3")
-    page.keyboard.press("Enter")
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     for points, text in (("3", "right"), ("1", "close")):
         page.fill("#new-points", points)
         page.fill("#new-text", text)
-        page.keyboard.press("Enter")
-        page.wait_for_load_state()
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
     page.goto(f"{site}answer?key=7.2&place=0")
     for place in range(ANSWERS):
         page.wait_for_url(f"**place={place}")
