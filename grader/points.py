@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from grader.records import CheckResult, SubmissionResult
 
@@ -57,3 +58,17 @@ def _sum(points: Iterable[Fraction]) -> Fraction:
 def standing_of(result: SubmissionResult) -> Standing:
     """Add up all checks of a submission."""
     return standing(check for exercise in result.exercises for check in exercise.checks)
+
+
+def fraction_as_text(value: object) -> str:
+    """Return a fraction as JSON holds it: the `enc_hook` of msgspec."""
+    if isinstance(value, Fraction):
+        return str(value)
+    raise NotImplementedError(f"cannot store a {type(value).__name__}")
+
+
+def text_as_fraction(kind: type, value: Any) -> Any:
+    """Parse what `fraction_as_text` wrote: the `dec_hook` of msgspec."""
+    if kind is Fraction:
+        return Fraction(value)
+    raise NotImplementedError(f"cannot read a {kind.__name__}")

@@ -9,11 +9,11 @@ from collections.abc import Collection
 from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from grader.errors import CourseError
+from grader.points import fraction_as_text, text_as_fraction
 from grader.policy import Policy
 from grader.text import one_line
 from grader.toml_file import PolicyTable
@@ -78,12 +78,12 @@ def policy_from(path: Path, table: PolicyTable | None, exercises: Collection[str
 
 def as_data(policy: Policy) -> str:
     """Return a policy as JSON."""
-    return msgspec.json.encode(policy, enc_hook=_simple).decode()
+    return msgspec.json.encode(policy, enc_hook=fraction_as_text).decode()
 
 
 def from_data(text: str) -> Policy:
     """Return the policy that `as_data` wrote; the default for empty text."""
-    return msgspec.json.decode(text, type=Policy, dec_hook=_exactly) if text else Policy()
+    return msgspec.json.decode(text, type=Policy, dec_hook=text_as_fraction) if text else Policy()
 
 
 def _step(path: Path, table: PolicyTable) -> Fraction | None:
@@ -106,15 +106,3 @@ def _exact(number: float | str) -> Fraction:
     if len(text) > 20 or "e" in text.lower():  # 1e999999999 would be computed without end
         raise ValueError(text)
     return Fraction(text)
-
-
-def _simple(value: Any) -> str:
-    if isinstance(value, Fraction):
-        return str(value)
-    raise NotImplementedError(f"cannot store a {type(value).__name__}")
-
-
-def _exactly(kind: type, value: Any) -> Any:
-    if kind is Fraction:
-        return Fraction(value)
-    raise NotImplementedError(f"cannot read a {kind.__name__}")

@@ -20,14 +20,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from grader.errors import NO_ROOM, CannotStore, GraderError, UsageError
-from grader.points import standing_of
+from grader.points import fraction_as_text, standing_of, text_as_fraction
 from grader.records import SubmissionResult
 from grader.runs.gradebook_schema import no_gradebook, prepare
 from grader.text import without_surrogates
@@ -348,24 +347,12 @@ _Execute = Callable[[str, Sequence[object]], sqlite3.Cursor]
 
 def _encode(result: SubmissionResult) -> str:
     return msgspec.json.encode(
-        storable(msgspec.to_builtins(result, enc_hook=_fraction_as_text))
+        storable(msgspec.to_builtins(result, enc_hook=fraction_as_text))
     ).decode()
 
 
 def _decode(record: str) -> SubmissionResult:
-    return msgspec.json.decode(record, type=SubmissionResult, dec_hook=_text_as_fraction)
-
-
-def _fraction_as_text(value: object) -> str:
-    if isinstance(value, Fraction):
-        return str(value)
-    raise NotImplementedError(f"cannot store a {type(value).__name__}")
-
-
-def _text_as_fraction(kind: type, value: Any) -> Any:
-    if kind is Fraction:
-        return Fraction(value)
-    raise NotImplementedError(f"cannot read a {kind.__name__}")
+    return msgspec.json.decode(record, type=SubmissionResult, dec_hook=text_as_fraction)
 
 
 def storable(value: Any) -> Any:

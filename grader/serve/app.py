@@ -13,7 +13,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -274,7 +274,9 @@ class _Pages:
             retired = _text(form, "action") == "retire"
             text = held.text if retired else _text(form, "text")
             self._desk.change_item(
-                views.item_with(held, text, held.points if retired else points, retired=retired),
+                replace(
+                    held, text=text, points=held.points if retired else points, retired=retired
+                ),
                 self._name(request),
             )
             self._changed()

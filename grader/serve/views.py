@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from fractions import Fraction
 from urllib.parse import unquote
@@ -17,7 +17,6 @@ from grader.errors import UsageError
 from grader.points import Standing
 from grader.report.clusters import Cluster, mistakes
 from grader.report.rounding import total_of
-from grader.runs.rubrics import RubricItem
 from grader.runs.stored_run import StoredRun
 from grader.verdict import Status
 
@@ -59,11 +58,6 @@ def groups_of(run: StoredRun) -> list[Group]:
 
 def _identity(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:12]
-
-
-def item_with(item: RubricItem, text: str, points: Fraction, *, retired: bool) -> RubricItem:
-    """Return a rubric item with another text, points and state."""
-    return replace(item, text=text, points=points, retired=retired)
 
 
 def points_from(text: str) -> Fraction:
