@@ -49,7 +49,15 @@ from grader.guest import (
 )
 from grader.guest.library_answers import LibraryAnswers
 from grader.guest.own_modules import OwnModules
-from grader.sandbox import attachments, linux, messages, output, policy, syscalls
+from grader.sandbox import (
+    attachments,
+    linux,
+    memory_reserve,
+    messages,
+    output,
+    policy,
+    syscalls,
+)
 from grader.sandbox.ipykernel_internals import (
     InheritedSocketsApp,
     forget_log,
@@ -376,6 +384,7 @@ def _prepare_shell(shell: Any, order: messages.Fork) -> None:
     captured.own.install()
     captured.packages.adapters["pandas"] = machine_gaps.write_tables_anywhere
     shell.events.register("post_run_cell", _let_go_of_error)
+    memory_reserve.keep(shell)
     _guest = server.Guest(captured)
     _guest.library = LibraryAnswers(environment.current.library())
 

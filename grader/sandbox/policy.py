@@ -38,6 +38,9 @@ class Wall(StrEnum):
     SWEEP = "sweep of stray processes"
 
 
+RESERVE_BYTES = 128 << 20
+"""Of a kernel's memory, what its cells may not fill (`memory_reserve.py`)."""
+
 PROMISES: dict[str, tuple[frozenset[Wall], ...]] = {
     "files outside the scratch folder": (frozenset({Wall.LANDLOCK}), frozenset({Wall.ROOT})),
     "sockets of this machine's programs": (frozenset({Wall.ROOT}),),
@@ -196,5 +199,5 @@ def rlimits(limits: Limits, *, gpu: bool = False) -> dict[str, int]:
         "RLIMIT_FSIZE": limits.file_bytes,
         "RLIMIT_NOFILE": limits.open_files,
         # private memory of one process; the watchdog adds up the tree and shared memory
-        "RLIMIT_DATA": limits.memory_bytes + (GPU_DATA_BYTES if gpu else 1 << 30),
+        "RLIMIT_DATA": limits.memory_bytes + RESERVE_BYTES + (GPU_DATA_BYTES if gpu else 1 << 30),
     }
