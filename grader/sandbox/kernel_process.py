@@ -19,7 +19,6 @@ import signal
 import sys
 import tempfile
 import time
-import traceback
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -69,7 +68,6 @@ from grader.wire.torch_internals import when_cuda_starts
 _READY, _QUESTIONS, _FIRST_LISTENER = 3, 4, 5
 _PORTS = ("shell", "iopub", "stdin", "hb", "control")
 _DESCRIPTORS_KEPT_AT = 200
-_MOST_CAUSES = 20
 
 _guest: server.Guest
 
@@ -383,23 +381,9 @@ def _prepare_shell(shell: Any, order: messages.Fork) -> None:
     captured.own = OwnModules(home)
     captured.own.install()
     captured.packages.adapters["pandas"] = machine_gaps.write_tables_anywhere
-    shell.events.register("post_run_cell", _let_go_of_error)
     memory_reserve.keep(shell)
     _guest = server.Guest(captured)
     _guest.library = LibraryAnswers(environment.current.library())
-
-
-def _let_go_of_error(result: Any) -> None:
-    """Clear the frames of an error that has been shown, which would keep their memory in use.
-
-    A shell keeps its last error for a debugger, and with it, say, a gigabyte that was printed.
-    """
-    error = result.error_in_exec
-    for _ in range(_MOST_CAUSES):
-        if error is None:
-            return
-        traceback.clear_frames(error.__traceback__)
-        error = error.__cause__ or error.__context__
 
 
 def _print_to_descriptors() -> None:

@@ -5,7 +5,7 @@ answer the grader's questions. So while a cell runs, the soft limit on the proce
 hard one; once it fails or ends, the soft limit is the hard one again. A cell that finds the memory
 full gets a part of the reserve, so that a definition after the fault still counts.
 
-Here: the two limits of one process. Not here: the hard limit (`policy.py`), what a tree of
+Here: the two limits of one process, and what a failed cell holds. Not here: the hard limit (`policy.py`), what a tree of
 processes uses (`kernel/watchdog.py`). Not covered: code that raises its own soft limit, and memory
 that the call of a question fills; both spend the reserve, and lose no more than their own answers.
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import mmap
 import resource
+import traceback
 from contextlib import suppress
 from typing import Any
 
@@ -22,10 +23,15 @@ from grader.sandbox.policy import RESERVE_BYTES
 _SHARE_OF_A_CELL = RESERVE_BYTES // 8
 _LAST_BYTES = RESERVE_BYTES // 4
 """What no cell gets."""
+_MOST_CAUSES = 20
 
 
 def keep(shell: Any) -> None:
-    """Keep a reserve while cells run in an IPython shell; without a limit, do nothing."""
+    """Keep a reserve while cells run in an IPython shell, and free what a failed cell held.
+
+    Without a limit on memory there is no reserve.
+    """
+    shell.events.register("post_run_cell", _let_go_of_error)
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     if hard == resource.RLIM_INFINITY:
         return
@@ -45,6 +51,19 @@ def keep(shell: Any) -> None:
     # neither event fires for a silent cell, which is how the grader's questions begin
     shell.events.register("pre_run_cell", before_cell)
     shell.events.register("post_run_cell", lambda _result: _limit_to(hard))
+
+
+def _let_go_of_error(result: Any) -> None:
+    """Clear the frames of an error that has been shown, which would keep their memory in use.
+
+    A shell keeps its last error for a debugger, and with it, say, a gigabyte that was printed.
+    """
+    error = result.error_in_exec
+    for _ in range(_MOST_CAUSES):
+        if error is None:
+            return
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 def _is_free(size: int) -> bool:
