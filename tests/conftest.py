@@ -29,6 +29,7 @@ from grader.kernel.execution import RunNotebook, run_notebook
 from grader.kernel.processes import WarmParent
 from grader.kernel.student import Student
 from grader.records import Cell, Limits
+from grader.runs import worker_memory
 
 torch.set_num_threads(1)  # the other cores run other tests
 settings.register_profile(
@@ -65,6 +66,19 @@ def cache_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         folder = tmp_path_factory.mktemp("cache")
         patch.setenv("GRADER_CACHE", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="session")
+def modules_set_apart() -> None:
+    """Leave what is loaded once out of later collections, which take 0.3 s otherwise."""
+    worker_memory.settle()
+
+
+@pytest.fixture
+def networks_let_go(modules_set_apart: None) -> Iterator[None]:
+    """Collect the networks that a test leaves, which refer to themselves: hundreds of MB each."""
+    yield
+    worker_memory.give_back()
 
 
 def values_of(run: RunNotebook) -> dict[str, Any]:
