@@ -15,15 +15,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from IPython.core.inputtransformer2 import TransformerManager
 
 from grader.course import Exercise
 from grader.guest import magics
-from grader.kernel.observations import Captured
 from grader.reading.notebook_file import MOST_CELLS
 from grader.records import Cell
 from grader.text import is_too_long_to_parse, parse_python
+
+if TYPE_CHECKING:  # it loads torch, which a look at a text does not need
+    from grader.kernel.observations import Captured
 
 MOST_CANDIDATES = 6
 _MOST_PARTS = 10  # of a dotted name; a chain of a million would take quadratic time

@@ -16,8 +16,8 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from grader.checks.pictures import SHADES, picture_of
 from grader.records import Counterexample, Picture
+from grader.shades import SHADES, picture_of
 from grader.text import clip, parse_python
 
 TOLERANCE = 1e-4  # that of the checks

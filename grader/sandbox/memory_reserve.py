@@ -5,9 +5,10 @@ answer the grader's questions. So while a cell runs, the soft limit on the proce
 hard one; once it fails or ends, the soft limit is the hard one again. A cell that finds the memory
 full gets a part of the reserve, so that a definition after the fault still counts.
 
-Here: the two limits of one process, and what a failed cell holds. Not here: the hard limit (`policy.py`), what a tree of
-processes uses (`kernel/watchdog.py`). Not covered: code that raises its own soft limit, and memory
-that the call of a question fills; both spend the reserve, and lose no more than their own answers.
+Here: the two limits of one process, and what a failed cell holds. Not here: the hard limit
+(`policy.py`), what a tree of processes uses (`kernel/watchdog.py`). Not covered: code that raises
+its own soft limit, and memory that the call of a question fills; both spend the reserve, and lose
+no more than their own answers.
 """
 
 from __future__ import annotations

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grader.checks.pictures import picture_of
 from grader.records import Counterexample
 from grader.report.matrices import lay_out
+from grader.shades import picture_of
 
 
 def numbers(panel):
