@@ -29,6 +29,7 @@ from grader.kernel.execution import RunNotebook, run_notebook
 from grader.kernel.processes import WarmParent
 from grader.kernel.student import Student
 from grader.records import Cell, Limits
+from grader.runs import worker_memory
 
 torch.set_num_threads(1)  # the other cores run other tests
 settings.register_profile(
@@ -52,6 +53,18 @@ SMALL = Limits(
     memory_bytes=1 << 30, scratch_bytes=32 << 20, scratch_files=1_000, file_bytes=16 << 20,
     processes=24, open_files=256, output_bytes=1 << 20, kernel_restarts=2,
 )  # fmt: skip
+
+
+def pytest_collection_finish() -> None:
+    """Set apart what the collection of all tests has loaded, as a worker does."""
+    worker_memory.settle()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def memory_given_back() -> Iterator[None]:
+    """Return the memory of a module's networks, gigabytes of a whole run otherwise."""
+    yield
+    worker_memory.give_back()
 
 
 def make_cells(*sources: str) -> tuple[Cell, ...]:
