@@ -5,7 +5,7 @@ takes back all earlier ones about its subject. Each remembers what its maker loo
 that one about an older answer is listed again instead of being applied to a new one.
 
 Here: decisions as data, and their effect on points. Not here: where they are stored
-(`runs/decided.py`), late days and rounding, which are rules for all and no decision about one.
+(`runs/decided.py`), late days and rounding, which are rules for all students (`policy.py`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from grader.records import CheckResult, ExerciseResult, SubmissionResult, Writte
 from grader.verdict import Verdict
 
 Kind = Literal["points", "override", "excuse", "comment", "extension", "reopen"]
+Subject = tuple[str, str, str]
+"""What a decision is about: student, exercise, item."""
 BY_HAND = "decided by hand"
 """The check that carries what an instructor's points differ from those of the other checks."""
 
@@ -54,8 +56,8 @@ class Decision:
     """Its place in the gradebook, from 1; 0 while it is not stored."""
 
     @property
-    def subject(self) -> tuple[str, str, str]:
-        """What it is about: student, exercise, item."""
+    def subject(self) -> Subject:
+        """What it is about."""
         return self.student, self.exercise, self.item
 
 
@@ -101,7 +103,7 @@ def in_force(decisions: Iterable[Decision]) -> list[Decision]:
     Args:
         decisions: oldest first.
     """
-    kept: dict[tuple[tuple[str, str, str], Kind], Decision] = {}
+    kept: dict[tuple[Subject, Kind], Decision] = {}
     for one in decisions:
         if one.kind == "reopen":
             kept = {key: held for key, held in kept.items() if key[0] != one.subject}
@@ -120,7 +122,7 @@ def settle(result: SubmissionResult, decisions: Sequence[Decision]) -> Settled:
     """
     ours = in_force(one for one in decisions if one.student == result.student)
     current = [one for one in ours if one.seen in ("", mark_of(result, one.exercise, one.item))]
-    # an excuse is last: what it is about counts on neither side, whatever else was decided
+    # an excuse is last: what it is about counts on neither side
     for one in sorted(current, key=lambda one: one.kind == "excuse"):
         result = _applied(result, one)
     return Settled(result, tuple(current), tuple(one for one in ours if one not in current))
@@ -196,7 +198,7 @@ def _by_hand(
         exercise=exercise.exercise,
         check=decision.item or BY_HAND,
         claim=BY_HAND,
-        verdict=Verdict.PASSED,  # a person's points are no mistake of the code
+        verdict=Verdict.PASSED,  # few points given by hand are no failed check
         points=points,
         max_points=most,
         message=decision.text,

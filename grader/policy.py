@@ -4,7 +4,7 @@ They apply to what the checks and an instructor gave; both numbers are kept. The
 drop the lowest exercises, take bonus exercises out of the maximum, deduct for lateness, round.
 
 Here: the rules as data, and what they make of one result. Not here: where they are written
-(`toml_file.py`), decisions about one student (`decisions.py`), when something was handed in.
+(`policy_settings.py`), decisions about one student (`decisions.py`), when something was handed in.
 """
 
 from __future__ import annotations

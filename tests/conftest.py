@@ -55,6 +55,18 @@ SMALL = Limits(
 )  # fmt: skip
 
 
+def pytest_collection_finish() -> None:
+    """Set apart what the collection of all tests has loaded, as a worker does."""
+    worker_memory.settle()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def memory_given_back() -> Iterator[None]:
+    """Return the memory of a module's networks, gigabytes of a whole run otherwise."""
+    yield
+    worker_memory.give_back()
+
+
 def make_cells(*sources: str) -> tuple[Cell, ...]:
     return tuple(Cell(i, "code", textwrap.dedent(source)) for i, source in enumerate(sources))
 

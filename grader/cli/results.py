@@ -41,7 +41,7 @@ def report(
     ] = "",
     points: Annotated[
         Path | None,
-        typer.Option("--points", help="Read the points of a person from this CSV first."),
+        typer.Option("--points", help="Read points given by hand from this CSV first."),
     ] = None,
     who: WhoOption = "",
     roster: RosterOption = None,
@@ -124,17 +124,17 @@ def similar(
     from grader.similar.gather import book_prints, given_code, stored_code, submitted_code  # noqa: PLC0415
     from grader.similar.pairs import compare  # noqa: PLC0415
 
-    course = load_assignment(assignment)
+    loaded = load_assignment(assignment)
     if submissions:
-        code = submitted_code(submissions, course.name, zip_encoding=zip_encoding)
+        code = submitted_code(submissions, loaded.name, zip_encoding=zip_encoding)
     else:
         code = stored_code(out)
-    found = compare(code, given_code(course), book_prints(course))
+    found = compare(code, given_code(loaded), book_prints(loaded))
     for pair in found.pairs[:_MOST_PAIRS_SHOWN]:
         print(f"{pair.score:4.0%}  {one_line(pair.first)} and {one_line(pair.second)}")
     count = len(found.pairs)
     print(f"{count} pair{'s' * (count != 1)} of {found.students} students to look at")
-    for path in write_similar(found, code, out, assignment=course.title):
+    for path in write_similar(found, code, out, assignment=loaded.title):
         print(path)
 
 

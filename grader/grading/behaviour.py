@@ -10,6 +10,7 @@ grouping students (`report/clusters.py`).
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -45,7 +46,7 @@ def _parts(answer: Any) -> Iterator[str]:
         case bool() | None:
             yield repr(answer)
         case int() | float():
-            yield _rounded(torch.tensor(float(answer), dtype=torch.float64))
+            yield _step(float(answer))
         case list() | tuple():
             yield "["
             for item in answer:
@@ -69,3 +70,13 @@ def _rounded(value: Tensor) -> str:
     steps = torch.floor(torch.asinh(x) * _STEPS + _OFFSET)
     steps = torch.where(x.isfinite(), steps, x)
     return ",".join(f"{step:.0f}" for step in steps.tolist())
+
+
+def _step(x: float) -> str:
+    """Return the step of one number: of a list with thousands, a tensor for each takes minutes."""
+    if not math.isfinite(x):
+        return f"{x:.0f}"
+    whole = round(x)
+    if abs(x - whole) <= _WHOLE * (1 + abs(x)):
+        x = float(whole)
+    return str(math.floor(math.asinh(x) * _STEPS + _OFFSET))

@@ -1,8 +1,7 @@
 """Grading on a cluster of `dask.distributed`: submissions go out, results come back as events.
 
-The workers are those of a scheduler that runs already, or local processes. Each is probed before
-it gets anything, and then receives the course once. What a worker that is lost had to grade is
-graded by another.
+The workers are those of a running scheduler, or local processes. Each is probed, and then receives
+the course once. The submissions of a worker that is lost are graded by another.
 
 Here: the client's side. Not here: which workers can be used (`cluster_pool.py`), what runs on them
 (`cluster_worker.py`), how things are packed (`parcels.py`), storing (`pipeline.py`).
@@ -230,7 +229,7 @@ class _Round:
                 elif not isinstance(answer, OSError):
                     self._pool.dismiss(address, answer or "it sent no answer")
         if stranded and self._workers and self._running:
-            # the scheduler gives tasks that no worker could take to none that can later
+            # the scheduler does not give a task that no worker could take to a later one
             futures, self._running = self._running, {}
             self._client.cancel(list(futures))
             self._due.extendleft(sorted(futures.values(), reverse=True))
@@ -262,7 +261,7 @@ class _Round:
             raise KernelLost(no_scheduler(None))
         try:
             answer = future.result()
-        except Exception as error:  # it ended several workers, or is an error of ours
+        except Exception as error:  # it ended several workers, or is an internal error
             told = "ended, on several machines of the cluster"
             yield Finished(position, broken(self._plan, submission, told, traceback_of(error)))
             return

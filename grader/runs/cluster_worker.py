@@ -107,13 +107,13 @@ def probe(isolation: Isolation, device: str, *, dask_worker: Worker) -> Machine:
 
 
 async def receive(session: Session, *, dask_worker: Worker) -> str:
-    """Unpack what a run needs; return what is wrong here, or nothing.
+    """Unpack what a run needs; return why this worker cannot grade it, or nothing.
 
     From then on this worker has the session's resource, and gets its submissions.
     """
-    if session.id not in _desks:
+    if session.id not in _sessions:
         try:
-            _desks[session.id] = _Desk(session, _gpus_of(dask_worker, session.device))
+            _sessions[session.id] = _OpenSession(session, _gpus_of(dask_worker, session.device))
         except GraderError as error:
             return str(error)
         except OSError as error:
@@ -125,8 +125,8 @@ async def receive(session: Session, *, dask_worker: Worker) -> str:
 async def leave(session_id: str, resource: str, *, dask_worker: Worker) -> None:
     """Forget a session; a submission that is being graded is graded to its end."""
     await dask_worker.set_resources(**{resource: 0})
-    if (desk := _desks.pop(session_id, None)) is not None:
-        desk.leave()
+    if (held := _sessions.pop(session_id, None)) is not None:
+        held.leave()
 
 
 def grade_parcel(session_id: str, received: Parcel) -> SubmissionResult | NotGraded:
@@ -134,13 +134,13 @@ def grade_parcel(session_id: str, received: Parcel) -> SubmissionResult | NotGra
     from distributed import get_worker  # noqa: PLC0415  (a client without it has its own message)
 
     address = get_worker().address
-    if (desk := _desks.get(session_id)) is None:
+    if (held := _sessions.get(session_id)) is None:
         return NotGraded(address, None)
-    for other in list(_desks.values()):
-        if other is not desk:
-            other.rest()  # one warm process at a time: its memory is what a worker is counted with
+    for other in list(_sessions.values()):
+        if other is not held:
+            other.rest()  # the memory of a worker is planned for one warm process
     try:
-        return desk.grade(received)
+        return held.grade(received)
     except GraderError as error:
         return NotGraded(address, error)
     except OSError as error:
@@ -150,7 +150,7 @@ def grade_parcel(session_id: str, received: Parcel) -> SubmissionResult | NotGra
 # ---- in this process
 
 
-class _Desk:
+class _OpenSession:
     """A session here: its files, and the local worker that grades."""
 
     def __init__(self, session: Session, found: tuple[gpus.Gpu, ...]) -> None:
@@ -174,22 +174,18 @@ class _Desk:
             GraderError: no submission can be graded here.
             OSError: its files cannot be written.
         """
-        with self._lock:
-            self._busy()
-            try:
-                with tempfile.TemporaryDirectory(dir=self._folder) as folder:
-                    self._worker = self._worker or OneByOne(self._plan)
-                    return self._worker.grade(opened(received, Path(folder)))
-            except BaseException:
-                self._end_worker()
-                raise
-            finally:
-                if self._left:
-                    self._close()
-                else:
+        try:
+            with self._lock:
+                self._stop_idle_timer()
+                try:
+                    return self._graded(received)
+                finally:
                     self._idle = threading.Timer(_IDLE_S, self.rest)
                     self._idle.daemon = True
                     self._idle.start()
+        finally:
+            if self._left:  # asked for while the lock was held
+                self.leave()
 
     def rest(self) -> None:
         """End the local worker; the next submission starts another."""
@@ -197,7 +193,7 @@ class _Desk:
             self._end_worker()
 
     def leave(self) -> None:
-        """Remove everything, at once or when the submission that is being graded has ended."""
+        """Remove everything: now, or once the submission that is being graded has its result."""
         self._left = True
         if self._lock.acquire(blocking=False):
             try:
@@ -205,7 +201,16 @@ class _Desk:
             finally:
                 self._lock.release()
 
-    def _busy(self) -> None:
+    def _graded(self, received: Parcel) -> SubmissionResult:
+        try:
+            with tempfile.TemporaryDirectory(dir=self._folder) as folder:
+                self._worker = self._worker or OneByOne(self._plan)
+                return self._worker.grade(opened(received, Path(folder)))
+        except BaseException:
+            self._end_worker()
+            raise
+
+    def _stop_idle_timer(self) -> None:
         if self._idle is not None:
             self._idle.cancel()
 
@@ -215,7 +220,7 @@ class _Desk:
             self._worker = None
 
     def _close(self) -> None:
-        self._busy()
+        self._stop_idle_timer()
         self._end_worker()
         remove_folder(self._folder)
         if self._claim >= 0:
@@ -224,7 +229,7 @@ class _Desk:
         atexit.unregister(self._close)
 
 
-_desks: dict[str, _Desk] = {}
+_sessions: dict[str, _OpenSession] = {}
 """By the session's id."""
 
 

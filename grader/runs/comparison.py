@@ -1,8 +1,8 @@
 """Which points differ between two runs of a gradebook, and why.
 
-A difference has the reasons of everything that differs in what decides a result: the submission,
-the checks, the grader, libraries and data, or a decision of an instructor. When nothing differs,
-the result itself is unsteady, and that is said.
+The reasons of a difference are what differs in the inputs of a result: the submission, the checks,
+the grader, libraries and data, or a decision of an instructor. Where nothing differs, the result
+itself is not steady, and the comparison says so.
 
 Here: the comparison as data. Not here: the page and the text on the terminal
 (`report/comparison.py`).
@@ -18,9 +18,8 @@ from pathlib import Path
 from grader.errors import UsageError
 from grader.points import standing
 from grader.records import ExerciseResult, SubmissionResult
-from grader.runs.gradebook import Gradebook
 from grader.runs.origins import why_graded
-from grader.runs.stored_run import GRADEBOOK, StoredRun, stored_run
+from grader.runs.stored_run import StoredRun, gradebook_in, latest_id, stored_run
 
 UNSTEADY = "nothing that decides a result changed: the result is not steady"
 ADDED, REMOVED = "not in the earlier run", "not in the later run"
@@ -59,7 +58,7 @@ class Comparison:
     later: int
     changes: tuple[Change, ...]
     same: int
-    """How many students have the same points in every exercise."""
+    """How many students have the same points and verdicts in both runs."""
 
 
 def compare_runs(out: Path, run: int | None = None) -> Comparison:
@@ -72,17 +71,13 @@ def compare_runs(out: Path, run: int | None = None) -> Comparison:
     Raises:
         UsageError: there is no such run.
     """
-    path = out / GRADEBOOK
-    if not path.is_file():
-        raise UsageError(f"{path} does not exist. Run `grader grade` first, or give --out.")
-    with Gradebook.open(path) as gradebook:
-        latest = gradebook.latest_run()
-        earlier = run if run is not None else (latest or 0) - 1
-        if latest is None or not 0 < earlier < latest:
-            has = "no run" if latest is None else f"runs 1 to {latest}"
+    with gradebook_in(out) as gradebook:
+        latest = latest_id(gradebook)
+        earlier = latest - 1 if run is None else run
+        if not 0 < earlier < latest:
             raise UsageError(
-                f"{path} has {has}: there is none before the latest to compare with. "
-                "Give the number of an earlier run."
+                f"{gradebook.path} has runs 1 to {latest}: there is none before the latest to "
+                "compare with. Give the number of an earlier run."
             )
         after = stored_run(gradebook, latest)
         # as the earlier grades stood when the later run began
@@ -90,16 +85,14 @@ def compare_runs(out: Path, run: int | None = None) -> Comparison:
     return compare(before, after, earlier, latest)
 
 
-def compare(
-    before: StoredRun, after: StoredRun, earlier: int = 1, later: int = 2
-) -> Comparison:  # fmt: skip
+def compare(before: StoredRun, after: StoredRun, earlier: int = 1, later: int = 2) -> Comparison:
     """Compare two runs, by student.
 
     Args:
         before: the earlier run, with the decisions that held when the later one began.
         after: the later run.
-        earlier: its number.
-        later: the other number.
+        earlier: number of the earlier run.
+        later: number of the later run.
     """
     old, new = _by_student(before), _by_student(after)
     policies = before.policy != after.policy
@@ -138,9 +131,7 @@ def _one_sided(student: str, old: Mapping[str, _Both], new: Mapping[str, _Both])
     return Change(student, old[student][1].points, None, (REMOVED,))
 
 
-def _change(
-    student: str, old: _Both, new: _Both, decided: bool, policies: bool
-) -> Change | None:  # fmt: skip
+def _change(student: str, old: _Both, new: _Both, decided: bool, policies: bool) -> Change | None:
     exercises = _exercises(old[1], new[1])
     adjusted = None if old[2] == new[2] else (old[2], new[2])
     if not exercises and adjusted is None and old[1].status == new[1].status:

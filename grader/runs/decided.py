@@ -1,7 +1,7 @@
-"""Stores what instructors decide in the gradebook, and reads it again.
+"""Stores the decisions of instructors in the gradebook, and reads them.
 
-Decisions are appended and never changed, so two people who grade at the same time lose nothing: a
-decision that was made without having seen the newest one about its subject is refused.
+Decisions are appended and never changed. Where two instructors grade at the same time, a decision
+whose maker has not seen the latest one about its subject is refused.
 
 Here: storage. Not here: what a decision does to points (`grader/decisions.py`).
 """
@@ -40,11 +40,9 @@ def decide(
         Overtaken: there is a later one about this subject. Nothing is stored.
         CannotStore: the disk is full.
     """
-    one = replace(
-        decision, made_at=decision.made_at or datetime.now(UTC).isoformat(timespec="seconds")
-    )
-    subject = (assignment, one.student, one.exercise, one.item)
-    subject = tuple(storable(part) for part in subject)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    one = replace(decision, made_at=decision.made_at or now)
+    subject = tuple(storable(part) for part in (assignment, *one.subject))
     with gradebook.transaction() as execute:
         latest = execute(
             "SELECT id, who FROM decisions "

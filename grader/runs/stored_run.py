@@ -105,14 +105,32 @@ def latest(out: Path) -> StoredRun:
     Raises:
         UsageError: there is no gradebook, or it is empty.
     """
+    with gradebook_in(out) as gradebook:
+        return stored_run(gradebook, latest_id(gradebook))
+
+
+def gradebook_in(out: Path) -> Gradebook:
+    """Open the gradebook of a folder of reports.
+
+    Raises:
+        UsageError: there is none.
+    """
     path = out / GRADEBOOK
     if not path.is_file():
         raise UsageError(f"{path} does not exist. Run `grader grade` first, or give --out.")
-    with Gradebook.open(path) as gradebook:
-        run_id = gradebook.latest_run()
-        if run_id is None:
-            raise UsageError(f"{path} holds no run yet. Run `grader grade` first.")
-        return stored_run(gradebook, run_id)
+    return Gradebook.open(path)
+
+
+def latest_id(gradebook: Gradebook) -> int:
+    """Return the number of the latest run.
+
+    Raises:
+        UsageError: there is no run.
+    """
+    found = gradebook.latest_run()
+    if found is None:
+        raise UsageError(f"{gradebook.path} holds no run yet. Run `grader grade` first.")
+    return found
 
 
 def keep_people(out: Path, run: StoredRun) -> None:

@@ -2,7 +2,7 @@
 
 It is started as a fresh process, has one thread, and runs nothing of a notebook. A worker is forked
 from it by way of a process that ends at once, so that the main process, which adopts orphans,
-becomes the worker's parent: it waits for workers and ends them, whatever becomes of this process.
+becomes the worker's parent: it waits for workers and ends them, also after the end of this process.
 
 The pristine process is started beside it, and workers have their warm parents forked from there.
 
@@ -128,7 +128,7 @@ class WorkerSource:
 
         Raises:
             CourseError: the assignment's checks cannot be used.
-            CannotForkError: see there.
+            CannotForkError: no worker can be forked here.
         """
         return self._wait().points
 
@@ -137,7 +137,7 @@ class WorkerSource:
 
         Raises:
             CourseError: the assignment's checks cannot be used.
-            CannotForkError: see there.
+            CannotForkError: no worker can be forked here.
         """
         if (threads := self._wait().threads) != 1:
             raise CannotForkError(f"loading the checks has started {threads - 1} more threads")
@@ -146,7 +146,7 @@ class WorkerSource:
         """Fork a worker; return it with our end of its pipe.
 
         Raises:
-            CannotForkError: see there.
+            CannotForkError: no worker can be forked here.
         """
         assert self._process is not None
         ours, theirs = multiprocessing.Pipe()

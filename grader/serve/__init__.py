@@ -1,1 +1,1 @@
-"""A person's part: a local web page to grade written answers and to decide about verdicts."""
+"""The instructor's part: a local web page to grade written answers and to decide about verdicts."""

@@ -1,8 +1,8 @@
-"""Points of a person as CSV: written out to be filled in elsewhere, and read again.
+"""Points given by hand, as CSV: a table of all written answers, and the same table filled in.
 
-A row is an answer or an exercise: `student, exercise, item, points, max_points, comment`, then what
-is only to be read. Rows without points are passed over; a row that repeats what is stored changes
-nothing.
+A row is a written answer, or another exercise as a whole: `student, exercise, item, points,
+max_points, comment`; other columns are not read. A row without points and comment is passed over,
+and one that repeats what is stored changes nothing.
 
 Not here: the web page (`app.py`).
 """
@@ -46,7 +46,7 @@ def read_points(desk: Desk, path: Path, who: str) -> tuple[int, list[str]]:
         desk: the gradebook.
         path: the file; rows of written answers have an `item`, the question, and rows of other
             exercises have the points of the whole exercise.
-        who: whose decisions they are.
+        who: name of the instructor.
 
     Returns:
         How many rows changed something, and a sentence for each row that was passed over.
@@ -106,23 +106,20 @@ def _store_answer(
     desk: Desk, student: str, item: str, points: Fraction | None, comment: str,
     row: dict[str, str], who: str,
 ) -> bool:  # fmt: skip
-    place = next(
-        (one for one in desk.graded(item) if one.answer.student == student), None
-    )  # fmt: skip
-    if place is None:
+    found = next((one for one in desk.graded(item) if one.answer.student == student), None)
+    if found is None:
         raise UsageError(f"{student} has no answer to {item!r}.")
-    held = place.points.points if place.points else None
-    if (points is None or points == held) and comment == (
-        place.comment.text if place.comment else ""
-    ):
+    held = found.points.points if found.points else None
+    said = found.comment.text if found.comment else ""
+    if points in (None, held) and comment == said:
         return False
+    if points is None:
+        raise UsageError("a comment on an answer needs its points as well.")
     most = row.get("max_points", "").strip().replace(",", ".")
     if most and desk.worth(item) is None:
         desk.set_worth(item, points_from(most))
-    if points is None:
-        raise UsageError("a comment on an answer needs its points as well.")
     desk.grade(
-        item, place.place, items=(), points=points, comment=comment, after=place.latest, who=who
+        item, found.place, items=(), points=points, comment=comment, after=found.latest, who=who
     )
     return True
 

@@ -1,8 +1,8 @@
 """The written answers of a class, question by question, with similar ones beside each other.
 
-Answers are grouped when they share most of their words, so that a person reads one and grades the
-group in a row. Here: grouping and order. Not here: which passages are answers (`reading/`), points
-(`desk.py`).
+Answers that share most of their words form a group, which is graded in a row.
+
+Here: grouping and order. Not here: which passages are answers (`reading/`), points (`desk.py`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from grader.records import SubmissionResult, WrittenAnswer
 _ALIKE = 0.75
 """Of the words of both, the share that two answers of a group have in common at least."""
 _MOST_COMPARED = 400
+"""Groups that an answer is compared with; of more, it may begin another group."""
 
 
 @dataclass(frozen=True)

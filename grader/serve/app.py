@@ -1,9 +1,9 @@
 """The web application: routes, forms and who may use them.
 
-It answers on the loopback alone, to whoever knows the token in its address: the first visit trades
-the token for a cookie that other sites cannot send. Every form carries a second token, and the Host
-and Origin of a request must be this server's, so that no other page can decide anything. Pages run
-one script, which is a file of ours; students' text is escaped by Jinja.
+The server listens on the loopback interface only. The first visit trades the token in the address
+for a cookie that other sites cannot send. Every form carries a second token, and the Host and
+Origin of a request must be this server's, so that a page of another site can send no form. The only
+script is a file of this package; Jinja escapes students' text.
 
 Here: HTTP. Not here: what is decided and stored (`desk.py`), starting the server (`server.py`).
 """
@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.applications import Starlette
@@ -43,6 +43,7 @@ _HERE = Path(__file__).parent
 _COOKIE = "grader-session"
 _WHO = "grader-who"
 _LONGEST_FORM = 200_000
+_LONGEST_NAME = 80
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self' 'unsafe-inline'; "
     "script-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -50,10 +51,7 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
-_KINDS: Mapping[str, Kind] = {
-    "override": "override", "excuse": "excuse", "comment": "comment", "extension": "extension",
-    "reopen": "reopen",
-}  # fmt: skip
+_KINDS: tuple[Kind, ...] = ("override", "excuse", "comment", "extension", "reopen")
 _Next = Callable[[Request], Awaitable[Response]]
 _TEMPLATES = Environment(
     loader=FileSystemLoader([_HERE / "templates", _HERE.parent / "report" / "templates"]),
@@ -75,7 +73,7 @@ class Access:
     """`127.0.0.1:8000`, as browsers send it."""
     token: str
     who: str
-    """Name of the person, unless the browser has another."""
+    """Name of the instructor, where the browser holds no other."""
 
     @classmethod
     def fresh(cls, host: str, who: str) -> Access:
@@ -215,9 +213,7 @@ class _Pages:
 
     async def clusters(self, request: Request) -> Response:
         """Show the common mistakes, and a form to comment on each for all who made it."""
-        return self._page(
-            request, "clusters.html", groups=self._desk.work.groups
-        )  # fmt: skip
+        return self._page(request, "clusters.html", groups=self._desk.work.groups)
 
     async def history(self, request: Request) -> Response:
         """Show everything that was decided, the latest first."""
@@ -228,7 +224,7 @@ class _Pages:
         )  # fmt: skip
 
     async def table(self, request: Request) -> Response:
-        """Return the answers that wait for points as CSV, to be filled in and read again."""
+        """Return all written answers as CSV, with their points so far."""
         text = answer_table(self._desk)
         disposition = {"Content-Disposition": 'attachment; filename="answers.csv"'}
         return Response(text, media_type="text/csv; charset=utf-8", headers=disposition)
@@ -268,24 +264,22 @@ class _Pages:
         if not number:
             self._desk.add_item(key, _text(form, "text"), points)
         else:
-            held = next((o for o in self._desk.rubric(key) if o.id == _whole(number)), None)
+            offered = self._desk.rubric(key)
+            held = next((one for one in offered if one.id == _whole(number)), None)
             if held is None:
                 raise UsageError("there is no such rubric item.")
-            retired = _text(form, "action") == "retire"
-            text = held.text if retired else _text(form, "text")
-            self._desk.change_item(
-                replace(
-                    held, text=text, points=held.points if retired else points, retired=retired
-                ),
-                self._name(request),
-            )
+            if _text(form, "action") == "retire":
+                changed = replace(held, retired=True)
+            else:
+                changed = replace(held, text=_text(form, "text"), points=points)
+            self._desk.change_item(changed, self._name(request))
             self._changed()
         return _to(_text(form, "back") or f"/question?{_query(key)}")
 
     async def decide(self, request: Request) -> Response:
         """Store a decision about a student's exercise, check or submission."""
         form = await self._form(request)
-        kind = _KINDS.get(_text(form, "kind"))
+        kind = next((one for one in _KINDS if one == _text(form, "kind")), None)
         if kind is None:
             raise UsageError("there is no such decision.")
         student = _text(form, "student")
@@ -305,21 +299,21 @@ class _Pages:
     async def comment(self, request: Request) -> Response:
         """Give one comment to all students of a cluster."""
         form = await self._form(request)
-        number = _text(form, "cluster")
-        found = next((one for one in self._desk.work.groups if one.id == number), None)
+        identity = _text(form, "cluster")
+        found = next((one for one in self._desk.work.groups if one.id == identity), None)
         if found is None:
             raise UsageError("there is no such group of mistakes in this run any more.")
         self._desk.comment_on(
             found.cluster.students, found.cluster.exercise, _text(form, "text"), self._name(request)
         )
         self._changed()
-        return _to(f"/clusters#{number}")
+        return _to(f"/clusters#{identity}")
 
     async def who(self, request: Request) -> Response:
-        """Remember the name of the person in this browser."""
+        """Store the name of the instructor in a cookie of this browser."""
         form = await self._form(request)
         answer = _to("/")
-        name = quote(_text(form, "who")[:80])
+        name = quote(_text(form, "who")[:_LONGEST_NAME])
         answer.set_cookie(_WHO, name, httponly=True, samesite="strict")
         return answer
 
@@ -333,20 +327,21 @@ class _Pages:
     # ---- common parts
 
     def _page(self, request: Request, template: str, **values: Any) -> Response:
+        query = f"?{request.url.query}" if request.url.query else ""
         text = _TEMPLATES.get_template(template).render(
-            **values, csrf=self._access.form, who=self._name(request), here=str(request.url.path)
-            + (f"?{request.url.query}" if request.url.query else ""),
+            **values, csrf=self._access.form, who=self._name(request),
+            here=f"{request.url.path}{query}",
         )  # fmt: skip
         return HTMLResponse(text)
 
     def _name(self, request: Request) -> str:
-        return views.unquoted(request.cookies.get(_WHO, "")) or self._access.who
+        return unquote(request.cookies.get(_WHO, ""))[:_LONGEST_NAME] or self._access.who
 
     async def _form(self, request: Request) -> FormData:
-        """Return the fields of a form of ours.
+        """Return the fields of a form.
 
         Raises:
-            UsageError: another page made it, or it is too large.
+            UsageError: it does not come from a page of this server, or is too large.
         """
         if int(request.headers.get("content-length") or _LONGEST_FORM + 1) > _LONGEST_FORM:
             raise UsageError("the form is too large.")
@@ -377,5 +372,5 @@ def _query(key: str) -> str:
 
 
 def _to(path: str) -> Response:
-    # never to another server, whatever a form asks for
-    return RedirectResponse(path if path[:1] == "/" and path[1:2] not in ("/", "\\") else "/", 303)
+    here = path.startswith("/") and path[1:2] not in ("/", "\\")  # never to another server
+    return RedirectResponse(path if here else "/", 303)

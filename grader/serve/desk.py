@@ -1,8 +1,7 @@
-"""One gradebook as people work on it: what there is to decide, and what they decide.
+"""One gradebook as instructors work on it: what there is to decide, and what they decide.
 
-Results are read once and again when a new run was stored; decisions are read for every page, since
-another person may be at work in the same gradebook. Each decision is in the gradebook when the
-method returns.
+Results are read once, and again when a new run was stored; decisions are read for every page, since
+another process may add some. Each decision is in the gradebook when the method returns.
 
 Here: reading and deciding. Not here: HTTP (`app.py`), reports (`publisher.py`).
 """
@@ -15,17 +14,14 @@ from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 
-from grader.decisions import Decision, Kind, Settled, in_force, mark_of, settle
+from grader.decisions import Decision, Kind, Settled, Subject, in_force, mark_of, settle
 from grader.errors import UsageError
 from grader.records import SubmissionResult
 from grader.runs.decided import decide, decisions_of
-from grader.runs.gradebook import Gradebook
 from grader.runs.rubrics import RubricItem, add_item, change_item, items_of, set_worth, worths_of
-from grader.runs.stored_run import GRADEBOOK, StoredRun, stored_run
+from grader.runs.stored_run import StoredRun, gradebook_in, latest_id, stored_run
 from grader.serve.answers import Answer, Question, questions_of
 from grader.serve.views import Group, StudentRow, groups_of, row_of
-
-Subject = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -33,7 +29,6 @@ class Work:
     """The results of one run, and what is derived from them once."""
 
     run_id: int
-    assignment: str
     run: StoredRun
 
     @cached_property
@@ -82,11 +77,7 @@ class Desk:
     """An open gradebook, for one thread."""
 
     def __init__(self, out: Path) -> None:
-        path = out / GRADEBOOK
-        if not path.is_file():
-            raise UsageError(f"{path} does not exist. Run `grader grade` first, or give --out.")
-        self.out = out
-        self._gradebook = Gradebook.open(path)
+        self._gradebook = gradebook_in(out)
         self._work: Work | None = None
 
     def close(self) -> None:
@@ -102,17 +93,18 @@ class Desk:
         Raises:
             UsageError: there is none.
         """
-        latest = self._gradebook.latest_run()
-        if latest is None:
-            raise UsageError(f"{self._gradebook.path} holds no run. Run `grader grade` first.")
+        latest = latest_id(self._gradebook)
         if self._work is None or self._work.run_id != latest:
-            run = stored_run(self._gradebook, latest)
-            self._work = Work(latest, self._gradebook.run(latest).assignment, run)
+            self._work = Work(latest, stored_run(self._gradebook, latest))
         return self._work
+
+    @property
+    def _assignment(self) -> str:
+        return self.work.run.assignment
 
     def decisions(self) -> list[Decision]:
         """Return everything that was decided, oldest first."""
-        return decisions_of(self._gradebook, self.work.assignment)
+        return decisions_of(self._gradebook, self._assignment)
 
     def students(self) -> list[StudentRow]:
         """Return a line for each student, those with open points first."""
@@ -148,7 +140,7 @@ class Desk:
 
     def progress(self) -> list[Progress]:
         """Return every question, with how many of its answers have points."""
-        worths = worths_of(self._gradebook, self.work.assignment)
+        worths = worths_of(self._gradebook, self._assignment)
         held = self._held()
         return [
             Progress(one, worths.get(key), sum(self._is_graded(held, a, key) for a in one.answers))
@@ -188,8 +180,8 @@ class Desk:
         return {one.subject: one.id for one in self.decisions() if one.student == student}
 
     def worth(self, key: str) -> Fraction | None:
-        """Return what a question is worth; None where nobody has said."""
-        return worths_of(self._gradebook, self.work.assignment).get(key)
+        """Return what a question is worth; None while none is set."""
+        return worths_of(self._gradebook, self._assignment).get(key)
 
     def rubric(self, key: str) -> list[RubricItem]:
         """Return the items that are offered for a question."""
@@ -202,12 +194,12 @@ class Desk:
         self.question(key)
         if not 0 < points <= 1_000:
             raise UsageError("a question is worth more than 0 and at most 1000 points.")
-        set_worth(self._gradebook, self.work.assignment, key, points)
+        set_worth(self._gradebook, self._assignment, key, points)
 
     def add_item(self, key: str, text: str, points: Fraction) -> RubricItem:
         """Add a rubric item to a question."""
         self.question(key)
-        return add_item(self._gradebook, self.work.assignment, key, text, points)
+        return add_item(self._gradebook, self._assignment, key, text, points)
 
     def change_item(self, item: RubricItem, who: str) -> int:
         """Change a rubric item, and the points of all answers that it applies to.
@@ -251,12 +243,12 @@ class Desk:
             items: ids of the rubric items that apply.
             points: what the answer earns; None for the sum of the items.
             comment: for the student; may be empty.
-            after: id of the latest decision about it that the person saw.
-            who: the person.
+            after: id of the latest decision about it that the instructor saw.
+            who: name of the instructor.
 
         Raises:
             UsageError: the question has no worth yet, or the points are beyond it.
-            Overtaken: somebody else decided meanwhile.
+            Overtaken: a later decision about it is stored.
         """
         rows = self.graded(key)
         if not 0 <= place < len(rows):
@@ -302,7 +294,7 @@ class Desk:
 
         Raises:
             UsageError: there is no such subject, or a reason or number is missing.
-            Overtaken: somebody else decided meanwhile.
+            Overtaken: a later decision about it is stored.
         """
         result = self.settled(student).result
         found = next((one for one in result.exercises if one.exercise == exercise), None)
@@ -350,10 +342,10 @@ class Desk:
         return mark_of(result, exercise, item) if result and exercise else ""
 
     def _store(self, decision: Decision, *, after: int | None) -> Decision:
-        return decide(self._gradebook, self.work.assignment, decision, after=after)
+        return decide(self._gradebook, self._assignment, decision, after=after)
 
     def _items(self) -> list[RubricItem]:
-        return items_of(self._gradebook, self.work.assignment)
+        return items_of(self._gradebook, self._assignment)
 
     def _held(self) -> dict[Subject, Decision]:
         return {one.subject: one for one in in_force(self.decisions()) if one.kind == "points"}

@@ -1,7 +1,7 @@
-"""Writes the reports again after decisions, in a thread of its own, so that no page waits.
+"""Writes the reports again after decisions, in a thread, so that no page waits.
 
-Several decisions in a short time are written once. The thread opens the gradebook itself; what it
-has not written when the server ends, `close` writes, and after a kill the next start does.
+Decisions of about one second are written together. `close` waits for reports that are due; after a
+kill, the next start of the server writes them.
 
 Not here: what is in a report (`report/`).
 """
@@ -31,13 +31,13 @@ class Publisher:
         self._thread.start()
 
     def changed(self) -> None:
-        """Have the reports written soon: something was decided."""
+        """Have the reports written soon."""
         with self._condition:
             self._due = True
             self._condition.notify()
 
     def close(self) -> None:
-        """Write what is not written yet, and end."""
+        """Wait until reports that are due are written, and end the thread."""
         with self._condition:
             self._ending = True
             self._condition.notify()

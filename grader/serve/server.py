@@ -27,7 +27,7 @@ def serve(out: Path, *, port: int, who: str, ready: Callable[[str], None]) -> No
     Args:
         out: the folder of the gradebook and the reports.
         port: 0 for any that is free.
-        who: name of the person, for the history.
+        who: name of the instructor, for the history.
         ready: called with the address to open once connections are accepted.
 
     Raises:
@@ -36,12 +36,12 @@ def serve(out: Path, *, port: int, who: str, ready: Callable[[str], None]) -> No
     desk = Desk(out)
     publisher = None
     try:
-        _ = desk.work
+        _ = desk.work  # a gradebook without a run is refused before the address is printed
         listener = _listen(port)
         host = f"{_ADDRESS}:{listener.getsockname()[1]}"
         access = Access.fresh(host, who)
         publisher = Publisher(lambda: _write(out))
-        publisher.changed()  # what was decided before the last end of a server
+        publisher.changed()  # a server that was killed may have left decisions unwritten
         app = make_app(desk, access, publisher.changed)
         settings = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
         ready(f"http://{host}/?token={access.token}")

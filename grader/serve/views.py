@@ -10,7 +10,6 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from fractions import Fraction
-from urllib.parse import unquote
 
 from grader.decisions import Settled
 from grader.errors import UsageError
@@ -91,8 +90,3 @@ def extension_text(until: str, reason: str, zone: tzinfo | None = None) -> str:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone) if zone else moment.astimezone()
     return f"{moment.isoformat()} {reason}"
-
-
-def unquoted(text: str) -> str:
-    """Return the text of a cookie."""
-    return unquote(text)[:80]

@@ -1,8 +1,8 @@
 """Collects the code that is compared: of the students, and what the class was given.
 
-With the paths of submissions, all code cells count; from a gradebook alone, the cells that define
-what was judged. Given are the handed-out notebook, the library of the course and its reference,
-the exercises' own files, and the code of a book, as fingerprints: its text stays in the book.
+Of submissions, all code cells count; of a gradebook, the cells that define what was judged. Given
+code is that of the handed-out notebook, the library of the course, its reference and the files of
+the exercises, and that of a book, which is kept as fingerprints only.
 
 Not here: comparing (`pairs.py`).
 """
@@ -65,7 +65,7 @@ def book_prints(assignment: Assignment) -> frozenset[int]:
     """Return the fingerprints in `given_code.txt` of an assignment, 16 hexadecimal digits a line.
 
     Raises:
-        CourseError: a line is none.
+        CourseError: a line is no fingerprint.
     """
     path = assignment.folder / _BOOK
     lines = read_fingerprints(path)

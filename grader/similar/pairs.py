@@ -69,8 +69,8 @@ def compare(
 
     Args:
         code: lines by student.
-        given: code that everybody has been given.
-        book: fingerprints of other code that everybody could read.
+        given: code that every student has been given.
+        book: fingerprints of other code that every student could read.
     """
     students = list(code)
     of_book = np.fromiter(book, dtype=np.uint64)
@@ -130,16 +130,17 @@ def _runs(lines: Sequence[Line]) -> _Hashes:
     return total
 
 
+_IDS: dict[str, int] = {}
+
+
 def _id(text: str) -> int:
+    """Return the number of a token, equal in every process."""
     found = _IDS.get(text)
     if found is None:
         found = int.from_bytes(text.encode("utf-8", "surrogatepass")[:64], "big") % (2**61 - 1) + 1
         if len(_IDS) < 100_000:
             _IDS[text] = found
     return found
-
-
-_IDS: dict[str, int] = {}
 
 
 def _winnowed(hashes: _Hashes) -> _Hashes:
@@ -200,16 +201,16 @@ def _pairs(
     shared: npt.NDArray[np.int64],
 ) -> tuple[Pair, ...]:
     upper = np.triu_indices(len(students), k=1)
-    values = scores[upper]
+    values, counts = scores[upper], shared[upper]
     if not len(values):
         return ()
     mean, deviation = float(values.mean()), float(values.std()) or 1.0
-    listed = (values >= _LEAST_SCORE) & (shared[upper] >= _LEAST_SHARED)
+    listed = (values >= _LEAST_SCORE) & (counts >= _LEAST_SHARED)
     order = sorted(np.flatnonzero(listed), key=lambda place: (-values[place], place))
     return tuple(
         Pair(
             students[upper[0][place]], students[upper[1][place]], float(values[place]),
-            int(shared[upper][place]), (float(values[place]) - mean) / deviation,
+            int(counts[place]), (float(values[place]) - mean) / deviation,
         )
         for place in order[:_MOST_PAIRS]
     )  # fmt: skip

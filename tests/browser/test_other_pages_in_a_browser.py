@@ -6,8 +6,6 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
 import pytest
-from made_class import NAMES, made_class
-from test_pages_in_a_browser import HOSTILE, SCHEMES, WIDTHS
 
 from grader.policy import Policy, adjust
 from grader.report.comparison import comparison_page
@@ -16,6 +14,8 @@ from grader.report.similar import write_similar
 from grader.runs.comparison import Change, Comparison, ExerciseChange
 from grader.similar.pairs import compare
 from grader.similar.shape import shape_of
+from tests.browser.test_pages_in_a_browser import HOSTILE, SCHEMES, WIDTHS
+from tests.report.made_class import NAMES, made_class
 
 OWN = """
 def pool2d(X, pool_size, mode='max'):

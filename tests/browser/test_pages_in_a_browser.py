@@ -1,14 +1,16 @@
 """Report and feedback in a real browser: nothing is cut, nothing loads, everything is readable."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from made_class import NAMES, made_class
 
 from grader.records import WrittenAnswer
 from grader.report.manual_notes import ManualNote, ManualNotes
 from grader.report.pages import feedback_page, report_page
 from grader.verdict import Verdict
+from tests.report.conftest import make_result, with_text
+from tests.report.made_class import NAMES, made_class
 
 HOSTILE = (
     "<script>document.title = 'owned'</script><img src=x onerror=alert(1)>"
@@ -76,8 +78,10 @@ def test_no_name_is_broken_letter_by_letter(visit, width):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_a_strangers_text_does_nothing(visit, hostile_result, width):
-    result = hostile_result(HOSTILE)
+def test_a_strangers_text_does_nothing(visit, width):
+    result = with_text(make_result("kim"), HOSTILE)
+    heading = WrittenAnswer("7.2", "Discussion", 2, f"# {HOSTILE}")
+    result = replace(result, answers=(*result.answers, heading))
     notes = ManualNotes(
         {HOSTILE: ManualNote(HOSTILE, by=HOSTILE)}, {0: ManualNote(HOSTILE)}, ManualNote(HOSTILE)
     )
@@ -92,25 +96,6 @@ def test_a_strangers_text_does_nothing(visit, hostile_result, width):
         )
         assert seen.page.eval_on_selector_all("a[href^='javascript']", "all => all.length") == 0
         assert seen.overflow() == 0
-
-
-@pytest.fixture
-def hostile_result():
-    from dataclasses import replace
-
-    def made(text):
-        result = most_wrong(made_class(10))
-        exercises = tuple(
-            replace(
-                one, exercise=text, title=text, section=text, source=text,
-                checks=tuple(replace(c, claim=text, message=text, hint=text) for c in one.checks),
-            )
-            for one in result.exercises
-        )  # fmt: skip
-        answers = (WrittenAnswer(text, text, 1, text), WrittenAnswer("7.2", "x", 2, "# " + text))
-        return replace(result, student=text, exercises=exercises, answers=answers)
-
-    return made
 
 
 def test_a_page_can_be_read_with_the_keyboard(visit):

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grader.grading.behaviour import behaviour_of
+from grader.grading.behaviour import _rounded, _step, behaviour_of
 from grader.grading.diagnosis import Diagnosis
 from grader.grading.in_process import grade_in_process
 
@@ -77,6 +77,12 @@ def test_rounding_errors_of_float32_do_not_count(numbers):
         for answer in (exact, exact.float(), exact * (1 + 2e-7), exact * (1 - 2e-7))
     }
     assert len(digests) == 1
+
+
+@given(st.lists(st.floats(width=32), max_size=50))
+def test_numbers_of_a_list_count_as_those_of_a_tensor_do(numbers):
+    of_tensor = _rounded(torch.tensor(numbers, dtype=torch.float64))
+    assert ",".join(map(_step, numbers)) == of_tensor
 
 
 def test_infinities_and_nan_are_told_apart():

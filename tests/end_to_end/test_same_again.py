@@ -70,7 +70,7 @@ def test_a_class_graded_twice_has_the_same_checks(class_of_two, grader, first):
 
 
 def test_a_class_graded_on_a_busy_machine_has_the_same_checks(class_of_two, grader, first):
-    with busy(4):
+    with busy(2):  # as many as cores: each process of the run gets half of one
         again, _ = graded(class_of_two, grader, "busy")
     assert again == first[0]
 

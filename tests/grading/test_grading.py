@@ -247,7 +247,11 @@ def test_what_cannot_be_read_has_a_result_without_a_kernel(grader):
         "threading.Timer(0.1, os.kill, (os.getpid(), 19)).start()",
     ],
 )
-def test_tampering_with_our_side_of_the_kernel_costs_ones_own_points(grade, tampering):
+def test_tampering_with_our_side_of_the_kernel_costs_ones_own_points(
+    grader, grade, monkeypatch, tampering
+):
+    limits = replace(grader.plan.spending, exercise_s=2.0)  # a silent guest is waited for
+    monkeypatch.setattr(grader, "plan", replace(grader.plan, limits=limits))
     imports = "import os, sys, threading, time\n"
     ours = "guest = sys.modules['grader.sandbox.kernel_process']._guest\n"
     result = grade(REST, DOUBLE, imports + ours + tampering)

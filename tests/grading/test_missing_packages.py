@@ -256,6 +256,17 @@ def test_twice(student):
 """
 
 
+@pytest.fixture(scope="module")
+def grader_of_two(tmp_path_factory, write_course):
+    """A grader of two exercises, where one builds on the other."""
+    text = DOUBLES.replace("quadruple", "double").replace("4 *", "2 *")
+    built = (DOUBLES, 'builds_on = ["double"]')
+    folder = write_course(tmp_path_factory.mktemp("two"), {"double": text, "quadruple": built})
+    (folder / "parts.py").write_text(PARTS)
+    with Grader(Plan(str(folder))) as grader:
+        yield grader
+
+
 @pytest.mark.parametrize(
     ("cells", "earned"),
     [
@@ -268,16 +279,11 @@ def test_twice(student):
     ],
 )
 def test_a_helper_that_is_wrong_or_missing_is_charged_once(
-    tmp_path, write_course, write_notebook, cells, earned
+    grader_of_two, tmp_path, write_notebook, cells, earned
 ):
-    text = DOUBLES.replace("quadruple", "double").replace("4 *", "2 *")
-    built = (DOUBLES, 'builds_on = ["double"]')
-    folder = write_course(tmp_path, {"double": text, "quadruple": built})
-    (folder / "parts.py").write_text(PARTS)
     path = write_notebook(tmp_path / "kim.ipynb", *cells)
     (found,) = find_submissions([path], assignment="small")
-    with Grader(Plan(str(folder))) as grader:
-        result = grader.grade(found)
+    result = grader_of_two.grade(found)
     assert [exercise.points for exercise in result.exercises] == earned
     assert all(run.status == "ok" for run in result.cells)
 

@@ -54,11 +54,6 @@ CLASS = {
     "dov": ("import numpy as np", "from mine import corr2d"),
 }
 ROWS = "SELECT student FROM results ORDER BY student"
-# a worker on a machine that cannot close off the network
-NO_WALLS = """
-from grader.sandbox import walls
-walls.missing_here = lambda: ["network namespace", "seccomp"]
-"""
 
 
 @dataclass
@@ -158,13 +153,10 @@ def processes(tmp_path_factory) -> Iterator[Processes]:
             "scheduler", "scheduler", "--port", 0, "--scheduler-file",
             made.folder / "scheduler.json",
         )  # fmt: skip
-        patch = made.folder / "no_walls.py"
-        patch.write_text(NO_WALLS)
-        made.worker("bare", "--preload", patch)
         made.worker("double", threads=2)
         made.worker("one")
         made.worker("two")
-        for name in ("bare", "double", "one", "two"):
+        for name in ("double", "one", "two"):
             wait_for(lambda name=name: "Registered to" in made.said(name))
         yield made
     finally:
@@ -218,9 +210,6 @@ def test_grades_do_not_depend_on_the_number_of_workers(class_of_four, alone):
 
 def test_a_worker_that_cannot_be_used_is_named_with_the_remedy(runs):
     for said in runs:
-        (bare,) = re.findall(r"^worker bare .*$", said, re.MULTILINE)
-        assert "the network" in bare
-        assert "`grader doctor` on that machine shows every wall" in bare
         (double,) = re.findall(r"^worker double .*$", said, re.MULTILINE)
         assert "Start it with --nthreads 1" in double
 
@@ -276,6 +265,16 @@ def test_a_worker_uses_a_gpu_only_if_it_declares_one(monkeypatch):
         ("cuda", "declares"): "cuda: NVIDIA H200", ("cuda", "plain"): None,
     }  # fmt: skip
     assert "--resources GPU=1" in asked["cuda", "plain"].refusal
+
+
+def test_a_machine_that_cannot_close_off_the_network_is_refused_with_the_remedy(monkeypatch):
+    from grader.sandbox import walls  # Linux only
+
+    monkeypatch.setattr(walls, "missing_here", lambda: ["network namespace", "seccomp"])
+    refused = there.probe("sandbox", "cpu", dask_worker=dask_worker())
+    assert "the network" in refused.refusal
+    assert "`grader doctor` on that machine shows every wall" in refused.refusal
+    assert there.probe("process", "cpu", dask_worker=dask_worker()).refusal == ""
 
 
 def test_a_key_is_that_of_the_machines_that_grade():

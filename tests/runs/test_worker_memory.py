@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import weakref
-
-import pytest
 
 from grader.runs import worker_memory
 
@@ -17,15 +14,8 @@ class Network:
         self.itself = self
 
 
-@pytest.fixture
-def settled():
-    worker_memory.settle()
-    yield
-    gc.unfreeze()
-
-
-@pytest.mark.usefixtures("settled")
 def test_what_a_submission_left_in_circles_is_collected():
+    worker_memory.settle()
     left = weakref.ref(Network())
     worker_memory.give_back()
     assert left() is None

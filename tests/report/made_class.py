@@ -17,15 +17,8 @@ from grader.records import (
     WrittenAnswer,
 )
 from grader.verdict import Status, Verdict
+from tests.report.conftest import SOURCE, make_check, make_exercise, make_result
 
-SOURCE = """def corr2d(X, K):
-    h, w = K.shape
-    Y = torch.zeros((X.shape[0] - h + 1, X.shape[1] - w + 1))
-    for i in range(Y.shape[0]):
-        for j in range(Y.shape[1]):
-            Y[i, j] = (X[i:i + h, j:j + w] * K.flip(0, 1)).sum()
-    return Y
-"""
 NAMES = ("corr2d", "pool2d", "multi_in", "multi_in_out", "Block", "Network", "init", "summary")
 WAYS = (
     ("flipped", "the kernel is applied flipped", "[[1.0, 0.0], [0.0, 2.0]]"),
@@ -59,7 +52,7 @@ def made_class(n: int, *, seed: int = 1) -> list[SubmissionResult]:
 def _submission(number: int, draw: random.Random) -> SubmissionResult:
     student = f"student-{number:03d}" if number % 7 else f"홍길동 {number} van der Långenström"
     if number % 40 == 11:
-        return _result(student, (), status=Status.UNREADABLE, problem="handed in as a PDF; ask.")
+        return make_result(student, status=Status.UNREADABLE, problem="handed in as a PDF; ask.")
     skill = draw.random()
     exercises = tuple(_exercise(name, skill, draw, number) for name in NAMES)
     cells: tuple[CellRun, ...] = (CellRun(3, "ok"),)
@@ -76,28 +69,15 @@ def _submission(number: int, draw: random.Random) -> SubmissionResult:
     if any(c.verdict is Verdict.BROKEN for e in exercises for c in e.checks):
         status = Status.BROKEN
     curve = tuple(2.3 * 0.97**step + 0.1 * draw.random() for step in range(60))
-    return _result(
-        student, exercises, status=status, cells=cells, curves=(LossCurve(20, curve),),
+    return make_result(
+        student, *exercises, status=status, cells=cells, curves=(LossCurve(20, curve),),
         answers=(WrittenAnswer("7.2", "Discussion", 40, ANSWER),
                  WrittenAnswer("7.5", "Discussion", 44, "", "empty")),
     )  # fmt: skip
 
 
-def _result(
-    student: str, exercises: tuple[ExerciseResult, ...], **more: object
-) -> SubmissionResult:
-    made = SubmissionResult(
-        f"key of {student}", student, f"submissions/cnn/{student}/hw2.ipynb", "cnn", Status.GRADED,
-        exercises, facts={"isolation": "sandbox", "device": "cpu", "seed": "20240"},
-        seconds=4.2, finished_at="2024-10-14T09:30:00+00:00",
-    )  # fmt: skip
-    return replace(made, **more)
-
-
 def _exercise(name: str, skill: float, draw: random.Random, number: int) -> ExerciseResult:
-    made = ExerciseResult(
-        name, f"The exercise on {name}", "7.2", False, (), name=name, cell=7, source=SOURCE
-    )
+    made = make_exercise(name, title=f"The exercise on {name}", name=name, cell=7, source=SOURCE)
     wrong = draw.random() > 0.25 + 0.75 * skill
     if wrong and draw.random() < 0.2:
         reason = f"{name} is defined in cell 5, which raised ModuleNotFoundError (line 2)."
@@ -131,12 +111,10 @@ def _exercise(name: str, skill: float, draw: random.Random, number: int) -> Exer
 def _check(
     name: str, number: int, verdict: Verdict = Verdict.PASSED, **more: object
 ) -> CheckResult:
-    earned = Fraction(2 if verdict is Verdict.PASSED else 0)
     claim = (
         "The example from the book.",
         "Any image, and any kernel that fits inside it, square or not.",
         "Images and kernels of a single row or column.",
         "The image and the kernel keep their numbers in the call.",
     )[number]
-    made = CheckResult(name, f"test_{number}", claim, verdict, earned, Fraction(2))
-    return replace(made, **more)
+    return make_check(name, f"test_{number}", verdict, claim=claim, max_points=Fraction(2), **more)
