@@ -105,7 +105,11 @@ def grade(
     )
     collected, about_times = _with_times(collected, times)
     found = collected.submissions
-    seen = None if quiet else look(plan, collected, out, workers or 1)
+
+    def begin() -> None:
+        if not quiet:
+            _print_first(look(plan, collected, out, workers or 1), about_times)
+
     with progress(len(found), quiet=quiet, live=not verbose) as show, pipeline.claimed(out):
         try:
             with _cluster(cluster, plan, device, jobs, memory) as elsewhere:
@@ -113,7 +117,7 @@ def grade(
                     elsewhere.plan if elsewhere else plan, found, out, jobs=workers,
                     elsewhere=elsewhere.grade_all if elsewhere else None, fresh=fresh,
                     passed_over=collected.passed_over, attendance=collected.attendance,
-                    begin=lambda: _print_first(seen, about_times), show=show,
+                    begin=begin, show=show,
                 )  # fmt: skip
             frames = frames_of(run)
             write_run(run, out, excel=excel, frames=frames)
@@ -200,12 +204,11 @@ def _plan(
     return plan
 
 
-def _print_first(seen: Preflight | None, about_times: Sequence[str]) -> None:
+def _print_first(seen: Preflight, about_times: Sequence[str]) -> None:
     """Print what there is to know before anything is graded."""
     from grader.report.preflight_view import in_short  # noqa: PLC0415
 
-    if seen is not None:
-        print(*in_short(seen), *about_times, "", sep="\n", flush=True)
+    print(*in_short(seen), *about_times, "", sep="\n", flush=True)
 
 
 def _with_times(found: Found, times: Path | None) -> tuple[Found, Sequence[str]]:

@@ -92,7 +92,7 @@ def grade_and_store(
         fresh: grade again what is stored.
         passed_over: what was found and is in no submission, for the reports.
         attendance: the roster, compared with the submissions, for the reports.
-        begin: called when all is ready, before a submission is graded.
+        begin: called while workers load, before a submission is graded.
         show: called with every event.
     """
     with (
@@ -102,13 +102,13 @@ def grade_and_store(
         known = gradebook.options_of(**_about(plan))
         if known is None and elsewhere is None and not _has_torch():
             source.start()  # it loads while what is due is found
+        begin()
         keys = [plan.key(submission) for submission in submissions]
         plan = replace(plan, secret=gradebook.secret())
         options = known or _options(plan, source if elsewhere is None else None)
         people = {key: one.owner for key, one in zip(keys, submissions, strict=True)}
         options |= about_handed_in(plan.assignment.policy, people, passed_over, attendance)
         run_id = gradebook.start_run(plan.assignment.name, keys=keys, options=options)
-        begin()
         sorting = Sorting(gradebook, plan, run_id, keys, fresh=fresh)
         for position, submission in enumerate(submissions):
             if (ended := sorting.look(position, submission)) is not None:
