@@ -195,6 +195,14 @@ def test_an_optimiser_works_without_the_compiler_of_torch():
     subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
 
 
+def test_a_change_in_place_gives_a_tensor_another_version():
+    x = torch.zeros(3)
+    before = torch_internals.version_of(x)
+    assert torch_internals.version_of(x) == before
+    x[1:].add_(1)
+    assert torch_internals.version_of(x) != before
+
+
 def test_torchs_print_options_are_one_table():
     before = dict(torch_internals.print_options())
     torch.set_printoptions(precision=2, sci_mode=True)

@@ -144,7 +144,7 @@ def groups_of(
 
     The third result is all names in module order.
     """
-    order = [layer.path for layer in model.eval().layers(x, undrawn=undrawn)]
+    order = [layer.path for layer in model.eval().layers(x, undrawn=undrawn, order=True)]
     groups: dict[str, dict[str, Shape]] = {path: {} for path in order}
     aside: dict[str, Shape] = {}
     sizes = model.sizes()

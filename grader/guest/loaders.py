@@ -64,6 +64,7 @@ def install() -> None:
     def bounded(self: DataLoader[Any]) -> Iterator[Any]:
         pixels = count = 0
         batch: Any = None
+        before = losses.steps_taken()
         try:
             for whole in iterate(self):
                 spent = losses.spent()
@@ -72,7 +73,10 @@ def install() -> None:
                 count += 1
                 cheap_batches.set_idle(spent)
                 yield batch
-                if pixels >= training_settings.epoch_pixels() or losses.spent():
+                # an end after each large batch would make a pass for each of the first steps
+                trains = losses.has_few_steps() and losses.steps_taken() - before >= count
+                over = pixels >= training_settings.epoch_pixels() and not trains
+                if over or losses.spent():
                     # each step of a run for the grader is a real one
                     yield from () if settings.replaying else _rest(self, batch, count)
                     return
@@ -142,6 +146,8 @@ def rows_kept(image: Any, size: int) -> int:
 
 def _most_rows(pixels: float) -> int:
     """Return how many images of so many pixels a batch may have."""
-    # what is recorded of a run for the grader has a size as well
-    most = training_settings.BATCH_PIXELS * (_REPLAYED if settings.replaying else 1)
+    if settings.replaying:  # what is recorded has a size as well
+        return max(_FEWEST, int(training_settings.BATCH_PIXELS * _REPLAYED / pixels))
+    is_large = pixels > training_settings.LARGE_PIXELS
+    most = training_settings.LARGE_BATCH_PIXELS if is_large else training_settings.BATCH_PIXELS
     return max(_FEWEST, int(most / pixels))

@@ -68,6 +68,11 @@ def trained_s() -> float:
     return time.process_time() - _since
 
 
+def steps_taken() -> int:
+    """Return how many steps the running cell has taken, idle ones left out."""
+    return _steps
+
+
 def has_few_steps() -> bool:
     """Return whether the running cell has taken too few steps to end its training early."""
     return _steps < LEAST_STEPS

@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import traceback
 import types
+from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext, redirect_stdout
 from typing import Any
@@ -23,7 +24,14 @@ from torch.nn.parameter import is_lazy
 from grader.guest import environment, layers, losses, missing_modules
 from grader.guest.fresh_state import FreshState, set_seeds
 from grader.guest.held_models import maker_of, rows
-from grader.guest.layers import NothingIsDrawn, layer_size, logits_in, repeats_to, run_layers
+from grader.guest.layers import (
+    NothingIsDrawn,
+    layer_size,
+    logits_in,
+    repeats_to,
+    run_for_order,
+    run_layers,
+)
 from grader.guest.library_answers import LibraryAnswers
 from grader.guest.probe_network import ProbeShape
 from grader.guest.recorder import Recorder
@@ -34,6 +42,7 @@ from grader.wire.codec import Decoder, Encoder, plain_text
 from grader.wire.messages import Request
 
 _MOST_PRINTED = 64_000
+_MOST_OUTLINED = 300  # layers; with channels for their number, a model may have thousands
 _ITS_OWN = type.__dict__["__dict__"].__get__  # `vars` asks the class, which may override it
 # numbers of methods begin here, and those of what a cell bound that ran again
 _METHODS, _AGAIN = 1_000_000, 2_000_000
@@ -217,18 +226,21 @@ class Guest:
         """Run a module and list its innermost modules in the order in which they are called.
 
         With `kwargs['undrawn']` lazy weights stay uninitialised: the caller writes them next.
+        With `kwargs['order']` the order alone counts, and no image need be computed.
         """
         module = self._module(request)
         names = {id(part): name for name, part in module.named_modules()}
         with NothingIsDrawn() if kwargs.get("undrawn") else nullcontext():
-            calls, _ = run_layers(module, args)
+            of_order = kwargs.get("order") and len(args) == 1
+            calls, _ = run_for_order(module, args[0]) if of_order else run_layers(module, args)
         return [(names.get(id(part), ""), type(part).__name__, shape) for part, shape in calls]
 
     def op_outline(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Make a module and run it on an input of shape `args[0]`, almost without computing.
 
-        Returns the innermost modules with parameters in the order of calls (shapes of parameters,
-        shape of output), the shapes of all parameters, and the shape of the result.
+        Returns the first innermost modules with parameters in the order of calls (shapes of
+        parameters, shape of output), how many parameters have each shape, and the shape of the
+        result.
         """
         make = maker_of(self._target(request), shared=True)
         module, calls, y = layers.run_on_nothing(lambda: make(*args[1:], **kwargs), args[0])
@@ -236,8 +248,8 @@ class Guest:
             return _describe(module)
         found = [([layer_size(p) for p in part.parameters()], shape) for part, shape in calls]
         return (
-            [layer for layer in found if layer[0]],
-            [layer_size(p) for p in module.parameters()],
+            [layer for layer in found if layer[0]][:_MOST_OUTLINED],
+            list(Counter(map(layer_size, module.parameters())).items()),
             tuple(y.shape) if isinstance(y, torch.Tensor) else _describe(y),
         )
 

@@ -12,6 +12,9 @@ from pathlib import Path
 
 # of one batch: more take a network half a second a step, and gigabytes, on a CPU
 BATCH_PIXELS = 100_352
+# networks for larger images have more layers: a batch of these is smaller
+LARGE_PIXELS = 4_096
+LARGE_BATCH_PIXELS = 36_864
 # of one pass over a loader, training or validation
 EPOCH_PIXELS = 3_136_000
 _IN_A_REPLAY = 15  # times as many: its images are small, and its steps are counted

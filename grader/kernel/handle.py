@@ -125,12 +125,15 @@ class Handle:
         with observations.believed(f"{self.type_name}.reached", "yes or no by name"):
             return {name: value is True for name, value in found.items()}
 
-    def layers(self, *args: Any, undrawn: bool = False) -> list[Layer]:
+    def layers(self, *args: Any, undrawn: bool = False, order: bool = False) -> list[Layer]:
         """Run the module and list its innermost layers in the order in which they are called.
 
         `undrawn` skips the initialisation of lazy weights, for callers that load others next.
+        `order` asks for the order alone: shapes may be those of an empty batch, which costs less.
         """
-        rows = self._ask("layers", args, {"undrawn": True} if undrawn else {}).value
+        options = {"undrawn": undrawn, "order": order}
+        given = {name: True for name, asked in options.items() if asked}
+        rows = self._ask("layers", args, given).value
         with observations.believed(f"{self.type_name}.layers", "layers"):
             return [
                 Layer(str(path)[:_MOST_NAME], str(kind)[:_MOST_NAME], tuple(map(int, n)))

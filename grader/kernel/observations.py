@@ -19,6 +19,7 @@ from grader.guest import probe_network
 from grader.guest.probe_network import ProbeShape
 
 _MOST_LACKING, _MOST_NAME = 2_000, 60
+_MOST_PARAMETERS = 100_000  # of a model
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,10 @@ class Outline:
     """The shapes of a model, found without computing."""
 
     layers: tuple[tuple[tuple[tuple[int, ...], ...], tuple[int, ...]], ...]
-    """Of each innermost module with parameters, as called: shapes of parameters, and of output."""
+    """Of the first innermost modules with parameters, as called: shapes of parameters, and of
+    output."""
     parameters: tuple[tuple[int, ...], ...]
-    """Of all parameters, those of layers that were not called included."""
+    """Of all parameters, those of layers that were not called included; by shape."""
     output: tuple[int, ...] | None
     """Of the result; None where it is no tensor."""
 
@@ -205,13 +207,15 @@ def read_outline(call: str, value: Any) -> Outline:
         raise BadAnswer(call, value[:300], "a module")
     try:
         layers, parameters, output = value
+        if sum(int(n) for _, n in parameters) > _MOST_PARAMETERS:
+            raise ValueError
         return Outline(
             tuple((tuple(_shape(p) for p in shapes), _shape(out)) for shapes, out in layers),
-            tuple(_shape(p) for p in parameters),
+            tuple(shape for p, n in parameters for shape in [_shape(p)] * int(n)),
             None if isinstance(output, str) else _shape(output),
         )
     except (TypeError, ValueError, OverflowError) as error:  # int(inf) overflows
-        raise BadAnswer(call, "no shapes", "a model") from error
+        raise BadAnswer(call, "a model whose layers cannot be listed", "a model") from error
 
 
 def read_sources(rows: object) -> dict[int, str]:

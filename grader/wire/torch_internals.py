@@ -1,8 +1,8 @@
 """Uses of torch beyond its public interface, for every room.
 
-Covered by `tests/test_third_party_internals.py`. Here: tensors without their overloads, the tables
-of a module, the start of CUDA, the load of the compiler. Not here: their callers (`codec.py`,
-`guest/model_shell.py`, `sandbox/kernel_process.py`, `grading/in_process.py`).
+Covered by `tests/test_third_party_internals.py`. Here: tensors without their overloads and their
+changes in place, the tables of a module, the start of CUDA, the load of the compiler. Not here:
+their callers (`codec.py`, `guest/model_shell.py`, `sandbox/kernel_process.py`).
 """
 
 from __future__ import annotations
@@ -43,6 +43,11 @@ def buffers_of(module: nn.Module) -> dict[str, Tensor | None]:
 def is_made(module: nn.Module) -> bool:
     """Return whether `nn.Module.__init__` has run for a module, so that it has its tables."""
     return "_modules" in vars(module)
+
+
+def version_of(tensor: Tensor) -> int:
+    """Return how often a tensor was changed in place, so that a change is seen without a look."""
+    return tensor._version
 
 
 def when_cuda_starts(call: Callable[[], None]) -> None:

@@ -290,7 +290,7 @@ def test_a_loader_of_large_images_makes_those_that_it_keeps():
     )
     data = _datasets.FashionMNIST(transform=resize)
     X, y = next(iter(DataLoader(data, 128)))  # bound by `loaders.install`
-    kept = training_settings.BATCH_PIXELS // 96**2
+    kept = training_settings.LARGE_BATCH_PIXELS // 96**2
     assert (X.shape, len(made)) == ((128, 1, 96, 96), kept)
     assert torch.equal(X[kept:], X[:-kept])
     assert torch.equal(y[kept:], y[:-kept])

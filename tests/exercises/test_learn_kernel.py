@@ -189,6 +189,14 @@ SOLVED = {
     "normal equations": f"torch.linalg.solve({PAIRS}.T @ {PAIRS}, {PAIRS}.T @ Y.reshape(-1, 1))",
     "a little less": f"0.98 * torch.linalg.pinv({PAIRS}) @ Y.reshape(-1, 1)",
 }
+RIDGE = (
+    f"torch.linalg.solve({PAIRS}.T @ {PAIRS} + {{}} * torch.eye(2), {PAIRS}.T @ Y.reshape(-1, 1))"
+)
+SOLVED |= {f"damped by {much}": RIDGE.format(much) for much in (0.5, 0.01, 1e-4, 1e-6)}
+SOLVED["with a bias, which is damped"] = (
+    f"(lambda A: torch.linalg.solve(A.T @ A + 0.1 * torch.eye(3), A.T @ Y.reshape(-1, 1)))("
+    f"torch.cat([{PAIRS}, torch.ones(42, 1)], 1))[:2]"
+)
 DECOY = "((conv2d(X[None, None]) - Y[None, None]) ** 2).sum().backward()"
 INSIDE = """
 def train():
@@ -264,3 +272,38 @@ def test_a_kernel_that_is_solved_for_earns_nothing(assignment, session, numbers,
         cells = ["import torch\nfrom torch import nn", INSIDE.format(decoy=DECOY, numbers=numbers)]
     found = verdicts(assignment, session, cells)
     assert not [name for name, verdict in found.items() if verdict == "passed "], found
+
+
+START = "conv2d = nn.Conv2d(1, 1, (1, 2), bias=False)\nnn.init.zeros_(conv2d.weight)\n"
+FROM_ZERO = {
+    "in its own cell": [IMAGE, HELPER + START + "fit(conv2d, X[None, None], Y[None, None])"],
+    "with edges of that cell": [
+        IMAGE.replace("Y =", "edges ="),
+        HELPER + START + "fit(conv2d, X[None, None], X[None, None, :, :-1] - X[None, None, :, 1:])",
+    ],
+    "for long": [IMAGE, HELPER + START + "fit(conv2d, X[None, None], Y[None, None], 300)"],
+    "with moments": [
+        IMAGE,
+        HELPER.replace("lr=3e-2", "lr=5e-3, momentum=0.9")
+        + START
+        + "fit(conv2d, X[None, None], Y[None, None], 60)",
+    ],
+    "with Adam": [
+        IMAGE,
+        HELPER.replace("SGD(layer.parameters(), lr=3e-2)", "Adam(layer.parameters(), lr=0.1)")
+        + START
+        + "fit(conv2d, X[None, None], Y[None, None], 80)",
+    ],
+    "with a little weight decay": [
+        IMAGE,
+        HELPER.replace("lr=3e-2", "lr=3e-2, weight_decay=0.01")
+        + START
+        + "fit(conv2d, X[None, None], Y[None, None], 20)",
+    ],
+}
+
+
+@pytest.mark.parametrize("cells", FROM_ZERO.values(), ids=FROM_ZERO)
+def test_a_descent_from_zero_passes(assignment, session, cells):
+    found = verdicts(assignment, session, cells)
+    assert all(verdict.startswith("passed") for verdict in found.values()), found

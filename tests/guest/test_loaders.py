@@ -176,3 +176,31 @@ def test_a_forward_that_knows_the_size_of_its_batches_gets_them_whole():
 
     (X, _), *_ = DataLoader(images(16, 224), 16)
     assert Model()(X).shape == (16, 1)
+
+
+def test_the_first_steps_of_a_training_are_made_in_one_pass_however_large_its_batches(monkeypatch):
+    losses.watch()
+    losses.clear()
+    monkeypatch.setattr(training_settings, "EPOCH_PIXELS", 1)
+    monkeypatch.setattr(training_settings.settings, "training_s", 1e-9)
+    model = a_model()
+    model(torch.zeros(8, 1, 28, 28))
+    shown = []
+    for X, y in DataLoader(images(80), 8):
+        nn.functional.cross_entropy(model(X), y % 3).backward()
+        shown.append(int(y[0]))
+    assert len(losses.curves[-1]) == training_settings.LEAST_STEPS
+    assert shown == [0, 8, 16, 24, *[32] * 6]
+    passed = [int(y[0]) for _, y in DataLoader(images(80), 8)]  # without steps
+    assert passed == [0] * 10
+    losses.clear()
+
+
+def test_a_repeated_batch_that_is_changed_in_place_is_computed_as_it_is(monkeypatch):
+    model = a_model()
+    model(torch.zeros(2, 1, 224, 224))
+    (X, _), *_ = DataLoader(images(8, 224), 8)
+    before = model(X)
+    X[5] += 1
+    assert torch.allclose(model(X)[5], model(X[5:6])[0])
+    assert not torch.allclose(model(X)[5], before[5])

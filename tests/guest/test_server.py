@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from grader.errors import NameNotDefined, StudentRaised
+from grader.guest.layers import run_for_order
 from grader.guest.recorder import Recorder
 from grader.guest.server import Guest
 from grader.kernel.connection import LocalConnection
@@ -283,3 +284,26 @@ def test_values_are_those_the_cells_bound(student):
 
 def test_the_guest_needs_nothing_of_the_course():
     assert "reference" not in vars(sys.modules["grader.guest.server"])
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        "self.two(self.one(x).relu())",
+        "self.two(self.one(x).view(len(x), -1, 3).mean(1))",
+        "torch.cat([self.two(self.one(row[None])) for row in x])",
+        "self.two(self.one(x) / (1 // len(x)))",
+    ],
+)
+def test_layers_are_listed_in_order_where_a_forward_cannot_do_without_images(forward):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.two, self.one = nn.Linear(3, 2), nn.Linear(2, 3)
+
+    exec(f"def forward(self, x):\n    return {forward}", {"torch": torch}, names := {})
+    Net.forward = names["forward"]
+    net = Net()
+    found, output = run_for_order(net, torch.ones(1, 2))
+    assert [part for part, _ in found] == [net.one, net.two]
+    assert output.shape[1:] == (2,)

@@ -24,6 +24,10 @@ def clipped_to(norm):
     return changed((BACK, BACK + clip))
 
 
+def with_the_loss(loss):
+    return changed(("loss(model(X), y)", loss))
+
+
 SAID = {
     "a rate of 1e4": (with_a_rate_of("1e4"), "the learning rate of about 1e+04 is far too high"),
     "a rate of 10 with Adam": (
@@ -99,6 +103,35 @@ SAID = {
         "        F.cross_entropy(model(X), y).backward()\n        optimizer.step()\n"
         "kept(next(iter(DATA.train_dataloader()))[0])\nkept.apply(d2l.init_cnn)\nrun(MAKE)\n",
         "not the one that the notebook's name holds",
+    ),
+    "a softmax before the loss": (
+        with_the_loss("loss(model(X).softmax(1), y)"), "a softmax comes before the cross-entropy",
+    ),
+    "a sum of losses of shares, with Adam": (
+        with_the_loss("F.cross_entropy(F.softmax(model(X), 1), y, reduction='sum')").replace(
+            SGD, "torch.optim.Adam(model.parameters())"
+        ),
+        "a softmax comes before the cross-entropy",
+    ),
+    "a sigmoid before the loss": (
+        with_the_loss("loss(torch.sigmoid(model(X)), y)"), "a sigmoid comes before",
+    ),
+    "a likelihood of shares": (
+        with_the_loss("F.nll_loss(model(X).softmax(1), y)"), "taken of probabilities",
+    ),
+    "squares of shares": (
+        with_the_loss("((model(X).softmax(1) - F.one_hot(y, 10)) ** 2).sum(1).mean()"),
+        "squared error of probabilities",
+    ),
+    "a loss that is divided": (
+        with_the_loss("loss(model(X), y) / 10"), "much shorter than that of a cross-entropy",
+    ),
+    "a loss that is multiplied": (
+        with_the_loss("loss(model(X), y) * 20"), "much longer than that of a cross-entropy",
+    ),
+    "shares and labels of others": (
+        with_the_loss("loss(model(X).softmax(1), y[torch.randperm(len(y))])"),
+        "the gradient is not that of the cross-entropy",
     ),
     "crops of images with labels of others": (
         before_the_loss("X = X.roll((2, 3), (2, 3)); y = y[torch.randperm(len(y))]"),

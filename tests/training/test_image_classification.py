@@ -84,3 +84,21 @@ def test_a_batch_larger_than_one_piece_is_recognised_like_its_pieces(monkeypatch
     assert whole.place.equal(pieces.place)
     assert bool(pieces.of_train.all())
     assert len(CLOTHES.recognise(images[:0], SEED).place) == 0
+
+
+@pytest.mark.parametrize("change", ["none", "mirrored", "noisy", "moved", "noise"])
+def test_a_coarse_look_finds_the_images_that_a_look_at_all_of_them_finds(change):
+    images, _ = CLOTHES.inputs(SEED, Split.TRAIN)
+    torch.manual_seed(1)
+    x = {
+        "none": 0.3 * images[:300] - 1,
+        "mirrored": images[:300].flip(-1),
+        "noisy": images[:300] + 0.05 * torch.randn(300, 1, 28, 28),
+        "moved": images[:300].roll(1, 2),
+        "noise": torch.rand(300, 1, 28, 28),
+    }[change]
+    found = CLOTHES.recognise(x, SEED)
+    gallery, _ = image_classification._gallery(CLOTHES, SEED, found.form)
+    alike, place = image_classification._among_all(x, gallery.rows)
+    assert torch.equal(found.place, place)
+    assert torch.equal(found.known, alike >= image_classification._ALIKE)

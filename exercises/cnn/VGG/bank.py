@@ -108,6 +108,18 @@ class ConvolutionsRegisteredLast(nn.Module):
 
 
 @mistake(
+    "the number of convolutions and the channels of a block are exchanged",
+    hint="A block of arch is (number of convolutions, channels), as vgg_block takes them.",
+    caught_by=BUILT_ON_LAYERS,
+    named=False,
+)
+class ExchangesTheNumbersOfABlock(Classifier):
+    def __init__(self, arch, lr=0.1, num_classes=10):
+        exchanged = [(channels, number) for number, channels in arch]
+        super().__init__(nn.Sequential(*blocks(exchanged), *head(num_classes)), lr)
+
+
+@mistake(
     "softmax at the end",
     hint="The loss takes logits: nothing follows the last linear layer.",
     caught_by=(*BUILT_ON_LOGITS, DROPOUT),

@@ -82,7 +82,19 @@ def vgg(student, arch=THIN):
 def assert_shapes(student, arch):
     found = outlined(student, "VGG", SHAPE, *way_of(student)(arch))
     arch = own_or(student, arch)
+    assert_not_exchanged(found, outline_for(arch), call=f"VGG({arch})")
     assert_outline(found, outline_for(arch), call=f"VGG({arch})")
+
+
+def assert_not_exchanged(found, due, call):
+    """Require no more convolutions than a network whose blocks have their numbers in order."""
+    many, few = (sum(len(shape) == 4 for shape in one.parameters) for one in (found, due))
+    if many > 8 * few:
+        fail(
+            f"{call} has {many:,} convolutions, expected {few}: are the number of convolutions of "
+            "a block and its channels exchanged?",
+            call=call, got=f"{many:,} convolutions", expected=f"{few} convolutions",
+        )  # fmt: skip
 
 
 @check(points=3, feedback="Print layer_summary((1, 1, 224, 224)) and compare with the book.")

@@ -86,6 +86,8 @@ def strays(found: Evidence) -> str:
         return ""
     if not all(math.isfinite(one.cos) for one in wrong):
         return f"the gradients are no finite numbers; {_high(found)}"
+    if found.loss:
+        return f"the loss is not the cross-entropy of the model's output: {found.loss}"
     later = [one for one in found.gradients if one.step > 1]
     if all(one.holds for one in found.gradients if one.step == 1) and later:
         return "from the second step on the gradient still holds what earlier steps left in it"

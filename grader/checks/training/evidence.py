@@ -16,6 +16,7 @@ from torch import Tensor
 
 from grader.checks.training.gradients import Agreement, Pace, agreements, pace_of
 from grader.checks.training.labels import wrong_labels
+from grader.checks.training.other_losses import other_loss
 from grader.checks.training.protocol import Recognised, Split, TrainingTask
 from grader.kernel.handle import Handle
 from grader.kernel.observations import NotedStep, Pass, ReplayFacts, Trained
@@ -89,6 +90,8 @@ class Evidence:
     """Of the recorded steps; empty if the images are unknown."""
     mislabelled: int = 0
     """Of how many steps most of the rows that were looked at have another image's label."""
+    loss: str = ""
+    """Which loss its gradients are of, in words, where they are wrong ones of a known loss."""
     repeats: bool = False
     """Whether all recorded steps use the same images."""
     remade: bool = False
@@ -124,6 +127,7 @@ def judge(student: Student, task: TrainingTask, cell: int, facts: ReplayFacts) -
     due = _due(student, task, watched, score, pace)
     if judged is not watched and score < due:  # a copy of the best epoch has learned, and this not
         judged, keeps = watched, False
+    gradients = _gradients(task, batches)
     steps = judged.steps or watched.steps
     taken = max(steps, sum(one.steps for one in facts.passes))  # by models that are gone, too
     return Evidence(
@@ -139,7 +143,8 @@ def judge(student: Student, task: TrainingTask, cell: int, facts: ReplayFacts) -
         descends=pace is None or pace.along >= 0,
         validation=_of_validation(task, watched, student.seed),
         images=_images(batches),
-        gradients=_gradients(task, batches),
+        gradients=gradients,
+        loss="" if all(g.holds for g in gradients) else other_loss(task, watched, student.seed),
         mislabelled=wrong_labels(task, watched, student.seed),
         repeats=_repeats(watched.noted),
         remade=len(trained) >= _MANY and max(m.steps for m in trained) <= HARDLY_ANY,
