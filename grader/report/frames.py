@@ -180,7 +180,7 @@ def _submissions(
 def _adjustments(run: StoredRun, number: int, *, is_open: bool) -> _Row:
     """Return what the policy made of a submission; its reasons and an instructor's in words."""
     if number >= len(run.results):  # absent
-        return None, None, 0, shown(run.max_points), 0.0, None
+        return None, None, 0, shown(run.most_after), 0.0 if run.most_after else None, None
     result, adjusted = run.results[number], run.adjusted[number]
     total = adjusted.standing
     moment = run.handed_in(result)
