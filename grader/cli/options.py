@@ -46,7 +46,7 @@ RosterOption = Annotated[
 ]
 TimesOption = Annotated[
     Path | None,
-    typer.Option("--times", help="CSV of when students handed in: Moodle's worksheet, ..."),
+    typer.Option("--times", help="CSV of when students handed in. Without: --moodle's."),
 ]
 ExcelOption = Annotated[
     bool, typer.Option("--excel", help="CSV files for Excel; scripts read those without.")

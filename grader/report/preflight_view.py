@@ -80,7 +80,7 @@ def _found(seen: Preflight) -> str:
     parts = [f"{_many(seen.submissions, 'submission')}, {_many(seen.notebooks, 'notebook')}"]
     parts += [f"{len(seen.unreadable)} cannot be graded"] if seen.unreadable else []
     parts += [f"{len(seen.several)} with several notebooks"] if seen.several else []
-    parts += [f"{len(seen.passed_over)} files passed over"] if seen.passed_over else []
+    parts += [f"{_many(len(seen.passed_over), 'file')} passed over"] if seen.passed_over else []
     if seen.found.attendance is not None:
         parts.append(f"{len(seen.found.attendance.absent)} of the roster absent")
     return f"found: {'; '.join(parts)}"

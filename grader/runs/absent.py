@@ -67,4 +67,5 @@ def joined(
 
 
 def _name(one: Listed) -> str:
-    return tidy_name(next(iter((one.name, *one.logins, *one.ids, one.system_id)), ""))
+    known = (one.name, *one.logins, *one.ids, one.system_id)
+    return tidy_name(next((text for text in known if text), ""))

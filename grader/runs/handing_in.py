@@ -1,18 +1,20 @@
 """When students handed in, from a table of times, joined with who they are.
 
-Here: which submission has which time, what to report, and what a run keeps of it. Not here: reading
-the table (`reading/times.py`), what lateness costs (`policy.py`).
+Here: which submission has which time, what to report, and what a later run lacks of it. Not here:
+reading the table (`reading/times.py`), what lateness costs (`policy.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from grader.reading.matching import Matcher, find_listed
 from grader.reading.times import HandedIn
 from grader.records import UNNAMED, Found, Identity
-from grader.runs.stored_run import StoredRun
+from grader.runs.gradebook import Gradebook
+from grader.runs.stored_run import GRADEBOOK, StoredRun, attendance_in, people_in
 from grader.text import one_line
 
 _MOST_NAMED = 20
@@ -71,3 +73,34 @@ def run_with_times(run: StoredRun, times: Sequence[HandedIn]) -> tuple[StoredRun
         **{r.key: owner for r, owner in zip(run.results, one.owners, strict=True)},
     }
     return replace(run, people=people), one.notes
+
+
+def forgotten(out: Path, run: StoredRun) -> list[str]:
+    """Return sentences on what the run before knew about students and this one does not.
+
+    Args:
+        out: the folder of the gradebook.
+        run: the latest one.
+    """
+    with Gradebook.open(out / GRADEBOOK) as gradebook:
+        number = (gradebook.latest_run() or 0) - 1
+        before = gradebook.run(number) if number > 0 else None
+    if before is None or before.assignment != run.assignment:
+        return []
+    lines = []
+    roster = attendance_in(before.options)
+    if roster is not None and run.attendance is None:
+        lines.append(
+            f"The run before had a roster of {roster.count}, this one has none: who handed in "
+            "nothing has no row. `grader report --roster FILE.csv` adds them."
+        )
+    lost = sum(
+        bool(one.handed_in) and key in run.people and not run.people[key].handed_in
+        for key, one in people_in(before.options).items()
+    )
+    if lost:
+        lines.append(
+            f"The run before knew when {lost} of these submissions were handed in, this one does "
+            "not. `grader report --times FILE.csv` adds the times."
+        )
+    return lines
