@@ -79,15 +79,20 @@ def compare_runs(out: Path, run: int | None = None) -> Comparison:
         latest = gradebook.latest_run()
         earlier = run if run is not None else (latest or 0) - 1
         if latest is None or not 0 < earlier < latest:
-            has = "no run" if latest is None else f"runs 1 to {latest}"
-            raise UsageError(
-                f"{path} has {has}: there is none before the latest to compare with. "
-                "Give the number of an earlier run."
-            )
+            raise UsageError(f"{path} {_nothing_before(latest)}")
         after = stored_run(gradebook, latest)
         # as the earlier grades stood when the later run began
         before = stored_run(gradebook, earlier, decided_until=after.started_at)
     return compare(before, after, earlier, latest)
+
+
+def _nothing_before(latest: int | None) -> str:
+    if latest is None or latest < 2:
+        return (
+            f"has {'no run' if latest is None else 'one run'}, and a comparison needs two; "
+            "run `grader grade` again first."
+        )
+    return f"has the runs 1 to {latest}; give the number of one before the latest."
 
 
 def compare(

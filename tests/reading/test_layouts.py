@@ -9,6 +9,7 @@ import zipfile
 
 import pytest
 
+from grader.errors import UsageError
 from grader.reading.submissions import find, read_attachment
 
 CELL = {"cell_type": "code", "id": "a", "metadata": {}, "outputs": [], "source": "x = 1"}
@@ -414,3 +415,9 @@ def test_what_was_typed_into_a_form_is_called_a_text_entry(tmp_path, name):
     (tmp_path / name).write_bytes(b"words")
     (one,) = find([tmp_path], assignment="cnn").submissions
     assert "only a text entry was handed in" in one.problem
+
+
+@pytest.mark.parametrize("encoding", ["foo", "utf-16", "base64", "cp9490"])
+def test_what_is_no_encoding_of_names_is_refused_before_anything_is_read(tmp_path, encoding):
+    with pytest.raises(UsageError, match="is no encoding; try cp949"):
+        find([tmp_path], assignment="cnn", zip_encoding=encoding)

@@ -107,7 +107,7 @@ def test_the_terminal_names_points_and_verdicts():
 def test_a_gradebook_with_one_run_has_nothing_to_compare_with(tmp_path):
     with Gradebook.open(tmp_path / GRADEBOOK) as gradebook:
         gradebook.start_run("cnn")
-    with pytest.raises(UsageError, match="none before the latest"):
+    with pytest.raises(UsageError, match="has one run, and a comparison needs two; run"):
         compare_runs(tmp_path)
 
 
