@@ -102,7 +102,7 @@ def _known(
     first: dict[Listed, Owner] = {}
     kept = []
     for owner, match in zip(owners, matches, strict=True):
-        owner.identity = replace(owner.identity, listed=match.listed)
+        owner.identity = replace(owner.identity, listed=match.listed, members=match.members)
         if match.listed is None or match.listed not in first:
             kept.append(owner)
             if match.listed is not None:

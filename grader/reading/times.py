@@ -74,7 +74,7 @@ def _times(path: Path, file: CsvFile) -> tuple[HandedIn, ...]:
                 "Write it as 2026-03-14 23:59, with +09:00 behind it where the zone of the due "
                 "date is not meant."
             )
-        same = replace(one, row=0, section="")
+        same = replace(one, row=0, section="", group="")
         latest[same] = max(moment, latest.get(same, moment), key=_comparable)
     if not latest:
         raise UsageError(f"{path} has no time in its column {header[place]!r}; export it again.")

@@ -199,15 +199,21 @@ def _adjustments(run: StoredRun, number: int, *, is_open: bool) -> _Row:
 def _roster(run: StoredRun) -> Iterable[_Row]:
     if run.attendance is None:
         return
-    listed = [run.people.get(result.key, UNNAMED).listed for result in run.results]
-    rows = zip((*run.results, *run.absent), (*listed, *run.attendance.absent), strict=True)
-    for number, (result, one) in enumerate(rows):
-        whose = number, result.student, result.submission
-        if one is None:
-            yield (*whose, None, None, None)
-        else:
-            shown_id = next(iter((*one.ids, *one.logins, one.system_id)), "")
-            yield (*whose, shown_id or None, one.name or None, one.section or None)
+    owners = [run.people.get(result.key, UNNAMED) for result in run.results]
+    listed = [(one.listed,) if one.listed else one.members for one in owners]
+    rows = zip(
+        (*run.results, *run.absent),
+        (*listed, *((one,) for one in run.attendance.absent)),
+        strict=True,
+    )
+    for number, (result, known) in enumerate(rows):
+        ids = [next(iter((*one.ids, *one.logins, one.system_id)), "") for one in known]
+        told = (ids, [one.name for one in known], list(dict.fromkeys(one.section for one in known)))
+        # the members of a group stand in one cell each, as they have one row
+        yield (
+            number, result.student, result.submission,
+            *("; ".join(filter(None, texts)) or None for texts in told),
+        )  # fmt: skip
 
 
 def _exercises(

@@ -94,7 +94,7 @@ def _roster(seen: Preflight) -> list[str]:
     ]
     return [
         *_listed("on the roster, and handed in nothing", absent),
-        *_listed("not matched with the roster", list(attending.notes)),
+        *_listed("no single student of the roster", list(attending.notes)),
     ]
 
 

@@ -54,7 +54,7 @@ def joined(
     who = [Who(result.student, one) for result, one in zip(results, owners, strict=True)]
     matches, attending = attendance(who, roster)
     found = {
-        result.key: replace(one, listed=match.listed)
+        result.key: replace(one, listed=match.listed, members=match.members)
         for result, one, match in zip(results, owners, matches, strict=True)
     }
     count = Counter(one.listed for one in found.values() if one.listed is not None)

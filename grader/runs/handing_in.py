@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
-from grader.reading.matching import Matcher, find_listed
+from grader.reading.matching import Matcher, find_all
 from grader.reading.times import HandedIn
 from grader.records import UNNAMED, Found, Identity
 from grader.runs.gradebook import Gradebook
@@ -41,9 +42,9 @@ def timed(labels: Sequence[str], owners: Sequence[Identity], times: Sequence[Han
     at = {one.listed: one.at for one in times}
     made, missing = [], []
     for label, owner in zip(labels, owners, strict=True):
-        found = find_listed(matcher, label, owner)
-        if found is not None:
-            made.append(replace(owner, handed_in=at[found]))
+        if found := find_all(matcher, label, owner):
+            # each member of a group has a row; they may differ where one handed in again
+            made.append(replace(owner, handed_in=max((at[one] for one in found), key=_in_order)))
             continue
         made.append(owner)
         if not owner.handed_in:
@@ -54,6 +55,11 @@ def timed(labels: Sequence[str], owners: Sequence[Identity], times: Sequence[Han
         more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
         notes.append(f"  no time for ({len(missing)}): {', '.join(missing[:_MOST_NAMED])}{more}")
     return Timed(tuple(made), tuple(notes))
+
+
+def _in_order(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def found_with_times(found: Found, times: Sequence[HandedIn]) -> tuple[Found, tuple[str, ...]]:

@@ -18,7 +18,7 @@ from grader.records import (
 )
 from grader.report.frames import frames_of
 from grader.runs.gradebook import Gradebook
-from grader.runs.handing_in import forgotten, run_with_times
+from grader.runs.handing_in import forgotten, run_with_times, timed
 from grader.runs.stored_run import GRADEBOOK, about_handed_in, keep_people, latest
 from grader.verdict import Status, Verdict
 
@@ -103,3 +103,11 @@ def test_absent_students_and_unreadable_work_are_of_what_counts_after_the_policy
     assert rows["adjusted_max_points"].tolist() == [10, 10, 10, 10]
     assert rows["adjusted_percent"].tolist()[1:] == [0, 0, 0]
     assert rows["max_points"].tolist()[1:] == [22, 22, 22]
+
+
+def test_a_group_handed_in_when_the_last_of_its_members_did(tmp_path):
+    members = (Listed(1, ("7",), "Ada"), Listed(2, ("8",), "Bo"), Listed(3, ("9",), "Cy"))
+    table = tmp_path / "times.csv"
+    table.write_text("id,handed in\n7,2026-03-14 10:00\n8,2026-03-15 09:00\n", encoding="utf-8")
+    got = timed(["Team Rocket"], [Identity(members=members)], read_times(table))
+    assert [one.handed_in for one in got.owners] == ["2026-03-15T09:00:00"]
