@@ -42,7 +42,9 @@ WhoOption = Annotated[str, typer.Option("--who", help="Your name, for the histor
 OnlyOption = Annotated[str, typer.Option("--only", help="Some exercises: corr2d,pool2d.")]
 RosterOption = Annotated[
     Path | None,
-    typer.Option("--roster", help="CSV of all students: adds ids, sections and who is absent."),
+    typer.Option(
+        "--roster", help="CSV of all students: adds ids, sections, groups and who is absent."
+    ),
 ]
 TimesOption = Annotated[
     Path | None,

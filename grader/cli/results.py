@@ -61,6 +61,11 @@ def report(
     from grader.runs.stored_run import keep_people, latest  # noqa: PLC0415
 
     if compare:
+        if points or roster or times or canvas or column or moodle or excel or feedback_zip:
+            raise UsageError(
+                "--compare writes no other report; run `grader report` with the other options "
+                "first, and --compare alone after it."
+            )
         _compare(out, compare)
         return
     if points is not None:
