@@ -9,7 +9,7 @@ Here: the rules as data, and what they make of one result. Not here: where they 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -92,7 +92,8 @@ def adjust(
             policy has a due date.
         marked_late_by: the system that marked it as late, which counts where no time is known.
         decisions: among them, extensions of this student.
-        max_points: what the assignment is worth, for a submission that could not be read.
+        max_points: for a submission that could not be read, what work without any points is of
+            (`most_after`).
     """
     dropped = _lowest(result.exercises, policy)
     points = most = still_open = Fraction(0)
@@ -125,6 +126,20 @@ def adjust(
     if policy.step:
         points = _rounded(points, policy.step, policy.direction)
     return Adjusted(Standing(points, most, still_open, broken), late_by, days, tuple(reasons))
+
+
+def most_after(policy: Policy, worth: Mapping[str, Fraction]) -> Fraction:
+    """Return of how many points work is, after the rules, that earned nothing in any exercise.
+
+    Args:
+        policy: the rules.
+        worth: what each exercise is worth, in the assignment's order.
+    """
+    counted = {name: most for name, most in worth.items() if name not in policy.bonus}
+    among = [n for n, most in counted.items() if most and n in (policy.drop_of or counted)]
+    # of equal shares the one worth most is dropped, as in `_lowest`
+    dropped = sorted(among, key=lambda name: -counted[name])[: policy.drop]
+    return sum((most for name, most in counted.items() if name not in dropped), Fraction(0))
 
 
 def _without_time(marked_late_by: str, *, is_extended: bool) -> tuple[bool, str]:

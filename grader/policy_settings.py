@@ -5,8 +5,8 @@ Not here: what the rules do (`policy.py`).
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import timedelta
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 
@@ -38,7 +38,8 @@ def policy_from(path: Path, table: PolicyTable | None, exercises: Collection[str
 
     def must(possible: bool, name: str, remedy: str) -> None:
         if not possible:
-            given = one_line(repr(getattr(table, name)))
+            value = getattr(table, name)
+            given = value.isoformat() if isinstance(value, datetime) else one_line(repr(value))
             raise CourseError(f"{path}: policy.{name} = {given} is not possible; {remedy}.")
 
     if table.due is not None:
@@ -58,8 +59,11 @@ def policy_from(path: Path, table: PolicyTable | None, exercises: Collection[str
             set(getattr(table, name)) <= set(exercises), name,
             f"the assignment has: {', '.join(exercises)}",
         )  # fmt: skip
-    costs = table.late != "none" or table.cut_off_days is not None
-    must(table.due is not None or not costs, "late", "give `due` as well")
+    must(
+        not set(table.drop_of) & set(table.bonus), "drop_of",
+        "a bonus is never dropped; leave it out",
+    )  # fmt: skip
+    _together(table, must)
     return Policy(
         table.due,
         table.late,
@@ -74,6 +78,26 @@ def policy_from(path: Path, table: PolicyTable | None, exercises: Collection[str
         _step(path, table),
         table.rounding,
     )
+
+
+def _together(table: PolicyTable, must: Callable[[bool, str, str], None]) -> None:
+    """Refuse rules that do nothing, since another one that they are about is not given."""
+    default = PolicyTable()
+    given = {
+        name for name in PolicyTable.__struct_fields__
+        if getattr(table, name) != getattr(default, name)
+    }  # fmt: skip
+    for name in ("late", "cut_off_days", "grace_minutes", "late_days"):
+        must("due" in given or name not in given, name, "give `due` as well")
+    for name in ("percent_a_day", "most_percent"):
+        must(table.late == "percent" or name not in given, name, 'give `late = "percent"` as well')
+    must(table.late != "percent" or table.percent_a_day > 0, "late", "give `percent_a_day` as well")
+    must("drop" in given or not table.drop_of, "drop_of", "give `drop` as well")
+    must(
+        not table.drop_of or table.drop <= len(table.drop_of), "drop",
+        f"drop_of names only {len(table.drop_of)}",
+    )  # fmt: skip
+    must("round_to" in given or "rounding" not in given, "rounding", "give `round_to` as well")
 
 
 def as_data(policy: Policy) -> str:

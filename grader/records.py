@@ -75,6 +75,8 @@ class Listed:
     system: str = ""
     system_id: str = ""
     """The number by which `system` knows the student."""
+    group: str = ""
+    """Who hands in together, as the roster's column `group` or `team` says; several with commas."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,8 @@ class Identity:
     """What was handed in before and does not count."""
     listed: Listed | None = None
     """Who on the roster it is."""
+    members: tuple[Listed, ...] = ()
+    """Who on the roster they are, where a group handed in."""
     handed_in: str = ""
     """When, as the system names it: ISO 8601, with a time zone where one is known."""
     marked_late: bool = False

@@ -5,9 +5,10 @@ The message names the file and the field. Not here: what the settings mean (`cou
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 import msgspec
 
@@ -121,4 +122,47 @@ def read_toml(path: Path, kind: type[T]) -> T:
         raise CourseError(f"{path}: it is nested too deeply.") from None
     # ValueError: a number of thousands of digits, a name that no path can hold
     except (msgspec.MsgspecError, ValueError, OSError) as error:
-        raise CourseError(f"{clean(str(path))}: {one_line(str(error))}.") from None
+        raise CourseError(f"{clean(str(path))}: {one_line(_in_words(str(error), kind))}.") from None
+
+
+_UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*?)`(?: - at `\$\.?(?P<at>.*)`)?")
+_OTHER_TYPE = re.compile(r"Expected `(?P<due>.*?)`, got `(?P<got>.*?)` - at `\$\.?(?P<at>.*)`")
+_OTHER_WORD = re.compile(r"Invalid enum value (?P<got>.*) - at `\$\.?(?P<at>.*)`")
+_TYPES = {
+    "datetime": "a date with its time and zone, as in 2026-03-14T23:59:00+09:00",
+    "date": "a date", "int": "a whole number", "float": "a number", "int | float": "a number",
+    "str": "text in quotes", "array": "a list in [ ]", "object": "a table", "bool": "true or false",
+    "int | str": "a whole number or text in quotes", "int | float | str": "a number or text",
+}  # fmt: skip
+
+
+def _in_words(said: str, kind: type) -> str:
+    """Return what is wrong with a file and how to write it, from the words of the parser."""
+    if found := _UNKNOWN.fullmatch(said):
+        place = f" in [{found['at']}]" if found["at"] else ""
+        has = ", ".join(field.name for field in _fields(kind, found["at"] or ""))
+        return f"unknown field `{found['name']}`{place}" + (f"; it has: {has}" if has else "")
+    if found := _OTHER_TYPE.fullmatch(said):
+        due = found["due"].removesuffix(" | null")
+        got = _TYPES.get(found["got"], found["got"]).partition(",")[0]
+        return f"`{found['at']}` needs {_TYPES.get(due, due)}; it is {got}"
+    if found := _OTHER_WORD.fullmatch(said):
+        table, _, name = found["at"].rpartition(".")
+        words = [
+            word for one in _fields(kind, table) if one.name == name for word in get_args(one.type)
+        ]
+        either = f"; it is one of: {', '.join(map(str, words))}" if words else ""
+        return f"`{found['at']}` cannot be {found['got']}{either}"
+    return f"{said}; check dates, quotes and brackets there" if "(at line" in said else said
+
+
+def _fields(kind: type, place: str) -> tuple[msgspec.structs.FieldInfo, ...]:
+    """Return the fields of the table at a place such as `policy` or `data[0]`; none of another."""
+    for name in re.sub(r"\[.*?\]", "", place).split(".") if place else ():
+        types = [one.type for one in msgspec.structs.fields(kind) if one.name == name]
+        among = [part for one in types for part in (one, *get_args(one))]
+        inner = [one for one in among if isinstance(one, type) and issubclass(one, msgspec.Struct)]
+        if not inner:
+            return ()
+        kind = inner[0]
+    return msgspec.structs.fields(kind)

@@ -43,6 +43,7 @@ from grader.runs import logs
 from grader.runs.deferred_signals import was_asked
 
 if TYPE_CHECKING:
+    from grader.reading.times import HandedIn
     from grader.runs.cluster import Cluster
     from grader.runs.preflight import Preflight
 
@@ -103,7 +104,7 @@ def grade(
     collected = pipeline.collect(
         submissions, plan, zip_encoding=zip_encoding, roster=students_of(roster)
     )
-    collected, about_times = _with_times(collected, times)
+    collected, about_times = _with_times(collected, times_of(times, moodle))
     found = collected.submissions
 
     def begin() -> None:
@@ -211,14 +212,22 @@ def _print_first(seen: Preflight, about_times: Sequence[str]) -> None:
     print(*in_short(seen), *about_times, "", sep="\n", flush=True)
 
 
-def _with_times(found: Found, times: Path | None) -> tuple[Found, Sequence[str]]:
-    """Read a table of times if one is given; return also what there is to say about it."""
-    if times is None:
+def _with_times(found: Found, times: Sequence[HandedIn]) -> tuple[Found, Sequence[str]]:
+    """Give submissions the times of a table; return also what there is to say about it."""
+    if not times:
         return found, ()
-    from grader.reading.times import read_times  # noqa: PLC0415
     from grader.runs.handing_in import found_with_times  # noqa: PLC0415
 
-    return found_with_times(found, read_times(times))
+    return found_with_times(found, times)
+
+
+def times_of(times: Path | None, moodle: Path | None) -> tuple[HandedIn, ...]:
+    """Read when students handed in: from the table that is given, or from Moodle's worksheet."""
+    from grader.reading.times import read_times, times_in  # noqa: PLC0415
+
+    if times is not None:
+        return read_times(times)
+    return times_in(moodle) if moodle is not None else ()
 
 
 def _names(only: str) -> tuple[str, ...]:

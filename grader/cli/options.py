@@ -42,11 +42,13 @@ WhoOption = Annotated[str, typer.Option("--who", help="Your name, for the histor
 OnlyOption = Annotated[str, typer.Option("--only", help="Some exercises: corr2d,pool2d.")]
 RosterOption = Annotated[
     Path | None,
-    typer.Option("--roster", help="CSV of all students: adds ids, sections and who is absent."),
+    typer.Option(
+        "--roster", help="CSV of all students: adds ids, sections, groups and who is absent."
+    ),
 ]
 TimesOption = Annotated[
     Path | None,
-    typer.Option("--times", help="CSV of when students handed in: Moodle's worksheet, ..."),
+    typer.Option("--times", help="CSV of when students handed in. Without: --moodle's."),
 ]
 ExcelOption = Annotated[
     bool, typer.Option("--excel", help="CSV files for Excel; scripts read those without.")

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from grader.cli.app import app, say
-from grader.cli.grading import students_of
+from grader.cli.grading import students_of, times_of
 from grader.cli.options import (
     DEFAULT_OUT,
     AssignmentOption,
@@ -53,15 +53,19 @@ def report(
     feedback_zip: FeedbackZipOption = False,
 ) -> None:
     """Render the latest run of a gradebook again, or compare it with an earlier one."""
-    from grader.reading.times import read_times  # noqa: PLC0415
     from grader.report.delivery import Delivery  # noqa: PLC0415
     from grader.report.frames import frames_of  # noqa: PLC0415
-    from grader.report.terminal import attendance_lines  # noqa: PLC0415
+    from grader.report.terminal import attendance_lines, lateness_lines  # noqa: PLC0415
     from grader.report.writers import write_run  # noqa: PLC0415
     from grader.runs.handing_in import run_with_times  # noqa: PLC0415
     from grader.runs.stored_run import keep_people, latest  # noqa: PLC0415
 
     if compare:
+        if points or roster or times or canvas or column or moodle or excel or feedback_zip:
+            raise UsageError(
+                "--compare writes no other report; run `grader report` with the other options "
+                "first, and --compare alone after it."
+            )
         _compare(out, compare)
         return
     if points is not None:
@@ -73,16 +77,16 @@ def report(
     about_times: tuple[str, ...] = ()
     if (students := students_of(roster)) is not None:
         run = run.with_roster(students)
-    if times is not None:
-        run, about_times = run_with_times(run, read_times(times))
-    if students is not None or times is not None:
+    if handed_in := times_of(times, moodle):
+        run, about_times = run_with_times(run, handed_in)
+    if students is not None or handed_in:
         keep_people(out, run)  # for later reports, and for `grader serve`
     frames = frames_of(run)
     for path in write_run(run, out, excel=excel, frames=frames)[:3]:
         print(path)
     if students is not None:
         print(*attendance_lines(run), sep="\n")
-    for line in about_times:
+    for line in (*about_times, *lateness_lines(run)):
         print(line)
     for line in delivery.write(run, out, frames):
         print(line)

@@ -114,4 +114,5 @@ def _unit(one: Handed, stems: set[str]) -> str:
 def _in_words(one: Handed, *, by_file: bool) -> str:
     date = re.fullmatch(r"(\d{4}-\d\d-\d\d)-(\d\d)-(\d\d)(?:-\d\d)?", one.attempt)
     when = f" of {date[1]} {date[2]}:{date[3]}" if date and not by_file else ""
-    return clean(f"{one.own}{when}")
+    inside = ", ".join(name for name, _ in one.files) if one.place.endswith("/") else ""
+    return clean(f"{inside or one.own}{when}")

@@ -113,6 +113,19 @@ def is_of_system(name: str) -> bool:
     return any(pattern.fullmatch(name) for pattern in patterns)
 
 
+def is_note(system: str, way: Sequence[str], name: str) -> bool:
+    """Return whether a system wrote a file into a student's folder, and not the student.
+
+    Args:
+        system: that handed the folder out.
+        way: the folders down to the file, from the student's on.
+        name: of the file.
+    """
+    if system == "nbgrader":  # <student>/<assignment>/timestamp.txt
+        return len(way) == 1 and name == "timestamp.txt"
+    return system == "Sakai" and not way and name.lower() in _SAKAI_NOTES
+
+
 def _canvas(folder: Folder, _: str, __: object) -> Download | None:
     made = Download("Canvas")
     for file in folder.files:

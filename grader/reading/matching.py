@@ -26,6 +26,7 @@ _COPY = re.compile(r"\s*(?:\(\d+\)|[-_ ]copy\d*|사본)+\s*$", re.IGNORECASE)
 _PIECES = re.compile(r"[\s_()\[\]{}+,;&]+")
 _FINER = re.compile(r"[\s_()\[\]{}+,;&.-]+")
 _SHORTEST_NUMBER = 4
+_MOST_MEMBERS = 5
 _Key = tuple[str, str]
 
 
@@ -44,6 +45,8 @@ class Match:
 
     listed: Listed | None = None
     reason: str = ""
+    members: tuple[Listed, ...] = ()
+    """Who they are, where it is the name of a group."""
 
 
 class Matcher:
@@ -73,7 +76,17 @@ def attendance(who: Sequence[Who], roster: Sequence[Listed]) -> tuple[list[Match
     """Match all owners with a roster; return the matches, who is absent, and what to report."""
     matcher = Matcher(roster)
     matches = [matcher.match(one) for one in who]
-    here = {match.listed for match in matches}
+    single = {match.listed for match in matches}
+    groups = _groups(roster)
+    for place, (one, match) in enumerate(zip(who, matches, strict=True)):
+        names = (one.label, one.identity.name) if match.listed is None else ()
+        known = next((groups[key] for name in names if (key := _squeezed(name)) in groups), ())
+        # who handed in alone as well has a row of that
+        if members := tuple(listed for listed in known if listed not in single):
+            told = ", ".join(map(_in_words, members[:_MOST_MEMBERS]))
+            more = f" and {len(members) - _MOST_MEMBERS} more" * (len(members) > _MOST_MEMBERS)
+            matches[place] = Match(None, f"is the group of {told}{more}", members)
+    here = single.union(*(match.members for match in matches))
     notes = [
         f"{one_line(one.label, limit=60)} {match.reason}"
         for one, match in zip(who, matches, strict=True)
@@ -81,6 +94,32 @@ def attendance(who: Sequence[Who], roster: Sequence[Listed]) -> tuple[list[Match
     ]
     absent = tuple(one for one in roster if one not in here)
     return matches, Attendance(absent, tuple(notes), len(roster))
+
+
+def _groups(roster: Sequence[Listed]) -> dict[str, list[Listed]]:
+    """Return the students of each group, by its name without blanks and signs."""
+    found: defaultdict[str, list[Listed]] = defaultdict(list)
+    for one in roster:
+        for name in re.split(r"[,;]", one.group):
+            if len(key := _squeezed(name)) > 1:  # `A` is a section more often than a team
+                found[key].append(one)
+    return found
+
+
+def _squeezed(name: str) -> str:
+    return re.sub(r"[\W_]", "", folded(name))
+
+
+def find_all(matcher: Matcher, label: str, identity: Identity) -> list[Listed]:
+    """Find on another list an owner, or all members of a group."""
+    one = find_listed(matcher, label, identity)
+    if one is not None or not identity.members:
+        return [] if one is None else [one]
+    each = [
+        find_listed(matcher, member.name, Identity(identity.system, listed=member))
+        for member in identity.members
+    ]
+    return [found for found in each if found is not None]
 
 
 def find_listed(matcher: Matcher, label: str, identity: Identity) -> Listed | None:

@@ -59,7 +59,7 @@ class Owner:
     """What a system named, each with the time of its attempt."""
     identity: Identity = UNNAMED
     stamp: str = ""
-    """The time in a `timestamp.txt` that the system wrote, ISO 8601."""
+    """The latest time in a `timestamp.txt` that the system wrote, ISO 8601."""
 
     def keep_latest(self) -> None:
         """Drop the files of earlier attempts, and set the identity."""
@@ -137,9 +137,7 @@ class Owners:
         for below in folder.folders:
             if download and below in download.folders:
                 part = Handed(f"{below.name}/", below.name, download.attempts.get(below, ""))
-                owner = self._person(download.folders[below], below.shown)
-                self._give_all(owner, below, part)
-                owner.stamp = owner.stamp or self._stamp(below, owner.person)
+                self._give_all(self._person(download.folders[below], below.shown), below, part)
             elif of_assignment:
                 self._student_folder(below)
             else:
@@ -174,10 +172,13 @@ class Owners:
         files = list(folder.all_files())
         mine = self._of_assignment(files)
         for way, file in files:
-            if (way, file) in mine:
-                self._give(owner, "/".join((*way, file.name)), file, part)
-            else:
+            if (way, file) not in mine:
                 self._lister.pass_over(file.shown, "it was handed in for another assignment")
+            elif (who := owner.person) and lms.is_note(who.system, way, file.name):
+                self._lister.pass_over(file.shown, f"{who.system} keeps its own notes there")
+                owner.stamp = max(owner.stamp, self._stamp(file))
+            else:
+                self._give(owner, "/".join((*way, file.name)), file, part)
 
     def _of_assignment(
         self, files: list[tuple[tuple[str, ...], File]]
@@ -209,15 +210,9 @@ class Owners:
         if not any(True for _ in inside.all_files()):
             owner.files.append((name, file))
 
-    def _stamp(self, folder: Folder, person: Person | None) -> str:
-        """Return the time that nbgrader or Sakai wrote into a student's folder, ISO 8601."""
-        if person is None or person.system not in ("nbgrader", "Sakai"):
-            return ""
-        if person.system == "nbgrader":
-            inner = [below for below in folder.folders if below.name == self._assignment]
-            folder = inner[0] if inner else folder
-        file = next((one for one in folder.files if one.name == "timestamp.txt"), None)
-        moment = moment_of(self._note(file)) if file else None
+    def _stamp(self, note: File) -> str:
+        """Return the time in a `timestamp.txt` that nbgrader or Sakai wrote, ISO 8601."""
+        moment = moment_of(self._note(note)) if note.name == "timestamp.txt" else None
         return moment.isoformat() if moment else ""
 
     def _note(self, file: File) -> str:

@@ -32,7 +32,8 @@ _ROLES: dict[str, str] = {
     "last": "last name|lastname|last|surname|family name|nachname|성",
     "email": "email|e mail|mail|email address|e mail address|이메일|이메일 주소|전자우편|메일|"
     "전자 우편 주소|메일 주소",
-    "section": "section|sections|group|groups|class|lab|tutorial|분반|반|섹션|그룹|조|모둠",
+    "group": "group|groups|team|teams|group name|team name|그룹|조|팀|모둠",
+    "section": "section|sections|class|lab|tutorial|분반|반|섹션",
 }
 _ROLE_OF = {name: role for role, names in _ROLES.items() for name in names.split("|")}
 _NO_STUDENT = {"student, test", "test student", "points possible"}
@@ -109,8 +110,9 @@ def _listed(record: Record, columns: Mapping[str, list[int]], row: int) -> Liste
     if system == "Moodle":  # `Participant 123`, in the language of the site
         number = "".join(re.findall(r"\d+$", number))
     made = Listed(
-        row, of("id"), names[0], ", ".join(of("section")), (*of("login"), *of("email")),
-        system if number else "", number,
+        row, of("id"), names[0], ", ".join((*of("section"), *of("group"))),
+        (*of("login"), *of("email")),
+        system if number else "", number, ", ".join(of("group")),
     )  # fmt: skip
     if folded(made.name) in _NO_STUDENT:
         return None
@@ -118,13 +120,16 @@ def _listed(record: Record, columns: Mapping[str, list[int]], row: int) -> Liste
 
 
 def _each_once(students: Sequence[Listed]) -> tuple[Listed, ...]:
-    """Merge rows that are equal but for the section: a student may be in several."""
+    """Merge rows that are equal but for section and group: a student may be in several."""
     found: dict[Listed, Listed] = {}
     for one in students:
-        same = replace(one, row=0, section="")
-        if (first := found.get(same)) is None:
-            found[same] = one
-        elif one.section and one.section not in first.section.split(", "):
-            sections = ", ".join(filter(None, (first.section, one.section)))
-            found[same] = replace(first, section=sections)
+        same = replace(one, row=0, section="", group="")
+        first = found.get(same, one)
+        section, group = _joined(first.section, one.section), _joined(first.group, one.group)
+        found[same] = replace(first, section=section, group=group)
     return tuple(found.values())
+
+
+def _joined(first: str, more: str) -> str:
+    return ", ".join(dict.fromkeys(part for text in (first, more) for part in text.split(", ")
+                                   if part))  # fmt: skip

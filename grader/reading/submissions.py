@@ -36,6 +36,8 @@ __all__ = ["find", "find_submissions", "load", "read_attachment"]
 
 _MOST_OF_ONE = 50  # each notebook may take minutes of a worker that others wait for
 _MOST_ATTACHMENTS = 50
+_TEXT_ENTRIES = ("text.html", "text.txt", "onlinetext.html")
+"""Names that Canvas, Blackboard and Moodle give to what was typed into a form."""
 _REMEDY = "ask the student for the .ipynb file."
 
 
@@ -100,7 +102,7 @@ def _known(
     first: dict[Listed, Owner] = {}
     kept = []
     for owner, match in zip(owners, matches, strict=True):
-        owner.identity = replace(owner.identity, listed=match.listed)
+        owner.identity = replace(owner.identity, listed=match.listed, members=match.members)
         if match.listed is None or match.listed not in first:
             kept.append(owner)
             if match.listed is not None:
@@ -257,7 +259,7 @@ def _nothing_to_grade(files: Sequence[tuple[str, File]]) -> str:
     kinds: dict[str, None] = {}
     for name, file in files:
         ending = PurePath(file.name).suffix.lower()
-        if name in ("text.html", "text.txt"):
+        if PurePath(name).name in _TEXT_ENTRIES:
             kinds["a text entry"] = None
         elif name == "link.html":
             kinds["a link"] = None

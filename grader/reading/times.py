@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from grader.errors import UsageError
-from grader.reading.csv_file import folded, read_csv
+from grader.reading.csv_file import CsvFile, folded, read_csv
 from grader.reading.moments import moment_of, order_of
 from grader.reading.roster import students_of
 from grader.records import Listed
@@ -48,7 +48,10 @@ def read_times(path: Path) -> tuple[HandedIn, ...]:
     Raises:
         UsageError: it cannot be read, or a column or one of its times is not understood.
     """
-    file = read_csv(path)
+    return _times(path, read_csv(path))
+
+
+def _times(path: Path, file: CsvFile) -> tuple[HandedIn, ...]:
     students = students_of(file)
     header = next(one.values for one in file.records if not one.is_blank)
     place = _column(path, header)
@@ -71,11 +74,24 @@ def read_times(path: Path) -> tuple[HandedIn, ...]:
                 "Write it as 2026-03-14 23:59, with +09:00 behind it where the zone of the due "
                 "date is not meant."
             )
-        same = replace(one, row=0, section="")
+        same = replace(one, row=0, section="", group="")
         latest[same] = max(moment, latest.get(same, moment), key=_comparable)
     if not latest:
         raise UsageError(f"{path} has no time in its column {header[place]!r}; export it again.")
     return tuple(HandedIn(one, moment.isoformat()) for one, moment in latest.items())
+
+
+def times_in(path: Path) -> tuple[HandedIn, ...]:
+    """Return the times of a table that was given for its grades; none where it has no such column.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    file = read_csv(path)
+    try:
+        return _times(path, file)
+    except UsageError:  # it is used for its grades in any case
+        return ()
 
 
 def _comparable(moment: datetime) -> datetime:

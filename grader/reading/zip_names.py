@@ -27,7 +27,7 @@ _KOREAN_NAMES = frozenset(
 def check_encoding(encoding: str) -> None:
     """Raise UsageError for an encoding that Python does not know; empty means to choose."""
     try:
-        b"".decode(encoding or "utf-8")
+        b"a".decode(encoding or "utf-8")  # of no bytes Python reads in any encoding
     except (LookupError, ValueError, UnicodeError) as error:
         raise UsageError(
             f"--zip-encoding {encoding!r} is no encoding; try cp949, shift_jis, gb18030 or cp437."

@@ -180,7 +180,7 @@ def _submissions(
 def _adjustments(run: StoredRun, number: int, *, is_open: bool) -> _Row:
     """Return what the policy made of a submission; its reasons and an instructor's in words."""
     if number >= len(run.results):  # absent
-        return None, None, 0, shown(run.max_points), 0.0, None
+        return None, None, 0, shown(run.most_after), 0.0 if run.most_after else None, None
     result, adjusted = run.results[number], run.adjusted[number]
     total = adjusted.standing
     moment = run.handed_in(result)
@@ -199,15 +199,21 @@ def _adjustments(run: StoredRun, number: int, *, is_open: bool) -> _Row:
 def _roster(run: StoredRun) -> Iterable[_Row]:
     if run.attendance is None:
         return
-    listed = [run.people.get(result.key, UNNAMED).listed for result in run.results]
-    rows = zip((*run.results, *run.absent), (*listed, *run.attendance.absent), strict=True)
-    for number, (result, one) in enumerate(rows):
-        whose = number, result.student, result.submission
-        if one is None:
-            yield (*whose, None, None, None)
-        else:
-            shown_id = next(iter((*one.ids, *one.logins, one.system_id)), "")
-            yield (*whose, shown_id or None, one.name or None, one.section or None)
+    owners = [run.people.get(result.key, UNNAMED) for result in run.results]
+    listed = [(one.listed,) if one.listed else one.members for one in owners]
+    rows = zip(
+        (*run.results, *run.absent),
+        (*listed, *((one,) for one in run.attendance.absent)),
+        strict=True,
+    )
+    for number, (result, known) in enumerate(rows):
+        ids = [next(iter((*one.ids, *one.logins, one.system_id)), "") for one in known]
+        told = (ids, [one.name for one in known], list(dict.fromkeys(one.section for one in known)))
+        # the members of a group stand in one cell each, as they have one row
+        yield (
+            number, result.student, result.submission,
+            *("; ".join(filter(None, texts)) or None for texts in told),
+        )  # fmt: skip
 
 
 def _exercises(

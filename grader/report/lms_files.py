@@ -21,7 +21,7 @@ from typing import Literal
 
 from grader.errors import UsageError
 from grader.reading.csv_file import CsvFile, Record, folded, raw_of, read_csv
-from grader.reading.matching import Matcher, find_listed
+from grader.reading.matching import Matcher, find_all
 from grader.reading.roster import columns_of, students_of
 from grader.records import UNNAMED, Identity, Listed
 from grader.report.frames import RunFrames
@@ -197,17 +197,18 @@ def fill(sheet: Sheet, run: StoredRun, frames: RunFrames) -> Filled:
     lost, doubled, broken, kept = [], [], [], []
     for number, result in enumerate((*run.results, *run.absent)):
         name = one_line(result.student, limit=60)
-        match = find_listed(matcher, result.student, _identity(run, number))
-        if match is None:
+        found = find_all(matcher, result.student, _identity(run, number))
+        if not found:
             lost += [] if result.status is Status.ABSENT else [name]
-        elif match.row in rows:  # which of them counts, only the roster can tell
-            doubled += [name, rows[match.row][0]]
-            rows[match.row] = (name, None)
-        elif result.status is Status.BROKEN or points[number] is None:
-            broken.append(name)
-            rows[match.row] = (name, None)
-        else:
-            rows[match.row] = (name, points[number])
+        for match in found:
+            if match.row in rows:  # which of them counts, only the roster can tell
+                doubled += [name, rows[match.row][0]]
+                rows[match.row] = (name, None)
+            elif result.status is Status.BROKEN or points[number] is None:
+                broken.append(name)
+                rows[match.row] = (name, None)
+            else:
+                rows[match.row] = (name, points[number])
     for row in sorted(rows):
         name, earned = rows[row]
         record = sheet.file.records[row]

@@ -80,7 +80,7 @@ def _found(seen: Preflight) -> str:
     parts = [f"{_many(seen.submissions, 'submission')}, {_many(seen.notebooks, 'notebook')}"]
     parts += [f"{len(seen.unreadable)} cannot be graded"] if seen.unreadable else []
     parts += [f"{len(seen.several)} with several notebooks"] if seen.several else []
-    parts += [f"{len(seen.passed_over)} files passed over"] if seen.passed_over else []
+    parts += [f"{_many(len(seen.passed_over), 'file')} passed over"] if seen.passed_over else []
     if seen.found.attendance is not None:
         parts.append(f"{len(seen.found.attendance.absent)} of the roster absent")
     return f"found: {'; '.join(parts)}"
@@ -94,7 +94,7 @@ def _roster(seen: Preflight) -> list[str]:
     ]
     return [
         *_listed("on the roster, and handed in nothing", absent),
-        *_listed("not matched with the roster", list(attending.notes)),
+        *_listed("no single student of the roster", list(attending.notes)),
     ]
 
 

@@ -11,9 +11,16 @@ from pathlib import Path
 
 from rich.console import Console
 
+from grader.points import Standing
 from grader.report.missing import missing_in_words
 from grader.report.overview import longest_of
-from grader.report.terminal import attendance_lines, passed_over_view, summary_table
+from grader.report.terminal import (
+    attendance_lines,
+    lateness_lines,
+    passed_over_view,
+    summary_table,
+)
+from grader.runs.handing_in import forgotten
 from grader.runs.stored_run import StoredRun
 
 
@@ -36,8 +43,11 @@ def print_run(run: StoredRun, out: Path, delivered: Sequence[str], *, quiet: boo
 
 def _in_full(run: StoredRun, out: Path) -> None:
     rows = (*run.results, *run.absent)
-    Console().print(summary_table(rows, max_points=run.max_points))
-    for lines in (attendance_lines(run), missing_in_words(run.results)):
+    after = [one.standing for one in run.adjusted] if run.policy.changes_points else []
+    after += [Standing(max_points=run.most_after) for _ in run.absent if after]
+    Console().print(summary_table(rows, max_points=run.max_points, adjusted=after))
+    people = [*attendance_lines(run), *lateness_lines(run), *forgotten(out, run)]
+    for lines in (people, missing_in_words(run.results)):
         if lines:
             print("", *lines, sep="\n")
     count = f"{len(run.results)} submission{'s' * (len(run.results) != 1)}"
@@ -51,7 +61,7 @@ def _in_full(run: StoredRun, out: Path) -> None:
 def _quietly(run: StoredRun, out: Path) -> None:
     if again := run.origins.graded_again():
         print(again, file=sys.stderr)
-    for note in run.attendance.notes if run.attendance else ():
+    for note in (*(run.attendance.notes if run.attendance else ()), *forgotten(out, run)):
         print(note, file=sys.stderr)
     if run.passed_over:
         print(f"{len(run.passed_over)} passed over; {out / 'report.html'} names them")

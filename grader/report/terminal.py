@@ -36,16 +36,27 @@ _MOST_PASSED_OVER = 100
 
 
 def summary_table(
-    results: Sequence[SubmissionResult], *, max_points: Fraction = Fraction(0)
+    results: Sequence[SubmissionResult],
+    *,
+    max_points: Fraction = Fraction(0),
+    adjusted: Sequence[Standing] = (),
 ) -> Table:
-    """Tabulate the class: student, status, points, and what went wrong in a few words."""
+    """Tabulate the class: student, status, points, and what went wrong in a few words.
+
+    Args:
+        results: a row each.
+        max_points: what the assignment is worth.
+        adjusted: points of the same results after the policy, where there is one.
+    """
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("student", overflow="fold")
     table.add_column("status", no_wrap=True)
     table.add_column("points", justify="right", no_wrap=True)
     table.add_column("%", justify="right", no_wrap=True)
+    if adjusted:
+        table.add_column("after policy", justify="right", no_wrap=True)
     table.add_column("what went wrong", overflow="fold")
-    for result in results:
+    for place, result in enumerate(results):
         total = total_of(result, max_points)
         share = percent(total.share)
         table.add_row(
@@ -53,6 +64,7 @@ def summary_table(
             Text(str(result.status), style=result.status.style),
             Text(_points(total) + _open(total)),
             Text("" if share is None else str(share)),
+            *([Text(_points(adjusted[place]))] if adjusted else ()),
             Text(_in_short(result)),
         )
     return table
@@ -115,6 +127,20 @@ def attendance_lines(run: StoredRun, *, most: int = _MOST_PASSED_OVER) -> list[s
                 f"{one_line(result.student, limit=40)}: not graded, another counts: {names}"
             )
     return lines
+
+
+def lateness_lines(run: StoredRun) -> list[str]:
+    """Return a sentence on submissions whose lateness is not known, where it may cost points."""
+    if run.policy.due is None:
+        return []
+    count = sum(run.handed_in(one) is None for one in run.results if one.exercises)
+    if not count:
+        return []
+    return [
+        f"No time of handing in is known for {count} of {len(run.results)} submissions. They count "
+        "as on time, or as 1 day late where the system marked them late; "
+        "`grader report --times FILE.csv` gives the times."
+    ]
 
 
 def check_view(result: SubmissionResult, *, hints: int = 3) -> RenderableType:

@@ -26,7 +26,7 @@ from grader.report.markdown import markdown
 from grader.report.pages import feedback_page, report_page
 from grader.report.spreadsheet import workbook
 from grader.report.tables import checks_table, grades_table
-from grader.report.terminal import attendance_lines
+from grader.report.terminal import attendance_lines, lateness_lines
 from grader.runs.stored_run import StoredRun
 from grader.text import clean
 
@@ -136,21 +136,7 @@ def _remarks(run: StoredRun) -> list[str]:
         "work and does not apply"
         for one in run.outdated
     ]
-    return [*attendance_lines(run), *decided, *_without_time(run)]
-
-
-def _without_time(run: StoredRun) -> list[str]:
-    """Return a sentence on submissions whose lateness is not known, where it may cost points."""
-    if run.policy.due is None:
-        return []
-    count = sum(run.handed_in(one) is None for one in run.results if one.exercises)
-    if not count:
-        return []
-    return [
-        f"No time of handing in is known for {count} of {len(run.results)} submissions. They count "
-        "as on time, or as 1 day late where the system marked them late; "
-        "`grader report --times FILE.csv` gives the times."
-    ]
+    return [*attendance_lines(run), *decided, *lateness_lines(run)]
 
 
 def feedback_names(students: Sequence[str]) -> list[str]:

@@ -54,7 +54,7 @@ def joined(
     who = [Who(result.student, one) for result, one in zip(results, owners, strict=True)]
     matches, attending = attendance(who, roster)
     found = {
-        result.key: replace(one, listed=match.listed)
+        result.key: replace(one, listed=match.listed, members=match.members)
         for result, one, match in zip(results, owners, matches, strict=True)
     }
     count = Counter(one.listed for one in found.values() if one.listed is not None)
@@ -67,4 +67,5 @@ def joined(
 
 
 def _name(one: Listed) -> str:
-    return tidy_name(next(iter((one.name, *one.logins, *one.ids, one.system_id)), ""))
+    known = (one.name, *one.logins, *one.ids, one.system_id)
+    return tidy_name(next((text for text in known if text), ""))

@@ -75,14 +75,17 @@ def compare_runs(out: Path, run: int | None = None) -> Comparison:
         latest = latest_id(gradebook)
         earlier = latest - 1 if run is None else run
         if not 0 < earlier < latest:
-            raise UsageError(
-                f"{gradebook.path} has runs 1 to {latest}: there is none before the latest to "
-                "compare with. Give the number of an earlier run."
-            )
+            raise UsageError(f"{gradebook.path} {_nothing_before(latest)}")
         after = stored_run(gradebook, latest)
         # as the earlier grades stood when the later run began
         before = stored_run(gradebook, earlier, decided_until=after.started_at)
     return compare(before, after, earlier, latest)
+
+
+def _nothing_before(latest: int) -> str:
+    if latest < 2:
+        return "has one run, and a comparison needs two; run `grader grade` again first."
+    return f"has the runs 1 to {latest}; give the number of one before the latest."
 
 
 def compare(before: StoredRun, after: StoredRun, earlier: int = 1, later: int = 2) -> Comparison:

@@ -1,18 +1,21 @@
 """When students handed in, from a table of times, joined with who they are.
 
-Here: which submission has which time, what to report, and what a run keeps of it. Not here: reading
-the table (`reading/times.py`), what lateness costs (`policy.py`).
+Here: which submission has which time, what to report, and what a later run lacks of it. Not here:
+reading the table (`reading/times.py`), what lateness costs (`policy.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
 
-from grader.reading.matching import Matcher, find_listed
+from grader.reading.matching import Matcher, find_all
 from grader.reading.times import HandedIn
 from grader.records import UNNAMED, Found, Identity
-from grader.runs.stored_run import StoredRun
+from grader.runs.gradebook import Gradebook
+from grader.runs.stored_run import GRADEBOOK, StoredRun, attendance_in, people_in
 from grader.text import one_line
 
 _MOST_NAMED = 20
@@ -39,9 +42,9 @@ def timed(labels: Sequence[str], owners: Sequence[Identity], times: Sequence[Han
     at = {one.listed: one.at for one in times}
     made, missing = [], []
     for label, owner in zip(labels, owners, strict=True):
-        found = find_listed(matcher, label, owner)
-        if found is not None:
-            made.append(replace(owner, handed_in=at[found]))
+        if found := find_all(matcher, label, owner):
+            # each member of a group has a row; they may differ where one handed in again
+            made.append(replace(owner, handed_in=max((at[one] for one in found), key=_in_order)))
             continue
         made.append(owner)
         if not owner.handed_in:
@@ -52,6 +55,11 @@ def timed(labels: Sequence[str], owners: Sequence[Identity], times: Sequence[Han
         more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
         notes.append(f"  no time for ({len(missing)}): {', '.join(missing[:_MOST_NAMED])}{more}")
     return Timed(tuple(made), tuple(notes))
+
+
+def _in_order(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def found_with_times(found: Found, times: Sequence[HandedIn]) -> tuple[Found, tuple[str, ...]]:
@@ -71,3 +79,34 @@ def run_with_times(run: StoredRun, times: Sequence[HandedIn]) -> tuple[StoredRun
         **{r.key: owner for r, owner in zip(run.results, one.owners, strict=True)},
     }
     return replace(run, people=people), one.notes
+
+
+def forgotten(out: Path, run: StoredRun) -> list[str]:
+    """Return sentences on what the run before knew about students and this one does not.
+
+    Args:
+        out: the folder of the gradebook.
+        run: the latest one.
+    """
+    with Gradebook.open(out / GRADEBOOK) as gradebook:
+        number = (gradebook.latest_run() or 0) - 1
+        before = gradebook.run(number) if number > 0 else None
+    if before is None or before.assignment != run.assignment:
+        return []
+    lines = []
+    roster = attendance_in(before.options)
+    if roster is not None and run.attendance is None:
+        lines.append(
+            f"The run before had a roster of {roster.count}, this one has none: who handed in "
+            "nothing has no row. `grader report --roster FILE.csv` adds them."
+        )
+    lost = sum(
+        bool(one.handed_in) and key in run.people and not run.people[key].handed_in
+        for key, one in people_in(before.options).items()
+    )
+    if lost:
+        lines.append(
+            f"The run before knew when {lost} of these submissions were handed in, this one does "
+            "not. `grader report --times FILE.csv` adds the times."
+        )
+    return lines

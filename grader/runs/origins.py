@@ -27,7 +27,9 @@ _REASONS = {
 }
 _MOST_NAMED = 3
 _BROKEN = "broken before"
-_ASKED = "graded again on request"
+ASKED = "graded again on request"
+INSTALLED = "a package that was missing is installed"
+_ELSEWHERE = "handed in under another name"
 
 
 @dataclass(frozen=True)
@@ -79,14 +81,27 @@ class Origins:
 
     def graded_again(self) -> str:
         """Return a sentence on what was graded though a result was stored; empty without any."""
-        again = [(reason, count) for reason, count in self.graded if reason not in (NEW, _ASKED)]
+        again = [
+            (reason, count)
+            for reason, count in self.graded
+            if reason not in (NEW, ASKED, _ELSEWHERE)
+        ]
         if not again:
             return ""
         return f"Graded again: {', '.join(f'{count} {reason}' for reason, count in again)}."
 
 
-def why_graded(inputs: Mapping[str, str], before: SubmissionResult | None) -> str:
-    """Return why a submission is graded, from the inputs of the student's result before it."""
+def why_graded(
+    inputs: Mapping[str, str], before: SubmissionResult | None, *, otherwise: str = ""
+) -> str:
+    """Return why a submission is graded, from the inputs of the student's result before it.
+
+    Args:
+        inputs: what decides the new result.
+        before: the result before it, None without one.
+        otherwise: the reason where nothing that decides a result differs; where empty, that the
+            work is found at another place.
+    """
     if before is None:
         return NEW
     if before.status is Status.BROKEN:
@@ -105,4 +120,4 @@ def why_graded(inputs: Mapping[str, str], before: SubmissionResult | None) -> st
         of_all = len(checks) > _MOST_NAMED
         named = f"{len(checks)} exercises" if of_all else " and ".join(checks)
         changed.append(f"the checks of {named} changed")
-    return " and ".join(changed) or _ASKED
+    return " and ".join(changed) or otherwise or _ELSEWHERE

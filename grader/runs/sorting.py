@@ -11,10 +11,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from grader.grading.known_packages import any_installed
 from grader.grading.plan import Plan, content_of
 from grader.records import Submission, SubmissionResult
 from grader.runs.gradebook import Gradebook
-from grader.runs.origins import Origins, why_graded
+from grader.runs.origins import ASKED, INSTALLED, Origins, why_graded
 from grader.runs.reuse import reused, store, store_for_another
 from grader.verdict import Status
 
@@ -60,7 +61,11 @@ class Sorting:
             self.origins = self.origins.with_equal()
             return None
         before = gradebook.previous(submission.student, plan.assignment.name)
-        self.origins = self.origins.with_graded(why_graded(plan.inputs(submission), before))
+        otherwise = ASKED if self._fresh else ""
+        if before is not None and any_installed(before.missing_packages):
+            otherwise = otherwise or INSTALLED
+        reason = why_graded(plan.inputs(submission), before, otherwise=otherwise)
+        self.origins = self.origins.with_graded(reason)
         if stored:
             fresh = len(plan.judged) - len(stored)
             self.origins = self.origins.with_exercises(len(stored), fresh)

@@ -17,7 +17,7 @@ import msgspec
 
 from grader.decisions import Decision, settle
 from grader.errors import UsageError
-from grader.policy import Adjusted, Policy, adjust
+from grader.policy import Adjusted, Policy, adjust, most_after
 from grader.policy_settings import as_data, from_data
 from grader.records import UNNAMED, Attendance, Identity, Listed, PassedOver, SubmissionResult
 from grader.runs.absent import absent_results, joined
@@ -59,6 +59,13 @@ class StoredRun:
     """None without a roster."""
     assignment: str = ""
     """Its name; the title is for people."""
+    worth: Mapping[str, Fraction] = field(default_factory=dict)
+    """What each exercise is worth; empty where the gradebook has it in no run."""
+
+    @cached_property
+    def most_after(self) -> Fraction:
+        """Of how many points work is, after the policy, that was not handed in or not readable."""
+        return most_after(self.policy, self.worth) if self.worth else self.max_points
 
     @cached_property
     def adjusted(self) -> tuple[Adjusted, ...]:
@@ -67,7 +74,7 @@ class StoredRun:
             adjust(
                 result, self.policy, handed_in=self.handed_in(result),
                 marked_late_by=self._marked_late_by(result), decisions=self.decisions,
-                max_points=self.max_points,
+                max_points=self.most_after,
             )
             for result in self.results
         )  # fmt: skip
@@ -200,10 +207,26 @@ def stored_run(gradebook: Gradebook, run_id: int, *, decided_until: str = "") ->
         outdated=tuple(decision for one in settled for decision in one.outdated),
         graded=graded,
         policy=from_data(options.get(_POLICY, "")),
-        people=msgspec.json.decode(options.get(_PEOPLE, "{}"), type=dict[str, Identity]),
-        attendance=msgspec.json.decode(options.get(_ATTENDANCE, "null"), type=Attendance | None),
+        people=people_in(options),
+        attendance=attendance_in(options),
         assignment=run.assignment,
+        worth={
+            name: Fraction(text)
+            for name, text in msgspec.json.decode(
+                options.get(POINTS, "{}"), type=dict[str, str]
+            ).items()
+        },
     )
+
+
+def people_in(options: Mapping[str, str]) -> dict[str, Identity]:
+    """Return who handed something in, by the key of the result, from the options of a run."""
+    return msgspec.json.decode(options.get(_PEOPLE, "{}"), type=dict[str, Identity])
+
+
+def attendance_in(options: Mapping[str, str]) -> Attendance | None:
+    """Return the roster that a run was compared with, from its options; None without one."""
+    return msgspec.json.decode(options.get(_ATTENDANCE, "null"), type=Attendance | None)
 
 
 def as_json(value: object) -> str:

@@ -14,11 +14,15 @@ from pathlib import Path
 
 import pandas as pd
 
+from grader.decisions import in_force
 from grader.errors import UsageError
 from grader.reading.csv_file import folded, read_csv
+from grader.records import ExerciseResult
 from grader.report.csv_tables import as_csv
+from grader.report.rounding import shown
 from grader.serve.desk import Desk
 from grader.serve.views import points_from
+from grader.text import one_line
 
 COLUMNS = ("student", "exercise", "item", "points", "max_points", "comment", "text")
 
@@ -55,24 +59,27 @@ def read_points(desk: Desk, path: Path, who: str) -> tuple[int, list[str]]:
         UsageError: the file cannot be read, or lacks a column.
     """
     changed, passed_over = 0, []
-    for line, row in enumerate(_rows(path), start=2):
+    for number, row in _rows(path):
         try:
             changed += _store(desk, row, who)
         except UsageError as error:
-            passed_over.append(f"line {line}: {error}")
+            passed_over.append(f"row {number}: {error}")
     return changed, passed_over
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
-    records = [one.values for one in read_csv(path).records if not one.is_blank]
-    names = [folded(name) for name in records[0]] if records else []
+def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """Return the rows below the header, each with its number as a spreadsheet shows it."""
+    records = [(at, one.values) for at, one in enumerate(read_csv(path).records, start=1)
+               if not one.is_blank]  # fmt: skip
+    names = [folded(name) for name in records[0][1]] if records else []
     missing = {"student", "exercise", "points"} - set(names)
     if missing:
         raise UsageError(
             f"{path} has no column {', '.join(sorted(missing))}; it needs the columns of the "
             "answers.csv that `grader serve` gives."
         )
-    return [dict.fromkeys(names, "") | dict(zip(names, row, strict=False)) for row in records[1:]]
+    return [(at, dict.fromkeys(names, "") | dict(zip(names, row, strict=False)))
+            for at, row in records[1:]]  # fmt: skip
 
 
 def _store(desk: Desk, row: dict[str, str], who: str) -> bool:
@@ -84,22 +91,51 @@ def _store(desk: Desk, row: dict[str, str], who: str) -> bool:
     points = points_from(text) if text else None
     if points is None and not comment:
         return False
+    if student not in desk.work.results:
+        raise UsageError(
+            f"{one_line(student, limit=60)!r} is no student with work in this run; take the name "
+            "from the column `student` of grades.csv."
+        )
     found = next(
         (one for one in desk.settled(student).result.exercises if one.exercise == exercise), None
     )
     if found is None:
-        raise UsageError(f"{student} has no exercise {exercise!r}.")
+        raise UsageError(
+            f"{one_line(student, limit=60)} has no exercise {one_line(exercise, limit=60)!r}."
+        )
     if found.by_hand:
         return _store_answer(desk, student, item, points, comment, row, who)
-    now = found.points
-    if points is not None and points != now:
+    return _store_exercise(desk, student, found, points, comment, who)
+
+
+def _store_exercise(
+    desk: Desk, student: str, found: ExerciseResult, points: Fraction | None, comment: str, who: str
+) -> bool:
+    if points is not None and points > found.max_points > 0:
+        raise UsageError(
+            f"{float(points):g} points are more than the {float(found.max_points):g} that "
+            f"{found.exercise} is worth; `grader serve` sets more than that."
+        )
+    texts = {
+        one.text
+        for one in in_force(desk.decisions())
+        if one.subject == (student, found.exercise, "")
+    }
+    if points is not None and not _is_same(points, found.points):
         desk.decide(
-            student, "override", exercise=exercise, points=points, who=who,
+            student, "override", exercise=found.exercise, points=points, who=who,
             text=comment or "points from a table",
         )  # fmt: skip
-    elif comment:
-        desk.decide(student, "comment", exercise=exercise, text=comment, who=who)
+    elif comment and comment not in texts:  # the reason of an override is a comment already
+        desk.decide(student, "comment", exercise=found.exercise, text=comment, who=who)
+    else:
+        return False
     return True
+
+
+def _is_same(points: Fraction, held: Fraction) -> bool:
+    """Return whether a table says what is held already; tables show two decimals of a third."""
+    return points == held or float(points) in (float(held), float(shown(held)))
 
 
 def _store_answer(
@@ -110,8 +146,8 @@ def _store_answer(
     if found is None:
         raise UsageError(f"{student} has no answer to {item!r}.")
     held = found.points.points if found.points else None
-    said = found.comment.text if found.comment else ""
-    if points in (None, held) and comment == said:
+    same = points is None or (held is not None and _is_same(points, held))
+    if same and comment == (found.comment.text if found.comment else ""):
         return False
     if points is None:
         raise UsageError("a comment on an answer needs its points as well.")

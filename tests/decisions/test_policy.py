@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grader.decisions import Decision
-from grader.policy import Adjusted, Policy, adjust
+from grader.policy import Adjusted, Policy, adjust, most_after
 from grader.records import CheckResult, ExerciseResult, SubmissionResult
 from grader.verdict import Status, Verdict
 
@@ -161,3 +161,22 @@ def test_a_late_mark_does_not_overrule_an_extension():
     marked = adjust(RESULT, PERCENT, marked_late_by="Canvas", decisions=[extension])
     assert marked.standing.points == 15
     assert "within the extension" in marked.reasons[-1]
+
+
+WORTH = {one.exercise: sum((c.max_points for c in one.checks), Fraction(0))
+         for one in RESULT.exercises}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        Policy(), Policy(bonus=("a",)), Policy(drop=1), Policy(drop=2),
+        Policy(drop=1, bonus=("b",)),
+        Policy(drop=1, drop_of=("c",)), Policy(drop=2, drop_of=("a", "c"), bonus=("c",)),
+        Policy(bonus=("a", "b", "c")),
+    ],
+)  # fmt: skip
+def test_who_handed_in_nothing_is_measured_by_the_maximum_of_who_earned_nothing(policy):
+    nothing = [exercise(name, 0, int(most)) for name, most in WORTH.items()]
+    result = replace(RESULT, exercises=tuple(nothing))
+    assert most_after(policy, WORTH) == adjust(result, policy).standing.max_points

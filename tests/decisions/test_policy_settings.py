@@ -11,7 +11,7 @@ import pytest
 from grader.errors import CourseError
 from grader.policy import Policy
 from grader.policy_settings import as_data, from_data, policy_from
-from grader.toml_file import AssignmentFile, read_toml
+from grader.toml_file import AssignmentFile, PolicyTable, read_toml
 
 EXERCISES = ("corr2d", "pool2d")
 
@@ -65,10 +65,49 @@ def test_no_policy_is_the_policy_that_changes_nothing():
         ('round_to = "0"', "policy.round_to"),
         ('round_to = "1e999999999"', "policy.round_to"),
         ('late = "sometimes"', "policy.late"),
-        ("penalty = 3", "penalty"),
+        ("penalty = 3", "unknown field `penalty` in [policy]; it has: due, late, grace_minutes,"),
+        ('due = "2026-03-14"', "`policy.due` needs a date with its time and zone, as in 2026-"),
+        ("due = 2026-03-14", "as in 2026-03-14T23:59:00+09:00; it is a date."),
+        ('late = "percentage"', "it is one of: none, cut-off, percent."),
+        ('percent_a_day = "10"', "`policy.percent_a_day` needs a number; it is text"),
+        ("late_days = 1.5", "`policy.late_days` needs a whole number"),
     ],
 )
 def test_a_rule_that_is_not_possible_is_named_with_its_file(tmp_path: Path, lines: str, named: str):
     with pytest.raises(CourseError, match=r"assignment\.toml") as raised:
         read(tmp_path, lines)
     assert named in str(raised.value)
+
+
+DUE = "due = 2026-03-14T23:59:00Z\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "remedy"),
+    [
+        ("percent_a_day = 10", 'give `late = "percent"` as well'),
+        (f"{DUE}percent_a_day = 10", 'give `late = "percent"` as well'),
+        (f'{DUE}late = "cut-off"\nmost_percent = 50', 'give `late = "percent"` as well'),
+        (f'{DUE}late = "percent"', "give `percent_a_day` as well"),
+        ('late = "percent"\npercent_a_day = 10', "give `due` as well"),
+        ("cut_off_days = 3", "policy.cut_off_days = 3 is not possible; give `due` as well"),
+        ("late_days = 3", "give `due` as well"),
+        ("grace_minutes = 3", "give `due` as well"),
+        ('drop_of = ["corr2d"]', "give `drop` as well"),
+        ('drop = 1\ndrop_of = ["pool2d"]\nbonus = ["pool2d"]', "a bonus is never dropped"),
+        ('rounding = "up"', "give `round_to` as well"),
+    ],
+)
+def test_a_rule_without_the_one_it_needs_is_refused_and_does_not_do_nothing(
+    tmp_path: Path, lines: str, remedy: str
+):
+    with pytest.raises(CourseError, match=r"assignment\.toml") as raised:
+        read(tmp_path, lines)
+    assert remedy in str(raised.value)
+
+
+def test_more_cannot_be_dropped_than_drop_of_names(tmp_path: Path):
+    path = tmp_path / "a.toml"
+    table = PolicyTable(drop=2, drop_of=["a"])
+    with pytest.raises(CourseError, match="drop_of names only 1"):
+        policy_from(path, table, ("a", "b", "c", "d"))

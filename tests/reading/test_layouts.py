@@ -9,6 +9,7 @@ import zipfile
 
 import pytest
 
+from grader.errors import UsageError
 from grader.reading.submissions import find, read_attachment
 
 CELL = {"cell_type": "code", "id": "a", "metadata": {}, "outputs": [], "source": "x = 1"}
@@ -384,3 +385,39 @@ def test_letters_of_other_alphabets_are_told_in_a_note(tmp_path, alike):
     found = {one.student: one.notes for one in find([tmp_path], assignment="").submissions}
     assert set(found) == {"kim", alike, "park"}
     assert all(bool(notes) == (name != "park") for name, notes in found.items())
+
+
+@pytest.mark.parametrize(
+    "note",
+    ["submitted/kim/hw2/timestamp.txt", "HW/Kim, Ada(kim)/timestamp.txt",
+     "HW/Kim, Ada(kim)/comments.txt"],
+)  # fmt: skip
+def test_notes_of_a_system_are_no_work_of_a_student(tmp_path, note):
+    home = note.rpartition("/")[0]
+    for name, data in {note: b"2026-03-14 23:59:00 UTC", f"{home}/report.pdf": b"%PDF",
+                       f"{home}/data.csv": b"1", "HW/grades.csv": b""}.items():  # fmt: skip
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    found = find([tmp_path], assignment="cnn")
+    (kim,) = found.submissions
+    assert "only a file that is no notebook, a PDF was" in kim.problem
+    assert any(one.name.endswith(note) and "own notes" in one.reason for one in found.passed_over)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Kim Ada_101_assignsubmission_onlinetext/onlinetext.html",
+     "Kim Ada_101_assignsubmission_onlinetext_onlinetext.html", "kimada_101_text.html",
+     "HW_kim_attempt_2026-10-03-08-46-22.txt"],
+)  # fmt: skip
+def test_what_was_typed_into_a_form_is_called_a_text_entry(tmp_path, name):
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_bytes(b"words")
+    (one,) = find([tmp_path], assignment="cnn").submissions
+    assert "only a text entry was handed in" in one.problem
+
+
+@pytest.mark.parametrize("encoding", ["foo", "utf-16", "base64", "cp9490"])
+def test_what_is_no_encoding_of_names_is_refused_before_anything_is_read(tmp_path, encoding):
+    with pytest.raises(UsageError, match="is no encoding; try cp949"):
+        find([tmp_path], assignment="cnn", zip_encoding=encoding)

@@ -174,4 +174,39 @@ def test_on_brightspace_dates_are_compared_and_not_their_words(tmp_path, write_n
             write_notebook(folder / "hw2.ipynb", f"x = {number}, {date!r}")
     kim, lee = find([tmp_path / "in"], assignment="small").submissions
     assert "905 AM" in kim.path
-    assert (len(kim.due), len(lee.owner.earlier)) == (1, 2)
+    assert len(kim.due) == 1
+    assert lee.owner.earlier == ("hw2.ipynb of 2026-10-01 00:04", "hw2.ipynb of 2026-09-30 23:55")
+
+
+TEAMS = (
+    "id,name,team,section\n1,Ada Kim,Team Rocket,A\n2,Bo Lee,Team Rocket,A\n"
+    "3,Cy Park,Team <b>,B\n3,Cy Park,A,B\n4,Di Oh,A,B\n"
+)
+
+
+@pytest.mark.parametrize("label", ["Team Rocket", "team-rocket", "teamrocket", "Team_Rocket"])
+def test_who_handed_in_together_is_found_by_the_name_of_the_group(roster, label):
+    students = roster(TEAMS)
+    whose = [Who(label), Who("Cy Park"), Who("a")]
+    matches, attending = attendance(whose, students)
+    assert [one.ids[0] for one in matches[0].members] == ["1", "2"]
+    assert matches[2].members == ()  # the letter of a section
+    assert [one.ids[0] for one in attending.absent] == ["4"]
+    assert attending.notes == (
+        f"{label} is the group of Ada Kim (1), Bo Lee (2)", "a is not on the list",
+    )  # fmt: skip
+
+
+def test_a_member_who_handed_in_alone_as_well_keeps_that_row(roster):
+    matches, attending = attendance([Who("Team Rocket"), Who("Bo Lee")], roster(TEAMS))
+    assert [one.name for one in matches[0].members] == ["Ada Kim"]
+    assert [one.name for one in attending.absent] == ["Cy Park", "Di Oh"]
+
+
+def test_a_student_of_two_groups_is_listed_once(roster):
+    assert [one.group for one in roster(TEAMS)] == [
+        "Team Rocket",
+        "Team Rocket",
+        "Team <b>, A",
+        "A",
+    ]

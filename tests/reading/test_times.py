@@ -10,7 +10,7 @@ import pytest
 from grader.errors import UsageError
 from grader.reading.moments import moment_of
 from grader.reading.submissions import find
-from grader.reading.times import read_times
+from grader.reading.times import read_times, times_in
 from grader.records import Identity, Listed
 from grader.runs.handing_in import timed
 
@@ -134,6 +134,13 @@ def owners(tmp_path, layout):
         ({"submitted/bo/cnn/a.ipynb": None, "submitted/cy/cnn/a.ipynb": None,
           "submitted/bo/cnn/timestamp.txt": "2026-03-14 23:59:00.123456 UTC"},
          "2026-03-14T23:59:00+00:00"),
+        ({"submitted/bo/hw2/a.ipynb": None, "submitted/cy/hw2/a.ipynb": None,
+          "submitted/bo/hw2/timestamp.txt": "2026-03-14 23:59:00.123456 UTC"},
+         "2026-03-14T23:59:00+00:00"),
+        ({"submitted/bo/cnn/a.ipynb": None, "submitted/cy/cnn/a.ipynb": None,
+          "submitted/bo/cnn/timestamp.txt": "2026-03-14 23:59:00 UTC",
+          "submitted/bo/hw9/timestamp.txt": "2026-05-14 23:59:00 UTC"},
+         "2026-03-14T23:59:00+00:00"),
         ({"HW/B, B(bo)/Submission attachment(s)/a.ipynb": None, "HW/grades.csv": "",
           "HW/C, C(cy)/Submission attachment(s)/a.ipynb": None,
           "HW/B, B(bo)/timestamp.txt": "20260314235900123"}, "2026-03-14T23:59:00+00:00"),
@@ -141,7 +148,8 @@ def owners(tmp_path, layout):
           "submitted/bo/cnn/data/timestamp.txt": "2026-03-14 23:59:00 UTC"}, ""),
         ({"bo.ipynb": None, "timestamp.txt": "2026-03-14 23:59:00 UTC"}, ""),
     ],
-    ids=["Blackboard", "Brightspace", "nbgrader", "Sakai", "a student's own file", "no system"],
+    ids=["Blackboard", "Brightspace", "nbgrader", "nbgrader, a name of its own",
+         "nbgrader, two assignments", "Sakai", "a student's own file", "no system"],
 )  # fmt: skip
 def test_a_system_that_writes_the_time_is_believed_and_no_student(tmp_path, layout, expected):
     assert owners(tmp_path, layout)["bo"].handed_in == expected
@@ -184,3 +192,25 @@ def test_times_find_their_owners_as_a_roster_does(times, tmp_path):
     ]  # fmt: skip
     assert got.notes[0] == "times of handing in: known for 3 of 5 submissions"
     assert got.notes[1] == "  no time for (2): 김민수, =1+2"
+
+
+@pytest.mark.parametrize(
+    ("header", "cell", "known"),
+    [("Last modified (submission)", '"Sunday, 15 March 2026, 12:10 AM"', 1),
+     ("최종 수정 (제출)", '"2026년 3월 15일 일요일, 오전 12:10"', 1),
+     ("Zuletzt geändert", '"15. März 2026"', 0), ("Time", "soon", 0)],
+)  # fmt: skip
+def test_times_of_a_worksheet_are_taken_where_it_has_them_and_never_stop_it(
+    tmp_path, header, cell, known
+):
+    path = tmp_path / "worksheet.csv"
+    path.write_text(
+        f"Identifier,Full name,Grade,Maximum Grade,{header}\nParticipant 7,Ada Kim,,10,{cell}\n",
+        encoding="utf-8",
+    )
+    assert [one.at for one in times_in(path)] == ["2026-03-15T00:10:00"][:known]
+
+
+def test_a_worksheet_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(UsageError, match="check the path"):
+        times_in(tmp_path / "worksheet.csv")

@@ -312,3 +312,27 @@ def test_a_page_that_is_uploaded_names_the_student_of_the_download(system, name,
     page = upload_name(Identity(system, str(number), name, flat[system]), "x.html")
     assert is_of_system(page)
     assert page == flat[system].replace(".ipynb", ".html")
+
+
+def test_the_grade_of_a_group_is_written_for_each_of_its_members(tmp_path, run):
+    members = (Listed(1, ("00123",), "Kim, Ada"), Listed(2, ("00127",), "Park, Cy"),
+               Listed(3, ("9",), "Who, Else"))  # fmt: skip
+    team = Identity("Moodle", "31", "Team Rocket", members=members)
+    attending = Attendance((Listed(4, ("00124",), "홍길동"),), (), 4)
+    given = run(("Team Rocket", 30, team), attendance=attending)
+    canvas_rows = cells(
+        filled(canvas_sheet(write(tmp_path / "c.csv", CANVAS), "HW2"), given).content
+    )
+    assert [row[6] for row in canvas_rows[3:8]] == ["30", "0", "EX", "N/A", "30"]
+    moodle_rows = cells(filled(moodle_sheet(write(tmp_path / "m.csv", MOODLE)), given).content)
+    assert [row[5] for row in moodle_rows[1:]] == ["30", "0", ""]  # the last one is locked
+    row = frames_of(given).roster.iloc[0]
+    assert (row["id"], row["name"]) == ("00123; 00127; 9", "Kim, Ada; Park, Cy; Who, Else")
+
+
+def test_a_member_with_work_of_its_own_gets_no_grade_before_someone_decides(tmp_path, run):
+    members = (Listed(1, ("00123",), "Kim, Ada"), Listed(2, ("00127",), "Park, Cy"))
+    given = run(("Team Rocket", 30, Identity(members=members)), ("00123", 40, Identity()))
+    made = filled(canvas_sheet(write(tmp_path / "c.csv", CANVAS), "HW2"), given)
+    assert [row[6] for row in cells(made.content)[3:8]] == ["", "7.00", "EX", "N/A", "30"]
+    assert "two submissions for one row, not written (2): 00123, Team Rocket" in "".join(made.notes)

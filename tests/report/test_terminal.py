@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from grader.grading.sheet_files import Entry
+from grader.points import Standing
 from grader.records import PassedOver
 from grader.report.terminal import cache_view, check_view, passed_over_view, summary_table
 
@@ -19,6 +20,14 @@ def printed(renderable):
     file = io.StringIO()
     Console(file=file, width=80, color_system=None).print(renderable)
     return file.getvalue()
+
+
+def test_points_after_the_policy_stand_beside_the_others(class_of_five):
+    adjusted = [Standing(Fraction(9, 2), Fraction(10)) for _ in class_of_five]
+    text = printed(summary_table(class_of_five, max_points=Fraction(48), adjusted=adjusted))
+    assert "after policy" in text
+    assert text.count("4.5/10") == len(class_of_five)
+    assert all(len(line) <= 80 for line in text.splitlines())
 
 
 def test_the_class_fits_80_columns_and_says_what_went_wrong(class_of_five):

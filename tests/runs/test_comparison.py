@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
+from grader.cli.results import report
 from grader.decisions import Decision
 from grader.errors import UsageError
 from grader.policy import Policy
@@ -107,7 +109,7 @@ def test_the_terminal_names_points_and_verdicts():
 def test_a_gradebook_with_one_run_has_nothing_to_compare_with(tmp_path):
     with Gradebook.open(tmp_path / GRADEBOOK) as gradebook:
         gradebook.start_run("cnn")
-    with pytest.raises(UsageError, match="none before the latest"):
+    with pytest.raises(UsageError, match="has one run, and a comparison needs two; run"):
         compare_runs(tmp_path)
 
 
@@ -118,3 +120,10 @@ def test_the_latest_run_is_compared_with_the_one_before_or_with_the_one_asked_fo
             gradebook.save(one, gradebook.start_run("cnn"))
     assert compare_runs(tmp_path).same == 1
     assert compare_runs(tmp_path, 1).changes[0].before == 1
+
+
+@pytest.mark.parametrize("other", [{"points": Path("p.csv")}, {"moodle": Path("m.csv")},
+                                   {"excel": True}])  # fmt: skip
+def test_a_comparison_does_not_drop_what_else_was_asked_for_in_silence(tmp_path, other):
+    with pytest.raises(UsageError, match="--compare alone after it"):
+        report(tmp_path, "last", **other)

@@ -10,6 +10,7 @@ from grader.reading.submissions import find
 from grader.records import CheckResult, ExerciseResult, SubmissionResult
 from grader.runs import pipeline
 from grader.runs.gradebook import Gradebook
+from grader.runs.origins import ASKED, Origins, why_graded
 from grader.runs.scheduling import Finished
 from grader.verdict import Status, Verdict
 
@@ -154,3 +155,19 @@ def test_a_gradebook_gives_each_exercise_once_and_the_fullest_result_first(tmp_p
         wanted = {name: f"key of {name}" for name in ("add", "double", "half", "other")}
         found = [(result.key, sorted(held)) for result, held in book.holding(wanted)]
     assert found == [("b", ["double", "half"]), ("c", ["add"])]
+
+
+def test_work_that_only_lies_elsewhere_is_not_called_graded_on_request(kim):
+    before = replace(kim.grade()[1].results[0], status=Status.UNREADABLE)
+    reason = why_graded(before.inputs, before)
+    assert reason == "handed in under another name"
+    assert why_graded(before.inputs, before, otherwise=ASKED) == "graded again on request"
+    assert Origins().with_graded(reason).graded_again() == ""
+
+
+def test_a_package_that_was_installed_is_the_reason_why_work_is_graded(kim):
+    kim.missing = {"json": Fraction(2)}
+    kim.grade()
+    assert kim.grade()[1].origins.graded_again() == (
+        "Graded again: 1 a package that was missing is installed."
+    )

@@ -67,7 +67,7 @@ def test_rows_that_fit_nobody_are_named_and_the_others_are_read(desk, tmp_path):
     ]
     changed, passed_over = read_points(desk, write(tmp_path / "p.csv", lines), "ta")
     assert changed == 1
-    assert [one.partition(":")[0] for one in passed_over] == ["line 2", "line 3", "line 4"]
+    assert [one.partition(":")[0] for one in passed_over] == ["row 2", "row 3", "row 4"]
 
 
 @pytest.mark.parametrize(
@@ -98,3 +98,34 @@ def test_a_table_without_its_columns_is_refused_with_the_remedy(desk, tmp_path, 
     path.write_bytes(content)
     with pytest.raises(UsageError, match=r"answers\.csv|save it as CSV"):
         read_points(desk, path, "ta")
+
+
+def test_points_of_exercises_that_are_read_again_change_nothing(desk, tmp_path):
+    lines = [
+        {"student": "ada", "exercise": "corr2d", "points": "3", "comment": "half of it"},
+        {"student": "bora", "exercise": "corr2d", "points": "4"},
+        {"student": "bora", "exercise": "corr2d", "comment": "well done"},
+        {"student": "'=1+2", "exercise": "corr2d", "points": "1/3"},
+    ]
+    path = write(tmp_path / "p.csv", lines)
+    assert read_points(desk, path, "ta") == (3, [])
+    decided = len(desk.decisions())
+    assert read_points(desk, path, "ta") == (0, [])
+    lines[3]["points"] = "0.33"  # as grades.csv shows a third
+    assert read_points(desk, write(path, lines), "ta") == (0, [])
+    assert len(desk.decisions()) == decided
+
+
+def test_a_row_that_cannot_be_used_is_named_as_a_spreadsheet_numbers_it(desk, tmp_path):
+    path = tmp_path / "p.csv"
+    path.write_text(
+        'student,exercise,points,comment\n\nada,corr2d,3,"two\nlines"\n\nzoe,corr2d,1,\n'
+        "ada,corr2d,40,\nada,pool2d,1,\n",
+        encoding="utf-8",
+    )
+    changed, passed_over = read_points(desk, path, "ta")
+    assert changed == 1
+    zoe, many, unknown = passed_over
+    assert zoe.startswith("row 5: 'zoe' is no student with work in this run; take the name from")
+    assert many.startswith("row 6: 40 points are more than the 4 that corr2d is worth")
+    assert unknown == "row 7: ada has no exercise 'pool2d'."
