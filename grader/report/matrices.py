@@ -1,8 +1,8 @@
 """Counterexamples as small matrices: what was given, what came back, what was expected.
 
-A counterexample is stored as text, as a message shows it: `corr2d([[0.0, 1.0]], [[1.0]])`. Here it
-is read back into numbers, where it holds any, and entries that differ are marked. Text that holds
-no numbers stays text.
+A counterexample is stored as text, as a message shows it: `corr2d([[0.0, 1.0]], [[1.0]])`, or with
+what is set before, `layer.weight = [[2.0]]; layer([[1.0]])`. Here it is read back into numbers,
+where it holds any, and entries that differ are marked. Text that holds no numbers stays text.
 
 Here: from text to rows of entries, and pictures as runs of pixels. Not here: the markup
 (`templates/macros.html`).
@@ -86,10 +86,18 @@ def lay_out(example: Counterexample) -> Example:
 
 
 def _arguments(call: str) -> Iterator[tuple[Panel, Nested | None]]:
-    """Yield the arguments of a call as panels; nothing where the text is no call."""
-    node = _parsed(call)
+    """Yield the arguments of a call as panels, after what the statements before it set.
+
+    Nothing where the text is no call.
+    """
+    statements = _statements(call)
+    node = statements[-1].value if statements and isinstance(statements[-1], ast.Expr) else None
     if not isinstance(node, ast.Call):
         return
+    for statement in statements[:-1]:
+        if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+            value, note = _tensor_of(statement.value)
+            yield _argument(ast.unparse(statement.targets[0]), statement.value, value, note)
     for number, argument in enumerate(node.args, start=1):
         value, note = _tensor_of(argument)
         label = f"Input {number}" if len(node.args) > 1 else "Input"
@@ -122,16 +130,16 @@ def _tensor_of(node: ast.expr) -> tuple[Nested | None, str]:
     return _numbers(node), ""
 
 
-def _parsed(text: str) -> ast.expr | None:
+def _statements(text: str) -> list[ast.stmt]:
     tree = parse_python(text.strip()) if 0 < len(text) <= _MOST_TEXT else None
-    if tree is None or len(tree.body) != 1 or not isinstance(tree.body[0], ast.Expr):
-        return None
-    return tree.body[0].value
+    return [] if tree is None else tree.body
 
 
 def _value(text: str) -> Nested | None:
-    node = _parsed(text)
-    return None if node is None else _numbers(node)
+    match _statements(text):
+        case [ast.Expr(value=node)]:
+            return _numbers(node)
+    return None
 
 
 def _numbers(node: ast.expr) -> Nested | None:

@@ -84,10 +84,24 @@ def assert_some_image(student, words, becomes, what):
         for after in becomes(before.reshape(-1, 1, *before.shape[-2:]), shapes):
             if any(is_same_image(value, after) for _, value in images):
                 return
-    named = [name for name, _ in tensors if any(word in name.lower() for word in words)]
+    named = [pair for pair in tensors if any(word in pair[0].lower() for word in words)]
     if not named:
         raise student.not_attempted(words[0], f"an image {what}")
-    fail(f"{named[-1]} is no image {what}", call=named[-1], expected=f"an image {what}")
+    name, value = named[-1]
+    others = [image for image in images if all(image[0] != one for one, _ in named)]
+    fail(
+        f"{name} is no image {what}", call=name, expected=f"an image {what}",
+        images={f"Your {name}": value} | right_ones(value, others, becomes, shapes),
+    )  # fmt: skip
+
+
+def right_ones(value, images, becomes, shapes):
+    """Return the first right result of the size of a wrong one, by a title, for its picture."""
+    for name, before in images:
+        for after in becomes(before.reshape(-1, 1, *before.shape[-2:]), shapes):
+            if after.shape[-2:] == value.shape[-2:]:
+                return {name: before, f"{name} as it should become": after}
+    return {}
 
 
 def is_same_image(value, after):
