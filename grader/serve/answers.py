@@ -1,12 +1,15 @@
 """The written answers of a class, question by question, with similar ones beside each other.
 
 Answers are grouped when they share most of their words, so that a person reads one and grades the
-group in a row. Here: grouping and order. Not here: which passages are answers (`reading/`), points
-(`desk.py`).
+group in a row. Otherwise their order is drawn by lot, for each question anew and always the same:
+who is graded late in a row is graded more harshly, and that should not be the end of the alphabet.
+
+Here: grouping and order. Not here: which passages are answers (`reading/`), points (`desk.py`).
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -60,8 +63,15 @@ def questions_of(results: Iterable[SubmissionResult]) -> list[Question]:
             text = "\n\n".join(f"#### {part.heading}\n\n{part.text}" for part in parts)
             place = f"cell {first.cell}" + (f" of {first.file}" if first.file else "")
             found.setdefault(key, []).append((result.student, text, exercise, place))
-    questions = [Question(key, titles[key], _grouped(rows)) for key, rows in found.items()]
+    questions = [
+        Question(key, titles[key], _grouped(sorted(rows, key=lambda row: _lot(key, row[0]))))
+        for key, rows in found.items()
+    ]
     return sorted(questions, key=lambda one: _section(one.title))
+
+
+def _lot(key: str, student: str) -> bytes:
+    return hashlib.sha256(f"{key}\0{student}".encode("utf-8", "replace")).digest()
 
 
 def _grouped(rows: Sequence[tuple[str, str, str, str]]) -> tuple[Answer, ...]:
