@@ -94,13 +94,17 @@ def _arguments(call: str) -> Iterator[tuple[Panel, Nested | None]]:
     node = statements[-1].value if statements and isinstance(statements[-1], ast.Expr) else None
     if not isinstance(node, ast.Call):
         return
+    bound = set()
     for statement in statements[:-1]:
         if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+            bound.add(target := ast.unparse(statement.targets[0]))
             value, note = _tensor_of(statement.value)
-            yield _argument(ast.unparse(statement.targets[0]), statement.value, value, note)
-    for number, argument in enumerate(node.args, start=1):
+            yield _argument(target, statement.value, value, note)
+    # what was bound just before is shown already
+    given = [one for one in node.args if not (isinstance(one, ast.Name) and one.id in bound)]
+    for number, argument in enumerate(given, start=1):
         value, note = _tensor_of(argument)
-        label = f"Input {number}" if len(node.args) > 1 else "Input"
+        label = f"Input {number}" if len(given) > 1 else "Input"
         yield _argument(label, argument, value, note)
     for keyword in node.keywords:
         value, note = _tensor_of(keyword.value)
@@ -111,8 +115,12 @@ def _argument(
     label: str, node: ast.expr, value: Nested | None, note: str
 ) -> tuple[Panel, Nested | None]:
     if isinstance(value, list):
-        panel = _panel(label, value, frozenset())
-        return Panel(label, panel.shape, panel.slices, note=note), value
+        shape, few = _shape(value) or (), value
+        if len(shape) > 3 and shape[-2:] == (1, 1):  # a 1x1 kernel is a matrix of its channels
+            few, note = _without_last_two(value, len(shape)), "as a matrix of channels"
+        panel = _panel(label, few, frozenset())
+        words = " x ".join(map(str, shape))
+        return Panel(label, words, panel.slices, note=note or panel.note), value
     return Panel(label, "", (), clip(ast.unparse(node), limit=400)), None
 
 
@@ -185,6 +193,14 @@ def _transposed(value: Nested | None) -> Nested | None:
     if not isinstance(value, list) or shape is None or len(shape) != 2:
         return None
     return [[_at(value, (row, column)) for row in range(shape[0])] for column in range(shape[1])]
+
+
+def _without_last_two(value: Nested, axes: int) -> Nested:
+    """Drop the last two axes, of length 1."""
+    if axes == 2:
+        return _at(value, (0, 0))
+    assert isinstance(value, list)
+    return [_without_last_two(item, axes - 1) for item in value]
 
 
 def _at(value: Nested, index: Sequence[int]) -> float:

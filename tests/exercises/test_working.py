@@ -127,7 +127,7 @@ def comp_conv2d(conv2d, X):
     [
         ("Conv2D", "test_forward", ["layer", "layer.weight", "bias", "Input"]),
         ("comp_conv2d", "test_applies_the_layer",
-         ["layer", "layer.weight", "layer.bias", "Input 1", "Input 2"]),
+         ["layer", "layer.weight", "layer.bias", "Input"]),
     ],
 )  # fmt: skip
 def test_kernel_bias_and_image_of_a_layer_are_shown_as_matrices(
