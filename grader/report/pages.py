@@ -136,7 +136,7 @@ def feedback_page(
         first=failed_cells.first_cause(result.cells),
         ended=failed_cells.in_words,
         to_see_the_same=failed_cells.to_see_the_same(result.cells),
-        says_more=_says_more,
+        says_more=says_more,
         costs=costs(result),
         lay_out=matrices.lay_out,
         notes=notes or ManualNotes(),
@@ -254,7 +254,7 @@ def _tone(result: ExerciseResult) -> tuple[Tone, str]:
     return ("part" if share >= Fraction(1, 2) else "low"), "partly right"
 
 
-def _says_more(check: CheckResult) -> bool:
+def says_more(check: CheckResult) -> bool:
     """Return whether a message says what its example does not: a layer, a place, a cause."""
     if check.counterexample is None:
         return True

@@ -20,6 +20,7 @@ from grader.records import SubmissionResult, WrittenAnswer
 _ALIKE = 0.75
 """Of the words of both, the share that two answers of a group have in common at least."""
 _MOST_COMPARED = 400
+_HEADING = re.compile(r"^#{1,6} .*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ class Answer:
     """Number of the group of similar answers, from 0; the largest group comes first."""
     alike: int
     """How many answers the group has."""
+
+    @property
+    def excerpt(self) -> str:
+        """The text without its headings, for a list of answers."""
+        return " ".join(_HEADING.sub("", self.text).split()) or self.text
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from starlette.staticfiles import StaticFiles
 from grader.decisions import Kind
 from grader.errors import GraderError, UsageError
 from grader.report.matrices import lay_out
-from grader.report.pages import FILTERS, finalize
+from grader.report.pages import FILTERS, finalize, says_more
 from grader.report.rounding import total_of
 from grader.report.student_markdown import rendered
 from grader.runs.decided import Overtaken
@@ -61,6 +61,7 @@ _TEMPLATES.filters |= FILTERS | {"markdown": rendered}
 _TEMPLATES.globals |= {
     "url": lambda path, **query: f"{path}?{urlencode(query)}" if query else path,
     "lay_out": lay_out,
+    "says_more": says_more,
 }
 
 

@@ -160,3 +160,25 @@ def test_an_image_that_should_be_blurred_is_drawn_beside_the_right_one(grade_cel
     assert [(one.title, one.height, one.width) for one in found.counterexample.pictures] == [
         ("Your blurred", 6, 6), ("img", 8, 8), ("img as it should become", 6, 6)
     ]  # fmt: skip
+
+
+EDGES = """
+import torch
+X = torch.ones((6, 8)); X[:, 2:6] = 0
+K = torch.tensor([[1.0, -1.0]])
+Y = torch.zeros(6, 7)
+"""
+
+
+def test_an_edge_that_is_not_found_is_worked_out_and_drawn(grade_cells):
+    results = grade_cells("edge_detection", EDGES, asked=())
+    (found,) = [one for one in results if one.check == "test_the_edges"]
+    assert found.counterexample.working == "y[0, 1] = 1*1 + 0*(-1) = 1"
+    titles = [one.title for one in found.counterexample.pictures]
+    assert titles == ["Your Y", "Y as it should be"]
+
+
+def test_a_kernel_of_two_numbers_is_no_picture(grade_cells):
+    results = grade_cells("edge_detection", EDGES.replace("1.0, -1.0", "-1.0, 1.0"), asked=())
+    (found,) = [one for one in results if one.check == "test_the_kernel"]
+    assert (found.verdict, found.counterexample.pictures) == (Verdict.FAILED, ())

@@ -100,6 +100,7 @@ def test_all_that_a_student_wrote_in_a_section_is_one_answer(tmp_path):
     assert len(answers) == 1
     assert "One thought." in answers[0].text
     assert "Another thought." in answers[0].text
+    assert answers[0].excerpt == "One thought. Another thought."
 
 
 def test_points_are_the_sum_of_the_rubric_items_within_what_the_question_is_worth(desk):
