@@ -115,7 +115,8 @@ def _argument(
     label: str, node: ast.expr, value: Nested | None, note: str
 ) -> tuple[Panel, Nested | None]:
     if isinstance(value, list):
-        shape, few = _shape(value) or (), value
+        shape = _shape(value) or ()
+        few: Nested = value
         if len(shape) > 3 and shape[-2:] == (1, 1):  # a 1x1 kernel is a matrix of its channels
             few, note = _without_last_two(value, len(shape)), "as a matrix of channels"
         panel = _panel(label, few, frozenset())

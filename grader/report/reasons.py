@@ -1,8 +1,8 @@
 """Why checks of one exercise are not right, each reason once, and what to try against it.
 
 A function that raises, never ends or lacks a part fails most of its checks in one way. The first
-of them is shown whole, the others as a list below it. Wrong numbers are no such reason: each input
-shows another side of them.
+of them is shown whole, the others as a list below it. Wrong numbers are one reason only for one
+and the same call: each input shows another side of them.
 
 Here: which checks fail for one reason; advice that no check gives. Not here: the markup.
 """
@@ -90,7 +90,9 @@ def _key(check: CheckResult) -> tuple[str, ...] | None:
         text = without_numbers(one_line(_ARGUMENTS.sub("", check.message)))
         return (check.verdict, text) if text else None
     shows_numbers = example.got.startswith("shape ") or lay_out(example).got is not None
-    if shows_numbers or not example.got:
+    if shows_numbers:
+        return check.verdict, example.call, example.got, example.expected
+    if not example.got:
         return None
     return (
         check.verdict,

@@ -30,16 +30,18 @@ def test_checks_that_stop_with_the_same_error_at_the_same_line_are_one_reason(ch
     assert groups(checks) == [["a", "b"], ["c"], ["d"]]
 
 
-def test_wrong_numbers_and_wrong_shapes_stand_alone(check):
-    def wrong(name, got, expected):
-        example = Counterexample("f([1.0])", got, expected, "(0)")
+def test_wrong_numbers_and_shapes_are_one_reason_for_one_and_the_same_call_only(check):
+    def wrong(name, call, got, expected):
+        example = Counterexample(call, got, expected, "(0)")
         return check(name=name, verdict=Verdict.FAILED, counterexample=example)
 
     checks = [
-        wrong("a", "[1.0]", "[2.0]"), wrong("b", "[1.0]", "[2.0]"),
-        wrong("c", "shape (1, 2)", "shape (1,)"), wrong("d", "shape (1, 2)", "shape (1,)"),
+        wrong("a", "f([1.0])", "[1.0]", "[2.0]"), wrong("b", "f([1.0])", "[1.0]", "[2.0]"),
+        wrong("c", "f([3.0])", "[1.0]", "[2.0]"), wrong("d", "f([1.0])", "[4.0]", "[2.0]"),
+        wrong("e", "f([1.0])", "shape (1, 2)", "shape (1,)"),
+        wrong("f", "f([1.0, 2.0])", "shape (1, 3)", "shape (2,)"),
     ]  # fmt: skip
-    assert groups(checks) == [["a"], ["b"], ["c"], ["d"]]
+    assert groups(checks) == [["a", "b"], ["c"], ["d"], ["e"], ["f"]]
 
 
 def test_a_hidden_check_does_not_tell_which_other_check_it_fails_like(check):
