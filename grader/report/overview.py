@@ -57,6 +57,8 @@ class Tally:
     found: int
     """Submissions in which something of that name was judged: it is not missing."""
     worth: Fraction
+    spread: tuple[int, int, int, int]
+    """Submissions with all of its points, with half or more, with less than half, with none."""
     mean: Fraction | None
     """Mean share of its points, 0 to 1; None without points."""
 
@@ -154,7 +156,18 @@ def _tally(results: Sequence[SubmissionResult], name: str) -> Tally:
         judged=len(found),
         found=sum(not _is_missing(exercise) for exercise in found),
         worth=max((exercise.max_points for exercise in found), default=Fraction(0)),
+        spread=_spread(shares),
         mean=sum(shares, Fraction(0)) / len(shares) if shares else None,
+    )
+
+
+def _spread(shares: Sequence[Fraction]) -> tuple[int, int, int, int]:
+    half = Fraction(1, 2)
+    return (
+        sum(share == 1 for share in shares),
+        sum(half <= share < 1 for share in shares),
+        sum(0 < share < half for share in shares),
+        sum(share == 0 for share in shares),
     )
 
 
