@@ -3,8 +3,9 @@
 A comparison raises `Mismatch`, an AssertionError that keeps the facts, so that a report need not
 parse a sentence. Tolerances live here, and each says where its number comes from.
 
-An author may say how the first wrong entry is worked out (`working`), and which inputs are images
-(`images`); both are used only where a comparison fails.
+An author may say how the first wrong entry is worked out (`working`), how the shape is
+(`shape_working`), and which inputs are images (`images`); all are used only where a comparison
+fails.
 
 Here: comparing results with expected ones. Not here: computing expected results, pictures
 (`pictures.py`).
@@ -66,7 +67,8 @@ def assert_equal(got: object, expected: Tensor, *, call: str) -> None:
 
 def assert_close(
     got: object, expected: Tensor, *, call: str, tolerance: float = TOLERANCE,
-    working: Working | None = None, images: Mapping[str, Tensor] | None = None,
+    working: Working | None = None, shape_working: str = "",
+    images: Mapping[str, Tensor] | None = None,
 ) -> None:  # fmt: skip
     """Require the same shape, and numbers equal within `tolerance`, relative and absolute.
 
@@ -76,6 +78,7 @@ def assert_close(
         call: the call as it would be typed.
         tolerance: relative and absolute.
         working: returns how the entry at an index is worked out, for the feedback page.
+        shape_working: how the shape is worked out, for a result of another one.
         images: inputs that are images, by the name under which the feedback page draws them.
 
     Raises:
@@ -85,7 +88,7 @@ def assert_close(
     try:
         _compare(got, expected, call, tolerance=tolerance)
     except Mismatch as error:
-        error.counterexample = _explained(error, working, images or {})
+        error.counterexample = _explained(error, working, shape_working, images or {})
         raise
 
 
@@ -125,9 +128,13 @@ def expect_number(got: object, *, call: str) -> float:
     raise BadAnswer(call, describe(got), "a number")
 
 
-def fail(message: str, *, call: str, got: object = "", expected: object = "") -> None:
-    """Fail a check with a custom message, and facts for the feedback page."""
-    raise Mismatch(message, Counterexample(call, _text(got), _text(expected)))
+def fail(
+    message: str, *, call: str, got: object = "", expected: object = "",
+    images: Mapping[str, Tensor] | None = None,
+) -> None:  # fmt: skip
+    """Fail a check with a custom message, and facts and pictures for the feedback page."""
+    example = Counterexample(call, _text(got), _text(expected), pictures=pictures_of(images or {}))
+    raise Mismatch(message, example)
 
 
 def _compare(got: object, expected: Tensor, call: str, *, tolerance: float) -> None:
@@ -157,11 +164,13 @@ def _compare(got: object, expected: Tensor, call: str, *, tolerance: float) -> N
 
 
 def _explained(
-    error: Mismatch, working: Working | None, images: Mapping[str, Tensor]
+    error: Mismatch, working: Working | None, shape_working: str, images: Mapping[str, Tensor]
 ) -> Counterexample:
     """Return the counterexample with what the check's author adds to it."""
     example = replace(error.counterexample, pictures=pictures_of(images))
-    if working is None or error.at is None:
+    if error.at is None:
+        return replace(example, working=shape_working[:_MOST_WORKING])
+    if working is None:
         return example
     try:
         return replace(example, working=working(error.at)[:_MOST_WORKING])

@@ -91,7 +91,11 @@ def mistakes(results: Sequence[SubmissionResult]) -> Mistakes:
             for key, failed in _ways(exercise, wrong):
                 _add(groups, key, exercise, failed, index)
     found = _merged(groups, results)
-    counts = tuple(NotAttempted(name, count) for name, count in lacking.items() if count)
+    counts = tuple(
+        NotAttempted(name, count)
+        for name, count in sorted(lacking.items(), key=lambda item: -item[1])
+        if count
+    )
     return Mistakes(tuple(found[:_MOST_CLUSTERS]), max(0, len(found) - _MOST_CLUSTERS), counts)
 
 
@@ -118,7 +122,12 @@ def _seen(check: CheckResult) -> str:
     if check.verdict is Verdict.FAILED and example is not None:
         return f"{example.got}|{example.expected}"
     raised = check.message if example is None else example.got
-    return _NUMBER.sub("N", _ADDRESS.sub("ADDRESS", one_line(raised)))
+    return without_numbers(one_line(raised))
+
+
+def without_numbers(text: str) -> str:
+    """Return a text in which numbers and addresses are alike."""
+    return _NUMBER.sub("N", _ADDRESS.sub("ADDRESS", text))
 
 
 def _add(

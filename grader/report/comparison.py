@@ -5,13 +5,13 @@ Not here: what differs and why (`runs/comparison.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 
 from grader.report.pages import render
 from grader.report.rounding import shown
-from grader.report.writers import write_file
+from grader.report.writers import feedback_links, write_file
 from grader.runs.comparison import Change, Comparison
 from grader.text import one_line
 
@@ -21,13 +21,18 @@ _MOST_LINES = 40
 def write_comparison(comparison: Comparison, out: Path) -> Path:
     """Write `comparison.html` into a folder and return its path."""
     path = out / "comparison.html"
-    write_file(path, comparison_page(comparison))
+    write_file(path, comparison_page(comparison, feedback_links(out)))
     return path
 
 
-def comparison_page(comparison: Comparison) -> str:
-    """Render a comparison as one self-contained page."""
-    return render("comparison.html", comparison=comparison, points=in_words)
+def comparison_page(comparison: Comparison, links: Mapping[str, str] | None = None) -> str:
+    """Render a comparison as one self-contained page.
+
+    Args:
+        comparison: of two runs.
+        links: the address of the feedback page of each student who has one.
+    """
+    return render("comparison.html", comparison=comparison, points=in_words, links=links or {})
 
 
 def comparison_lines(comparison: Comparison) -> Iterator[str]:

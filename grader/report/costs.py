@@ -1,7 +1,8 @@
 """What cost a student most points, and the cause: a failed cell before the names it had to bind.
 
 Exercises whose definition stood in a cell that did not run through are one cost with that cell, and
-so are the cells that failed for want of it. Every other exercise is a cost of its own.
+so are the cells that failed for want of it. Those that are not in the notebook for any other reason
+are one cost too. Every other exercise is a cost of its own.
 
 Here: grouping and order. Not here: why a cell failed (`grading/absences.py`), the page.
 """
@@ -31,12 +32,15 @@ class Cost:
     """Places of the exercises among the result's."""
     cause: Cause | None = None
     """The failed cell; None where the reason is in the exercise itself."""
+    is_missing: bool = False
+    """Whether nothing of these names was found, for no failed cell."""
 
 
 def costs(result: SubmissionResult) -> list[Cost]:
     """Return what cost most points, the most first; the first failed cell leads if it cost any."""
     cause = first_cause(result.cells)
     of_cell: list[int] = []
+    missing: list[int] = []
     found: list[Cost] = []
     for place, exercise in enumerate(result.exercises):
         lost = _lost(exercise)
@@ -44,11 +48,14 @@ def costs(result: SubmissionResult) -> list[Cost]:
             continue
         if cause is not None and _follows(exercise, cause):
             of_cell.append(place)
+        elif _is_missing(exercise):
+            missing.append(place)
         else:
             found.append(Cost(lost, (place,)))
-    if cause is not None and of_cell:
-        points = sum((_lost(result.exercises[place]) for place in of_cell), Fraction(0))
-        found.append(Cost(points, tuple(of_cell), cause))
+    for places, why in ((of_cell, cause), (missing, None)):
+        if places:
+            points = sum((_lost(result.exercises[place]) for place in places), Fraction(0))
+            found.append(Cost(points, tuple(places), why, is_missing=why is None))
     found.sort(key=lambda cost: -cost.points)
     return [cost for place, cost in enumerate(found) if place < _MOST_COSTS or cost.cause]
 
@@ -59,10 +66,14 @@ def _lost(exercise: ExerciseResult) -> Fraction:
     return Fraction(0) if exercise.by_hand else earned.max_points - earned.points
 
 
+def _is_missing(exercise: ExerciseResult) -> bool:
+    wrong = [check for check in exercise.checks if check.verdict.is_wrong]
+    return bool(wrong) and all(check.verdict is Verdict.MISSING for check in wrong)
+
+
 def _follows(exercise: ExerciseResult, cause: Cause) -> bool:
     """Return whether an exercise is missing because of a failed cell or one that follows it."""
-    wrong = [check for check in exercise.checks if check.verdict.is_wrong]
-    if not wrong or any(check.verdict is not Verdict.MISSING for check in wrong):
+    if not _is_missing(exercise):
         return False
-    named: Sequence[str] = [cell for check in wrong for cell in _CELL.findall(check.message)]
+    named: Sequence[str] = [c for check in exercise.checks for c in _CELL.findall(check.message)]
     return any(int(cell) in cause.cells for cell in named)

@@ -43,7 +43,12 @@ def notes_of(result: SubmissionResult, decisions: Iterable[Decision]) -> ManualN
         decisions: those that apply, of any students, oldest first.
     """
     by_hand = {one.exercise for one in result.exercises if one.by_hand}
-    last = {question_of(answer): place for place, answer in enumerate(result.answers)}
+    last: dict[str, int] = {}
+    for place, answer in enumerate(result.answers):
+        question = question_of(answer)
+        # below the last text of the question: a heading without a text is no answer
+        if question not in last or answer.state == "written":
+            last[question] = place
     exercises: dict[str, ManualNote] = {}
     answers: dict[int, ManualNote] = {}
     overall: ManualNote | None = None

@@ -1,8 +1,8 @@
 """Counterexamples as small matrices: what was given, what came back, what was expected.
 
-A counterexample is stored as text, as a message shows it: `corr2d([[0.0, 1.0]], [[1.0]])`. Here it
-is read back into numbers, where it holds any, and entries that differ are marked. Text that holds
-no numbers stays text.
+A counterexample is stored as text, as a message shows it: `corr2d([[0.0, 1.0]], [[1.0]])`, or with
+what is set before, `layer.weight = [[2.0]]; layer([[1.0]])`. Here it is read back into numbers,
+where it holds any, and entries that differ are marked. Text that holds no numbers stays text.
 
 Here: from text to rows of entries, and pictures as runs of pixels. Not here: the markup
 (`templates/macros.html`).
@@ -86,13 +86,25 @@ def lay_out(example: Counterexample) -> Example:
 
 
 def _arguments(call: str) -> Iterator[tuple[Panel, Nested | None]]:
-    """Yield the arguments of a call as panels; nothing where the text is no call."""
-    node = _parsed(call)
+    """Yield the arguments of a call as panels, after what the statements before it set.
+
+    Nothing where the text is no call.
+    """
+    statements = _statements(call)
+    node = statements[-1].value if statements and isinstance(statements[-1], ast.Expr) else None
     if not isinstance(node, ast.Call):
         return
-    for number, argument in enumerate(node.args, start=1):
+    bound = set()
+    for statement in statements[:-1]:
+        if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+            bound.add(target := ast.unparse(statement.targets[0]))
+            value, note = _tensor_of(statement.value)
+            yield _argument(target, statement.value, value, note)
+    # what was bound just before is shown already
+    given = [one for one in node.args if not (isinstance(one, ast.Name) and one.id in bound)]
+    for number, argument in enumerate(given, start=1):
         value, note = _tensor_of(argument)
-        label = f"Input {number}" if len(node.args) > 1 else "Input"
+        label = f"Input {number}" if len(given) > 1 else "Input"
         yield _argument(label, argument, value, note)
     for keyword in node.keywords:
         value, note = _tensor_of(keyword.value)
@@ -103,8 +115,13 @@ def _argument(
     label: str, node: ast.expr, value: Nested | None, note: str
 ) -> tuple[Panel, Nested | None]:
     if isinstance(value, list):
-        panel = _panel(label, value, frozenset())
-        return Panel(label, panel.shape, panel.slices, note=note), value
+        shape = _shape(value) or ()
+        few: Nested = value
+        if len(shape) > 3 and shape[-2:] == (1, 1):  # a 1x1 kernel is a matrix of its channels
+            few, note = _without_last_two(value, len(shape)), "as a matrix of channels"
+        panel = _panel(label, few, frozenset())
+        words = " x ".join(map(str, shape))
+        return Panel(label, words, panel.slices, note=note or panel.note), value
     return Panel(label, "", (), clip(ast.unparse(node), limit=400)), None
 
 
@@ -122,16 +139,16 @@ def _tensor_of(node: ast.expr) -> tuple[Nested | None, str]:
     return _numbers(node), ""
 
 
-def _parsed(text: str) -> ast.expr | None:
+def _statements(text: str) -> list[ast.stmt]:
     tree = parse_python(text.strip()) if 0 < len(text) <= _MOST_TEXT else None
-    if tree is None or len(tree.body) != 1 or not isinstance(tree.body[0], ast.Expr):
-        return None
-    return tree.body[0].value
+    return [] if tree is None else tree.body
 
 
 def _value(text: str) -> Nested | None:
-    node = _parsed(text)
-    return None if node is None else _numbers(node)
+    match _statements(text):
+        case [ast.Expr(value=node)]:
+            return _numbers(node)
+    return None
 
 
 def _numbers(node: ast.expr) -> Nested | None:
@@ -177,6 +194,14 @@ def _transposed(value: Nested | None) -> Nested | None:
     if not isinstance(value, list) or shape is None or len(shape) != 2:
         return None
     return [[_at(value, (row, column)) for row in range(shape[0])] for column in range(shape[1])]
+
+
+def _without_last_two(value: Nested, axes: int) -> Nested:
+    """Drop the last two axes, of length 1."""
+    if axes == 2:
+        return _at(value, (0, 0))
+    assert isinstance(value, list)
+    return [_without_last_two(item, axes - 1) for item in value]
 
 
 def _at(value: Nested, index: Sequence[int]) -> float:

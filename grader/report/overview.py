@@ -54,6 +54,11 @@ class Tally:
     solved: int
     """Submissions in which every check passed."""
     judged: int
+    found: int
+    """Submissions in which something of that name was judged: it is not missing."""
+    worth: Fraction
+    spread: tuple[int, int, int, int]
+    """Submissions with all of its points, with half or more, with less than half, with none."""
     mean: Fraction | None
     """Mean share of its points, 0 to 1; None without points."""
 
@@ -149,8 +154,26 @@ def _tally(results: Sequence[SubmissionResult], name: str) -> Tally:
         by_hand=any(exercise.by_hand for exercise in found),
         solved=sum(_is_solved(result, exercise) for result, exercise in pairs),
         judged=len(found),
+        found=sum(not _is_missing(exercise) for exercise in found),
+        worth=max((exercise.max_points for exercise in found), default=Fraction(0)),
+        spread=_spread(shares),
         mean=sum(shares, Fraction(0)) / len(shares) if shares else None,
     )
+
+
+def _spread(shares: Sequence[Fraction]) -> tuple[int, int, int, int]:
+    half = Fraction(1, 2)
+    return (
+        sum(share == 1 for share in shares),
+        sum(half <= share < 1 for share in shares),
+        sum(0 < share < half for share in shares),
+        sum(share == 0 for share in shares),
+    )
+
+
+def _is_missing(exercise: ExerciseResult) -> bool:
+    wrong = [check.verdict for check in exercise.checks if check.verdict.is_wrong]
+    return bool(wrong) and all(verdict is Verdict.MISSING for verdict in wrong)
 
 
 def _is_solved(result: SubmissionResult, exercise: ExerciseResult) -> bool:

@@ -32,6 +32,7 @@ from grader.report import curves, fact_labels, failed_cells, matrices
 from grader.report.costs import costs
 from grader.report.manual_notes import ManualNotes
 from grader.report.overview import overview
+from grader.report.reasons import Reason, reasons_of
 from grader.report.rounding import exercise_names, percent, points_of, shown, total_of
 from grader.report.student_markdown import rendered
 from grader.text import clean, clip
@@ -58,6 +59,8 @@ class _Exercise:
     tone: Tone
     words: str
     wrong: tuple[CheckResult, ...]
+    reasons: tuple[Reason, ...]
+    """The wrong ones, by what they share."""
     broken: tuple[CheckResult, ...]
     passed: tuple[CheckResult, ...]
     skipped: tuple[CheckResult, ...]
@@ -65,6 +68,11 @@ class _Exercise:
     cut: int
     marked: frozenset[int]
     """Lines, from 1, from which an error came."""
+
+    @property
+    def worst(self) -> Reason:
+        """The reason that cost most points, for an exercise that has any."""
+        return max(self.reasons, key=lambda reason: reason.lost)
 
     @property
     def missing(self) -> bool:
@@ -128,7 +136,7 @@ def feedback_page(
         first=failed_cells.first_cause(result.cells),
         ended=failed_cells.in_words,
         to_see_the_same=failed_cells.to_see_the_same(result.cells),
-        says_more=_says_more,
+        says_more=says_more,
         costs=costs(result),
         lay_out=matrices.lay_out,
         notes=notes or ManualNotes(),
@@ -202,7 +210,8 @@ def _exercise(index: int, result: ExerciseResult) -> _Exercise:
         standing(checks),
         tone,
         words,
-        wrong=tuple(check for check in checks if check.verdict.is_wrong),
+        wrong=(wrong := tuple(check for check in checks if check.verdict.is_wrong)),
+        reasons=reasons_of(wrong),
         broken=tuple(check for check in checks if check.verdict.is_ours),
         passed=tuple(check for check in checks if check.verdict is Verdict.PASSED),
         skipped=tuple(check for check in checks if check.verdict is Verdict.SKIPPED),
@@ -245,7 +254,7 @@ def _tone(result: ExerciseResult) -> tuple[Tone, str]:
     return ("part" if share >= Fraction(1, 2) else "low"), "partly right"
 
 
-def _says_more(check: CheckResult) -> bool:
+def says_more(check: CheckResult) -> bool:
     """Return whether a message says what its example does not: a layer, a place, a cause."""
     if check.counterexample is None:
         return True

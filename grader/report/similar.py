@@ -14,7 +14,7 @@ import pandas as pd
 
 from grader.report.csv_tables import as_csv
 from grader.report.pages import render
-from grader.report.writers import write_file
+from grader.report.writers import feedback_links, write_file
 from grader.similar.pairs import Pair, Similar, marked_lines
 from grader.similar.shape import Line
 from grader.text import clip
@@ -51,7 +51,10 @@ def write_similar(
 ) -> list[Path]:
     """Write `similar.html` and `similar.csv` into a folder and return their paths."""
     aligned = [_aligned(pair, found, code) for pair in found.pairs[:_MOST_ALIGNED]]
-    page = render("similar.html", found=found, aligned=aligned, assignment=assignment)
+    page = render(
+        "similar.html", found=found, aligned=aligned, assignment=assignment,
+        links=feedback_links(out),
+    )  # fmt: skip
     table = pd.DataFrame(
         [
             (one.first, one.second, round(one.score, 3), one.shared, round(one.deviations, 1))

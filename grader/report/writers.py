@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
+from urllib.parse import quote
 
 from grader.errors import NO_ROOM, CannotStore, UsageError
 from grader.records import PassedOver, SubmissionResult
@@ -27,7 +28,7 @@ from grader.report.pages import feedback_page, report_page
 from grader.report.spreadsheet import workbook
 from grader.report.tables import checks_table, grades_table
 from grader.report.terminal import attendance_lines, lateness_lines
-from grader.runs.stored_run import StoredRun
+from grader.runs.stored_run import StoredRun, latest
 from grader.text import clean
 
 log = logging.getLogger(__name__)
@@ -137,6 +138,20 @@ def _remarks(run: StoredRun) -> list[str]:
         for one in run.outdated
     ]
     return [*attendance_lines(run), *decided, *lateness_lines(run)]
+
+
+def feedback_links(out: Path) -> dict[str, str]:
+    """Return the address of each student's page from beside the report, where the page exists."""
+    try:
+        students = [result.student for result in latest(out).results]
+    except UsageError:  # no gradebook, or no run in it
+        return {}
+    pairs = zip(students, feedback_names(students), strict=True)
+    found: dict[str, str] = {}
+    for student, name in pairs:
+        if (out / "feedback" / name).is_file():
+            found.setdefault(student, f"feedback/{quote(name)}")
+    return found
 
 
 def feedback_names(students: Sequence[str]) -> list[str]:

@@ -1,12 +1,15 @@
 """The written answers of a class, question by question, with similar ones beside each other.
 
-Answers that share most of their words form a group, which is graded in a row.
+Answers that share most of their words form a group, which is graded in a row. The other answers
+come in an order that is drawn by lot, another for each question and always the same: graders grow
+stricter in the course of a row, and the end of a row should not be the end of the alphabet.
 
 Here: grouping and order. Not here: which passages are answers (`reading/`), points (`desk.py`).
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,6 +21,7 @@ _ALIKE = 0.75
 """Of the words of both, the share that two answers of a group have in common at least."""
 _MOST_COMPARED = 400
 """Groups that an answer is compared with; of more, it may begin another group."""
+_HEADING = re.compile(r"^#{1,6} .*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,11 @@ class Answer:
     """Number of the group of similar answers, from 0; the largest group comes first."""
     alike: int
     """How many answers the group has."""
+
+    @property
+    def excerpt(self) -> str:
+        """The text without its headings, for a list of answers."""
+        return " ".join(_HEADING.sub("", self.text).split()) or self.text
 
 
 @dataclass(frozen=True)
@@ -61,8 +70,15 @@ def questions_of(results: Iterable[SubmissionResult]) -> list[Question]:
             text = "\n\n".join(f"#### {part.heading}\n\n{part.text}" for part in parts)
             place = f"cell {first.cell}" + (f" of {first.file}" if first.file else "")
             found.setdefault(key, []).append((result.student, text, exercise, place))
-    questions = [Question(key, titles[key], _grouped(rows)) for key, rows in found.items()]
+    questions = [
+        Question(key, titles[key], _grouped(sorted(rows, key=lambda row: _lot(key, row[0]))))
+        for key, rows in found.items()
+    ]
     return sorted(questions, key=lambda one: _section(one.title))
+
+
+def _lot(key: str, student: str) -> bytes:
+    return hashlib.sha256(f"{key}\0{student}".encode("utf-8", "replace")).digest()
 
 
 def _grouped(rows: Sequence[tuple[str, str, str, str]]) -> tuple[Answer, ...]:

@@ -1,19 +1,17 @@
-"""The web application: routes, forms and who may use them.
+"""The web application: routes, pages and forms.
 
-The server listens on the loopback interface only. The first visit trades the token in the address
-for a cookie that other sites cannot send. Every form carries a second token, and the Host and
-Origin of a request must be this server's, so that a page of another site can send no form. The only
-script is a file of this package; Jinja escapes students' text.
+Every form carries a secret, so that a page of another site can send no form. The only script is a
+file of this package; Jinja escapes students' text.
 
-Here: HTTP. Not here: what is decided and stored (`desk.py`), starting the server (`server.py`).
+Here: HTTP. Not here: who may use the pages (`access.py`), what is decided and stored (`desk.py`),
+starting the server (`server.py`).
 """
 
 from __future__ import annotations
 
 import hmac
-import secrets
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -25,34 +23,30 @@ from starlette.datastructures import FormData
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from grader.decisions import Kind
 from grader.errors import GraderError, UsageError
-from grader.report.pages import FILTERS, finalize
+from grader.report.matrices import lay_out
+from grader.report.pages import FILTERS, finalize, says_more
 from grader.report.rounding import total_of
 from grader.report.student_markdown import rendered
 from grader.runs.decided import Overtaken
 from grader.serve import views
+from grader.serve.access import Access, Guard
 from grader.serve.answer_table import answer_table
 from grader.serve.desk import Desk
+from grader.serve.summary import summary_of
 
 _HERE = Path(__file__).parent
-_COOKIE = "grader-session"
 _WHO = "grader-who"
+_NAMES = "grader-names"
+"""Cookie of a browser in which answers are read without the names of their writers."""
 _LONGEST_FORM = 200_000
 _LONGEST_NAME = 80
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self' 'unsafe-inline'; "
-    "script-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "same-origin",  # without a referrer, Chromium sends the origin `null`
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-}
 _KINDS: tuple[Kind, ...] = ("override", "excuse", "comment", "extension", "reopen")
-_Next = Callable[[Request], Awaitable[Response]]
 _TEMPLATES = Environment(
     loader=FileSystemLoader([_HERE / "templates", _HERE.parent / "report" / "templates"]),
     autoescape=True,
@@ -62,36 +56,11 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 _TEMPLATES.filters |= FILTERS | {"markdown": rendered}
-_TEMPLATES.globals |= {"url": lambda path, **query: f"{path}?{urlencode(query)}" if query else path}
-
-
-@dataclass(frozen=True)
-class Access:
-    """Who may use the pages: the secrets of one server, and its address."""
-
-    host: str
-    """`127.0.0.1:8000`, as browsers send it."""
-    token: str
-    who: str
-    """Name of the instructor, where the browser holds no other."""
-
-    @classmethod
-    def fresh(cls, host: str, who: str) -> Access:
-        """Draw new secrets."""
-        return cls(host, secrets.token_urlsafe(24), who)
-
-    @property
-    def session(self) -> str:
-        """The value of the cookie."""
-        return self._derived("session")
-
-    @property
-    def form(self) -> str:
-        """The value that every form carries."""
-        return self._derived("form")
-
-    def _derived(self, purpose: str) -> str:
-        return hmac.digest(self.token.encode(), purpose.encode(), "sha256").hex()
+_TEMPLATES.globals |= {
+    "url": lambda path, **query: f"{path}?{urlencode(query)}" if query else path,
+    "lay_out": lay_out,
+    "says_more": says_more,
+}
 
 
 def make_app(desk: Desk, access: Access, changed: Callable[[], None]) -> Starlette:
@@ -106,6 +75,7 @@ def make_app(desk: Desk, access: Access, changed: Callable[[], None]) -> Starlet
     routes = [
         Route("/", pages.overview),
         Route("/student", pages.student),
+        Route("/feedback", pages.feedback),
         Route("/question", pages.question),
         Route("/answer", pages.answer),
         Route("/clusters", pages.clusters),
@@ -117,43 +87,14 @@ def make_app(desk: Desk, access: Access, changed: Callable[[], None]) -> Starlet
         Route("/decide", pages.decide, methods=["POST"]),
         Route("/comment", pages.comment, methods=["POST"]),
         Route("/who", pages.who, methods=["POST"]),
+        Route("/names", pages.names, methods=["POST"]),
         Mount("/static", StaticFiles(directory=_HERE / "static")),
     ]
     return Starlette(
         routes=routes,
-        middleware=[Middleware(BaseHTTPMiddleware, dispatch=_Guard(access))],
+        middleware=[Middleware(BaseHTTPMiddleware, dispatch=Guard(access))],
         exception_handlers={GraderError: pages.refused},
     )
-
-
-class _Guard:
-    """Lets through only requests of a browser that knows the token."""
-
-    def __init__(self, access: Access) -> None:
-        self._access = access
-
-    async def __call__(self, request: Request, call_next: _Next) -> Response:
-        access = self._access
-        port = access.host.rpartition(":")[2]
-        own = {access.host, f"localhost:{port}"}
-        if request.headers.get("host") not in own:
-            return PlainTextResponse("wrong host", 403)
-        origin = request.headers.get("origin")
-        if origin is not None and origin.removeprefix("http://") not in own:
-            return PlainTextResponse("wrong origin", 403)
-        given = request.query_params.get("token", "")
-        if given and hmac.compare_digest(given.encode(), access.token.encode()):
-            answer: Response = RedirectResponse("/", 303)
-            answer.set_cookie(_COOKIE, access.session, httponly=True, samesite="strict")
-            return answer
-        cookie = request.cookies.get(_COOKIE, "")
-        if not hmac.compare_digest(cookie.encode(), access.session.encode()):
-            return PlainTextResponse(
-                "Open the address that `grader serve` printed; it holds the token.", 403
-            )
-        answer = await call_next(request)
-        answer.headers.update(_HEADERS)
-        return answer
 
 
 class _Pages:
@@ -169,10 +110,15 @@ class _Pages:
     async def overview(self, request: Request) -> Response:
         """Show what there is to do, and every student."""
         work = self._desk.work
+        order = request.query_params.get("order", "")
+        order = order if order in views.ORDERS else views.ORDERS[0]
+        wanted = request.query_params.get("name", "").strip()[:80]
+        rows = self._desk.students()
         return self._page(
             request, "overview.html",
             progress=self._desk.progress(), outdated=self._desk.outdated(),
-            students=self._desk.students(), groups=work.groups,
+            students=views.arranged(rows, order, wanted), count=len(rows),
+            order=order, orders=views.ORDERS, wanted=wanted, groups=work.groups,
             title=work.run.title, started_at=work.run.started_at,
         )  # fmt: skip
 
@@ -181,21 +127,28 @@ class _Pages:
         name = request.query_params.get("name", "")
         settled = self._desk.settled(name)
         work = self._desk.work
+        before, after = views.neighbours(work.results, name)
         return self._page(
             request, "student.html",
-            result=settled.result, settled=settled,
+            result=settled.result, settled=settled, before=before, after=after,
             total=total_of(settled.result, work.run.max_points),
             latest=self._desk.latest_about(name),
             decisions=[one for one in reversed(self._desk.decisions()) if one.student == name],
         )  # fmt: skip
 
+    async def feedback(self, request: Request) -> Response:
+        """Show the feedback page of one student, with everything that was decided so far."""
+        return HTMLResponse(self._desk.feedback(request.query_params.get("name", "")))
+
     async def question(self, request: Request) -> Response:
-        """Show all answers to a question in a row, its worth and its rubric."""
+        """Show all answers to a question in a row, its worth, its rubric and its numbers."""
         key = request.query_params.get("key", "")
+        rows = self._desk.graded(key)
         return self._page(
             request, "question.html",
-            question=self._desk.question(key), rows=self._desk.graded(key),
+            question=self._desk.question(key), rows=rows,
             worth=self._desk.worth(key), rubric=self._desk.rubric(key),
+            summary=summary_of([row.points for row in rows]),
         )  # fmt: skip
 
     async def answer(self, request: Request) -> Response:
@@ -205,9 +158,12 @@ class _Pages:
         place = _whole(request.query_params.get("place", "0"))
         if not 0 <= place < len(rows):
             raise UsageError("there is no such answer in this run.")
+        group = rows[place].answer.group
         return self._page(
             request, "answer.html",
             question=self._desk.question(key), row=rows[place], rows=rows, place=place,
+            alike=[row for row in rows if row.answer.group == group and row.place != place],
+            comments=views.earlier_comments(rows),
             worth=self._desk.worth(key), rubric=self._desk.rubric(key),
         )  # fmt: skip
 
@@ -235,11 +191,14 @@ class _Pages:
         """Store the points and the comment of an answer, and go on to the next."""
         form = await self._form(request)
         key, place = _text(form, "key"), _whole(_text(form, "place"))
+        items = [_whole(str(one)) for one in form.getlist("items")]
+        points = _points(form, "points")
+        if not items and points is None:
+            raise UsageError("choose an item of the rubric, or write the points: 0 too.")
         self._desk.grade(
-            key, place,
-            items=[_whole(str(one)) for one in form.getlist("items")],
-            points=_points(form, "points"), comment=_text(form, "comment"),
+            key, place, items=items, points=points, comment=_text(form, "comment"),
             after=_whole(_text(form, "after")), who=self._name(request),
+            alike=_text(form, "alike") == "yes",
         )  # fmt: skip
         self._changed()
         rows = self._desk.graded(key)
@@ -317,6 +276,14 @@ class _Pages:
         answer.set_cookie(_WHO, name, httponly=True, samesite="strict")
         return answer
 
+    async def names(self, request: Request) -> Response:
+        """Hide or show the names of those whose answers are graded, in this browser."""
+        form = await self._form(request)
+        answer = _to(_text(form, "back"))
+        hidden = "yes" if _text(form, "hidden") == "yes" else ""
+        answer.set_cookie(_NAMES, hidden, httponly=True, samesite="strict")
+        return answer
+
     async def refused(self, request: Request, error: Exception) -> Response:
         """Show why something was not stored, or is not there."""
         status = 409 if isinstance(error, Overtaken) else 400
@@ -330,7 +297,7 @@ class _Pages:
         query = f"?{request.url.query}" if request.url.query else ""
         text = _TEMPLATES.get_template(template).render(
             **values, csrf=self._access.form, who=self._name(request),
-            here=f"{request.url.path}{query}",
+            here=f"{request.url.path}{query}", unnamed=request.cookies.get(_NAMES, "") == "yes",
         )  # fmt: skip
         return HTMLResponse(text)
 

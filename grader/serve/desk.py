@@ -17,11 +17,13 @@ from pathlib import Path
 from grader.decisions import Decision, Kind, Settled, Subject, in_force, mark_of, settle
 from grader.errors import UsageError
 from grader.records import SubmissionResult
+from grader.report.manual_notes import notes_of
+from grader.report.pages import feedback_page
 from grader.runs.decided import decide, decisions_of
 from grader.runs.rubrics import RubricItem, add_item, change_item, items_of, set_worth, worths_of
 from grader.runs.stored_run import StoredRun, gradebook_in, latest_id, stored_run
 from grader.serve.answers import Answer, Question, questions_of
-from grader.serve.views import Group, StudentRow, groups_of, row_of
+from grader.serve.views import Graded, Group, StudentRow, groups_of, row_of
 
 
 @dataclass(frozen=True)
@@ -62,15 +64,16 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Graded:
-    """One answer with what was decided about it."""
+class _Mark:
+    """What an answer is given."""
 
-    answer: Answer
-    place: int
-    points: Decision | None
-    comment: Decision | None
-    latest: int
-    """Id of the latest decision about it, 0 for none."""
+    points: Fraction
+    worth: Fraction
+    rubric: tuple[int, ...]
+    text: str
+    """The rubric items in words."""
+    comment: str
+    who: str
 
 
 class Desk:
@@ -128,6 +131,19 @@ class Desk:
         if found is None:
             raise UsageError("there is no such student in this run; it may be another run now.")
         return settle(found, self.decisions())
+
+    def feedback(self, student: str) -> str:
+        """Return the feedback page of a student with everything that was decided so far.
+
+        Raises:
+            UsageError: there is no such student.
+        """
+        settled, run = self.settled(student), self.work.run
+        alone = replace(run, results=(settled.result,), decisions=settled.applied)
+        return feedback_page(
+            settled.result, assignment=run.title, notes=notes_of(settled.result, settled.applied),
+            adjusted=alone.adjusted[0] if run.policy.changes_points else None,
+        )  # fmt: skip
 
     def outdated(self) -> list[Decision]:
         """Return the decisions about work that has changed since."""
@@ -234,8 +250,9 @@ class Desk:
         comment: str,
         after: int,
         who: str,
-    ) -> None:
-        """Give an answer its points and a comment.
+        alike: bool = False,
+    ) -> int:
+        """Give an answer its points and a comment, and perhaps all that are like it.
 
         Args:
             key: the question.
@@ -245,6 +262,10 @@ class Desk:
             comment: for the student; may be empty.
             after: id of the latest decision about it that the instructor saw.
             who: name of the instructor.
+            alike: whether the other answers of its group that wait for points get the same.
+
+        Returns:
+            How many answers have other points now.
 
         Raises:
             UsageError: the question has no worth yet, or the points are beyond it.
@@ -263,20 +284,28 @@ class Desk:
             points = min(max(total, Fraction(0)), worth)
         if not 0 <= points <= worth:
             raise UsageError(f"the points are 0 to {float(worth):g}.")
-        row = rows[place]
-        subject = (row.answer.student, row.answer.exercise, key)
         text = "; ".join(f"{offered[one].text} ({float(offered[one].points):+g})" for one in chosen)
+        mark = _Mark(points, worth, chosen, text, comment.strip(), who)
+        self._give(key, rows[place], mark, after=after)
+        group = rows[place].answer.group
+        others = [o for o in rows if o.answer.group == group and o.points is None] if alike else []
+        others = [one for one in others if one.place != place]
+        for one in others:
+            self._give(key, one, mark, after=one.latest)
+        return 1 + len(others)
+
+    def _give(self, key: str, row: Graded, mark: _Mark, *, after: int) -> None:
+        subject = (row.answer.student, row.answer.exercise, key)
         stored = self._store(
             self._about(
-                subject, "points", text=text, who=who, points=points, max_points=worth,
-                rubric=chosen,
+                subject, "points", text=mark.text, who=mark.who, points=mark.points,
+                max_points=mark.worth, rubric=mark.rubric,
             ),
             after=after,
         )  # fmt: skip
-        if comment.strip() != (row.comment.text if row.comment else ""):
-            self._store(
-                self._about(subject, "comment", text=comment.strip(), who=who), after=stored.id
-            )
+        if mark.comment != (row.comment.text if row.comment else ""):
+            comment = self._about(subject, "comment", text=mark.comment, who=mark.who)
+            self._store(comment, after=stored.id)
 
     def decide(
         self,

@@ -14,7 +14,8 @@ import uvicorn
 from grader.errors import UsageError
 from grader.report.writers import write_run
 from grader.runs.stored_run import latest
-from grader.serve.app import Access, make_app
+from grader.serve.access import Access
+from grader.serve.app import make_app
 from grader.serve.desk import Desk
 from grader.serve.publisher import Publisher
 

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from fractions import Fraction
 
-from grader.decisions import Settled
+from grader.decisions import Decision, Settled
 from grader.errors import UsageError
 from grader.points import Standing
 from grader.report.clusters import Cluster, mistakes
 from grader.report.rounding import total_of
 from grader.runs.stored_run import StoredRun
+from grader.serve.answers import Answer
 from grader.verdict import Status
 
+_MOST_COMMENTS = 9
 _POINTS = re.compile(r"[+-]?\d{1,6}(?:\.\d{1,4}|/\d{1,4})?", re.ASCII)
 
 
@@ -31,6 +35,18 @@ class StudentRow:
     total: Standing
     decided: int
     outdated: int
+
+
+@dataclass(frozen=True)
+class Graded:
+    """One answer with what was decided about it."""
+
+    answer: Answer
+    place: int
+    points: Decision | None
+    comment: Decision | None
+    latest: int
+    """Id of the latest decision about it, 0 for none."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +63,36 @@ def row_of(settled: Settled, run: StoredRun) -> StudentRow:
     total = total_of(result, run.max_points)
     applied, outdated = len(settled.applied), len(settled.outdated)
     return StudentRow(result.student, result.status, total, applied, outdated)
+
+
+ORDERS = ("open first", "name", "fewest points", "most points")
+"""In which the list of students may stand, the usual one first."""
+
+
+def arranged(rows: Iterable[StudentRow], order: str, wanted: str = "") -> list[StudentRow]:
+    """Return the rows whose name holds some text, in one of the `ORDERS`."""
+    found = [row for row in rows if wanted.casefold() in row.name.casefold()]
+    keys: dict[str, Callable[[StudentRow], Fraction]] = {
+        "open first": lambda row: Fraction(not row.total.open),
+        "fewest points": lambda row: row.total.points,
+        "most points": lambda row: -row.total.points,
+    }
+    found.sort(key=lambda row: row.name.casefold())
+    return sorted(found, key=keys.get(order, lambda row: Fraction(0)))
+
+
+def neighbours(students: Iterable[str], student: str) -> tuple[str | None, str | None]:
+    """Return who stands before and after a student by name; None at either end."""
+    names = sorted(students, key=str.casefold)
+    place = names.index(student)
+    before = names[place - 1] if place else None
+    return before, names[place + 1] if place + 1 < len(names) else None
+
+
+def earlier_comments(rows: Iterable[Graded]) -> list[str]:
+    """Return the comments on other answers to a question, the most used first, each once."""
+    counts = Counter(row.comment.text for row in rows if row.comment and row.comment.text)
+    return [text for text, _ in counts.most_common(_MOST_COMMENTS)]
 
 
 def groups_of(run: StoredRun) -> list[Group]:

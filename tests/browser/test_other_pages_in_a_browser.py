@@ -14,7 +14,7 @@ from grader.report.similar import write_similar
 from grader.runs.comparison import Change, Comparison, ExerciseChange
 from grader.similar.pairs import compare
 from grader.similar.shape import shape_of
-from tests.browser.test_pages_in_a_browser import HOSTILE, SCHEMES, WIDTHS
+from tests.browser.test_pages_in_a_browser import HOSTILE, SCHEMES, WIDTHS, report_of
 from tests.report.made_class import NAMES, made_class
 
 OWN = """
@@ -114,3 +114,29 @@ def test_no_name_is_broken_letter_by_letter(visit, similar, width):
         assert [size for size in sizes if size[0] < 100] == []
         words = seen.page.eval_on_selector_all(".scroll thead th, .scroll td.num", WORDS_AND_LINES)
         assert [one for one in words if one[1] > one[0]] == []
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_printed_page_is_whole_and_light(visit, similar, scheme):
+    results = made_class(30)
+    report, feedback = after_rules()
+    for html in (report, feedback, comparison(5), similar("ann", "bora"), report_of(results)):
+        seen = visit(html, 680, scheme)  # A4 without its margins
+        seen.page.emulate_media(media="print")
+        assert seen.overflow() == 0
+        # what is folded on the screen is on paper, what leads around on the screen is not
+        folded = seen.page.eval_on_selector_all(
+            "details:not([open]) > :not(summary)",
+            "all => all.filter(one => one.textContent.trim() && !one.checkVisibility()).length",
+        )
+        assert folded == 0
+        assert seen.page.eval_on_selector_all("nav", "all => all.map(one => one.offsetHeight)") in (
+            [], [0],
+        )  # fmt: skip
+        cut = seen.page.eval_on_selector_all(
+            ".scroll",
+            "all => all.filter(one => getComputedStyle(one).overflowX != 'visible').length",
+        )
+        assert cut == 0
+        paper = "getComputedStyle(document.body).backgroundColor"
+        assert seen.page.evaluate(paper) == "rgb(255, 255, 255)"

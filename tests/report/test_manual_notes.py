@@ -76,3 +76,12 @@ def test_the_page_shows_them_and_hostile_text_does_nothing(result):
     assert page.count("=1+2 &lt;script&gt;") == 4
     assert "<script" not in page
     assert "<img" not in page
+
+
+def test_points_stand_with_the_text_of_a_section_and_not_with_an_empty_heading(result):
+    empty = WrittenAnswer("7.2", "Exercises", 9, "", "empty")
+    given = Decision("kim", "points", "written", QUESTION, Fraction(1), Fraction(4), who="Bo")
+    notes = notes_of(replace(result, answers=(*ANSWERS, empty)), [given])
+    assert list(notes.answers) == [0]
+    only_empty = replace(result, answers=(empty,))
+    assert list(notes_of(only_empty, [given]).answers) == [0]

@@ -80,3 +80,19 @@ def test_the_pictures_of_the_author_come_first():
     assert picture.shades == "0xf"
     drawn = lay_out(Counterexample("f(x)", "", "", pictures=(picture,)))
     assert drawn.pictures[0][0] == "the image"
+
+
+def test_what_is_set_before_a_call_is_shown_beside_its_arguments():
+    call = "layer = Conv2D((1, 2)); layer.weight = [[2.0, -1.0]]; bias = 0.5; layer([[3.0, 4.0]])"
+    inputs = lay_out(Counterexample(call, "[[1.0]]", "[[2.5]]")).inputs
+    assert [panel.label for panel in inputs] == ["layer", "layer.weight", "bias", "Input"]
+    assert [panel.text for panel in inputs] == ["Conv2D((1, 2))", "", "0.5", ""]
+    assert numbers(inputs[1]) == [[["2", "-1"]]]
+
+
+def test_a_kernel_of_one_pixel_is_shown_as_a_matrix_of_channels():
+    call = "f([[[1.0]], [[2.0]]], [[[[3.0]], [[4.0]]], [[[5.0]], [[6.0]]]])"
+    image, kernel = lay_out(Counterexample(call, "", "")).inputs
+    assert numbers(image) == [[["1"]], [["2"]]]
+    assert (kernel.shape, kernel.note) == ("2 x 2 x 1 x 1", "as a matrix of channels")
+    assert numbers(kernel) == [[["3", "4"], ["5", "6"]]]

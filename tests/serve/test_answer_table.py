@@ -29,16 +29,18 @@ def write(path, lines, delimiter=","):
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_points_that_were_filled_in_become_decisions_of_that_person(desk, tmp_path, delimiter):
     lines = rows(desk)
-    assert [line["student"] for line in lines] == [
-        "ada", "'=1+2", "bora", "<script>document.title='hit'</script>",
-    ]  # fmt: skip
+    assert {line["student"] for line in lines[:2]} == {"ada", "'=1+2"}  # similar answers
+    assert {line["student"] for line in lines[2:]} == {
+        "bora", "<script>document.title='hit'</script>",
+    }  # fmt: skip
     for line in lines[:2]:
         line |= {"points": "2,5", "max_points": "4", "comment": "=Good"}
     path = write(tmp_path / "points.csv", lines, delimiter)
     assert read_points(desk, path, "ta") == (2, [])
     first, second, third, _ = desk.graded(KEY)
     assert (first.points.points, first.comment.text) == (Fraction(5, 2), "=Good")
-    assert (second.answer.student, second.points.points) == ("=1+2", Fraction(5, 2))
+    assert {first.answer.student, second.answer.student} == {"ada", "=1+2"}
+    assert second.points.points == Fraction(5, 2)
     assert third.points is None
 
 
@@ -89,7 +91,8 @@ def test_a_table_that_excel_saved_is_read(desk, tmp_path, encoding, head):
     table += f'ada;{exercise};{KEY};2,5;4;"잘했다; 정말"\r\n\r\n'
     path.write_bytes((head + table).encode(encoding))
     assert read_points(desk, path, "ta") == (1, [])
-    assert desk.graded(KEY)[0].points.points == Fraction(5, 2)
+    (ada,) = [row for row in desk.graded(KEY) if row.answer.student == "ada"]
+    assert ada.points.points == Fraction(5, 2)
 
 
 @pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"PK\x03\x04rest", b"\xff\xfe"])

@@ -93,11 +93,12 @@ def test_pages_forbid_everything_but_their_own_script(inside):
     assert "frame-ancestors 'none'" in policy
 
 
-def test_strange_names_and_answers_do_nothing_on_any_page(inside):
-    place = 3
+def test_strange_names_and_answers_do_nothing_on_any_page(inside, desk):
+    place = next(row.place for row in desk.graded("7.2") if row.answer.student == HOSTILE)
     for path, query in (
         ("/", {}), ("/student", {"name": HOSTILE}), ("/question", {"key": "7.2"}),
         ("/answer", {"key": "7.2", "place": place}), ("/clusters", {}), ("/history", {}),
+        ("/feedback", {"name": HOSTILE}), ("/", {"name": HOSTILE, "order": HOSTILE}),
     ):  # fmt: skip
         page = inside.get(path, params=query).text
         assert "<script>document" not in page
@@ -112,6 +113,64 @@ def test_an_answer_is_graded_and_the_next_one_without_points_follows(inside, des
     row = desk.graded("7.2")[0]
     assert (row.points.points, row.comment.text, row.points.who) == (3, "Well.", "ta")
     assert len(changes) == 1
+
+
+def test_similar_answers_are_graded_by_one_form(inside, desk):
+    post(inside, "/worth", key="7.2", points="4")
+    assert "Save for this and 1 similar" in inside.get("/answer?key=7.2&place=0").text
+    post(inside, "/grade", key="7.2", place="0", after="0", points="3", alike="yes")
+    assert [row.points and row.points.points for row in desk.graded("7.2")] == [3, 3, None, None]
+    assert "Save for this and" not in inside.get("/answer?key=7.2&place=0").text
+
+
+def test_a_form_without_items_and_points_grades_nothing(inside, desk):
+    post(inside, "/worth", key="7.2", points="4")
+    answer = post(inside, "/grade", key="7.2", place="0", after="0", comment="Well.")
+    assert answer.status_code == 400
+    assert "choose an item" in answer.text
+    assert desk.decisions() == []
+    assert post(inside, "/grade", key="7.2", place="0", after="0", points="0").status_code == 303
+
+
+def test_answers_can_be_read_without_the_names_of_their_writers(inside):
+    post(inside, "/worth", key="7.2", points="4")
+    pages = ("/question?key=7.2", "/answer?key=7.2&place=0", "/answer?key=7.2&place=2")
+    assert "ada" in inside.get(pages[0]).text
+    answer = post(inside, "/names", hidden="yes", back="/question?key=7.2")
+    assert answer.headers["location"] == "/question?key=7.2"
+    for page in pages:
+        text = inside.get(page).text
+        assert "Answer 1" in text or "Answer 3" in text
+        assert not re.search(r"\b(ada|bora)\b|=1\+2", text)
+    post(inside, "/names", hidden="")
+    assert "ada" in inside.get(pages[0]).text
+
+
+def test_a_comment_that_was_given_before_is_offered_again(inside):
+    post(inside, "/worth", key="7.2", points="4")
+    post(inside, "/grade", key="7.2", place="0", after="0", points="4", comment='Say "why".')
+    assert 'data-text="Say &#34;why&#34;."' in inside.get("/answer?key=7.2&place=1").text
+
+
+def test_students_are_found_by_name_and_ordered_by_points(inside):
+    names = re.compile(r'<th scope="row"><a href="/student[^>]*><bdi>([^<]*)<')
+    assert names.findall(inside.get("/", params={"name": "OR"}).text) == ["bora"]
+    assert "No name holds" in inside.get("/", params={"name": "nobody"}).text
+    fewest = names.findall(inside.get("/", params={"order": "fewest points"}).text)
+    most = names.findall(inside.get("/", params={"order": "most points"}).text)
+    assert fewest[0].startswith("&lt;script")
+    assert most[-1] == fewest[0]
+    assert len(names.findall(inside.get("/", params={"order": "strange"}).text)) == 4
+
+
+def test_a_students_page_leads_to_the_students_beside_it_and_to_what_the_student_is_shown(inside):
+    page = inside.get("/student", params={"name": "ada"}).text
+    assert 'href="/student?name=bora" rel="next"' in page
+    assert 'href="/feedback?name=ada"' in page
+    shown = inside.get("/feedback", params={"name": "ada"})
+    assert "default-src 'none'" in shown.headers["content-security-policy"]
+    assert "Cross-correlation" in shown.text
+    assert inside.get("/feedback", params={"name": "x"}).status_code == 400
 
 
 def test_points_are_written_with_a_comma_or_as_a_fraction_too(inside, desk):

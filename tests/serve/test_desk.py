@@ -11,6 +11,7 @@ from grader.errors import UsageError
 from grader.runs.decided import Overtaken
 from grader.runs.stored_run import latest
 from grader.serve.desk import Desk
+from grader.serve.summary import summary_of
 from tests.serve.conftest import CLASS, result, store
 
 KEY = "7.2"
@@ -29,9 +30,68 @@ def grade(desk: Desk, student: str, **about):
 def test_answers_of_a_class_to_a_question_stand_in_a_row_and_similar_ones_together(desk):
     (progress,) = desk.progress()
     answers = progress.question.answers
-    assert [one.student for one in answers][:2] == ["ada", "=1+2"]
+    assert {one.student for one in answers[:2]} == {"ada", "=1+2"}
     assert answers[0].alike == 2
     assert (progress.graded, progress.worth) == (0, None)
+
+
+def test_answers_stand_in_an_order_that_is_the_same_each_time_and_another_for_each_question(
+    tmp_path,
+):
+    names = [f"s{n:02}" for n in range(20)]
+    for folder, section in (("one", "7.2"), ("again", "7.2"), ("other", "7.3")):
+        writers = [result(name, f"{name} thinks {name * 2}.", section=section) for name in names]
+        store(tmp_path / folder, *writers)
+    orders = {
+        folder: [one.student for one in Desk(tmp_path / folder).question(key).answers]
+        for folder, key in (("one", "7.2"), ("again", "7.2"), ("other", "7.3"))
+    }
+    assert orders["one"] == orders["again"]
+    assert orders["one"] != names
+    assert orders["one"] != orders["other"]
+    assert sorted(orders["other"]) == names
+
+
+def test_similar_answers_get_the_same_points_at_once_except_those_that_have_some(desk):
+    desk.set_worth(KEY, Fraction(4))
+    item = desk.add_item(KEY, "reason", Fraction(3))
+    row = graded(desk, "ada")
+    about = {"items": [item.id], "points": None, "comment": "Well.", "who": "ta", "alike": True}
+    assert desk.grade(KEY, row.place, after=0, **about) == 2
+    other = graded(desk, "=1+2")
+    assert (other.points.points, other.points.rubric, other.comment.text) == (
+        3,
+        (item.id,),
+        "Well.",
+    )
+    assert graded(desk, "bora").points is None
+    grade(desk, "=1+2", points=Fraction(1))
+    about["after"] = graded(desk, "ada").latest
+    assert desk.grade(KEY, row.place, **about) == 1
+    assert graded(desk, "=1+2").points.points == 1
+
+
+def test_a_question_is_summed_up_with_the_use_of_each_rubric_item(desk):
+    desk.set_worth(KEY, Fraction(4))
+    good, more = desk.add_item(KEY, "reason", Fraction(2)), desk.add_item(KEY, "more", Fraction(1))
+    grade(desk, "ada", items=[good.id, more.id])
+    grade(desk, "bora", items=[good.id])
+    grade(desk, "=1+2", points=Fraction(1, 2))
+    summary = summary_of([row.points for row in desk.graded(KEY)])
+    assert (summary.answers, summary.graded) == (4, 3)
+    assert summary.histogram == (("0.5", 1), ("2", 1), ("3", 1))
+    assert (summary.used[good.id], summary.used[more.id]) == (2, 1)
+    assert summary.distribution.mean == pytest.approx(5.5 / 3)
+    assert summary_of([None, None]).distribution is None
+
+
+def test_the_page_of_a_student_shows_what_was_decided_a_moment_ago(desk):
+    desk.decide("ada", "comment", exercise="corr2d", text="Look at 7.2 again.", who="ta")
+    page = desk.feedback("ada")
+    assert "Look at 7.2 again." in page
+    assert "ta" in page
+    with pytest.raises(UsageError, match="no such student"):
+        desk.feedback("nobody")
 
 
 def test_all_that_a_student_wrote_in_a_section_is_one_answer(tmp_path):
@@ -40,6 +100,7 @@ def test_all_that_a_student_wrote_in_a_section_is_one_answer(tmp_path):
     assert len(answers) == 1
     assert "One thought." in answers[0].text
     assert "Another thought." in answers[0].text
+    assert answers[0].excerpt == "One thought. Another thought."
 
 
 def test_points_are_the_sum_of_the_rubric_items_within_what_the_question_is_worth(desk):

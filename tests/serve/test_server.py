@@ -23,6 +23,10 @@ from grader.serve.server import serve
 PATIENCE_S = 60
 
 
+BEFORE = 4 + 4 + 4 + 1
+"""Points of the class without those of the written answers."""
+
+
 @contextmanager
 def served(out: Path) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
     command = [sys.executable, "-m", "grader", "serve", "--out", str(out), "--who", "ta"]
@@ -63,12 +67,12 @@ def test_grades_follow_what_was_decided_while_the_server_runs(out):
         grade_all(client, form_of(client, "/"))
         end = time.monotonic() + PATIENCE_S
         while time.monotonic() < end:
-            if (out / "grades.csv").is_file() and points_in(out).count("7") == 3:
+            if (out / "grades.csv").is_file() and sum(map(float, points_in(out))) > BEFORE + 8:
                 break
             time.sleep(0.1)
         server.send_signal(signal.SIGINT)
         server.wait(PATIENCE_S)
-    assert sorted(points_in(out)) == ["1", "7", "7", "7"]
+    assert sum(map(float, points_in(out))) == BEFORE + 3 * 3
 
 
 def test_a_killed_server_loses_nothing_and_the_next_one_writes_the_grades(out):
@@ -81,7 +85,7 @@ def test_a_killed_server_loses_nothing_and_the_next_one_writes_the_grades(out):
     with served(out) as (server, client):
         server.send_signal(signal.SIGINT)
         server.wait(PATIENCE_S)
-    assert points_in(out).count("7") == count
+    assert sum(map(float, points_in(out))) == BEFORE + 3 * count
 
 
 def test_a_folder_without_a_gradebook_and_a_port_in_use_are_sentences(tmp_path, out):

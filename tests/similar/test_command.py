@@ -9,9 +9,12 @@ import pytest
 from grader.course import load_assignment
 from grader.errors import CourseError, UsageError
 from grader.records import CheckResult, ExerciseResult, SubmissionResult
+from grader.report.comparison import write_comparison
 from grader.report.similar import write_similar
+from grader.report.writers import write_run
+from grader.runs.comparison import Change, Comparison
 from grader.runs.gradebook import Gradebook
-from grader.runs.stored_run import GRADEBOOK
+from grader.runs.stored_run import GRADEBOOK, latest
 from grader.similar.gather import book_prints, given_code, stored_code, submitted_code
 from grader.similar.pairs import compare, fingerprints
 from grader.similar.shape import shape_of
@@ -73,3 +76,21 @@ def test_strange_names_and_code_do_nothing_on_the_page(tmp_path):
     assert HOSTILE not in page.read_text()
     assert "&lt;script&gt;" in page.read_text()
     assert "'=1+2" in table.read_text()
+
+
+def test_the_pages_of_pairs_and_of_changes_lead_to_the_feedback_of_each_student(tmp_path):
+    code = {name: shape_of([OWN]) for name in ("ann", "홍길동", HOSTILE)}
+    with Gradebook.open(tmp_path / GRADEBOOK) as gradebook:
+        run = gradebook.start_run("cnn")
+        for name in code:
+            gradebook.save(SubmissionResult(name, name, "a", "cnn", Status.GRADED, ()), run)
+    page, _ = write_similar(compare(code), code, tmp_path)
+    assert "feedback/" not in page.read_text()  # no pages are written yet
+    write_run(latest(tmp_path), tmp_path)
+    page, _ = write_similar(compare(code), code, tmp_path)
+    assert '<a href="feedback/ann.html"><bdi>ann</bdi></a>' in page.read_text()
+    assert 'href="feedback/%ED%99%8D%EA%B8%B8%EB%8F%99.html"' in page.read_text()
+    assert HOSTILE not in page.read_text()
+    change = Change("ann", Fraction(1), Fraction(2), ("x",), (), None)
+    page = write_comparison(Comparison(1, 2, (change,), 0), tmp_path)
+    assert '<a href="feedback/ann.html"><bdi>ann</bdi></a>' in page.read_text()

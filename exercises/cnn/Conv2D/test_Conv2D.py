@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exercises.cnn.views import now_and_then_exchanged
+from exercises.cnn.working import correlated, size_of_correlation
 from grader.checks import (
     assert_close,
     assert_equal,
@@ -128,13 +129,15 @@ def test_the_kernel_starts_at_random(student):
 def test_forward(student, pair, bias):
     """The layer cross-correlates the image with its kernel and adds its bias, for any sizes."""
     weight, x = pair
-    layer, _, added = with_numbers(student, weight, bias)
-    assert_close(
-        layer(x),
-        corr2d(x, weight) + added,
-        call=f"Conv2D({tuple(weight.shape)}) with kernel {show(weight)} and bias {bias} "
-        f"on {show_argument(x)}",
+    layer, kernel, added = with_numbers(student, weight, bias)
+    call = (
+        f"layer = Conv2D({tuple(weight.shape)}); layer.{kernel} = {show(weight)}; "
+        f"bias = {added}; layer({show_argument(x)})"
     )
+    assert_close(
+        layer(x), corr2d(x, weight) + added, call=call,
+        working=correlated(x, weight, bias=added), shape_working=size_of_correlation(x, weight),
+    )  # fmt: skip
 
 
 @check(points=1, feedback="Let forward only compute: write into no tensor, share none.")

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exercises.cnn import working
 from grader.checks import (
     StudentRaised,
     assert_close,
@@ -33,25 +34,32 @@ def ways(x, size):
 
 
 def pooled(student, x, size):
-    """Call the answer in the first way that does not raise."""
+    """Call the answer in the first way that does not raise; return the result and the way."""
     first = None
     for arguments in ways(x, size):
         try:
-            return student.answer(*arguments)
+            return student.answer(*arguments), arguments
         except StudentRaised as error:
             first = first or error
     raise first
 
 
-def call_of(x, size):
-    return f"the average pooling of {show(x)} with the window {size}"
-
-
 def assert_pools(student, x, size):
-    call = call_of(x, size)
-    y = expect_tensor(pooled(student, x, size), call=call)
+    y, arguments = pooled(student, x, size)
+    assert_means(student, y, x, size, arguments)
+
+
+def assert_means(student, y, x, size, arguments):
+    """Require the means of all windows, and spell out the first wrong one."""
+    image, *window = arguments
+    shown = ", ".join([show(image), *map(str, window)])
+    call = f"{student.own_name('avg_pool_as_conv')}({shown})"
     expected = pool2d(x, size, "avg")
-    assert_close(laid_out(y, expected.shape), expected, call=call)
+    assert_close(
+        laid_out(expect_tensor(y, call=call), expected.shape), expected, call=call,
+        working=working.pooled(x, size, "avg"),
+        shape_working=working.size_of_correlation(x, torch.empty(size)),
+    )  # fmt: skip
 
 
 def laid_out(y, shape):
@@ -118,9 +126,7 @@ def test_leaves_its_argument_alone(student):
             answer = student.call("avg_pool_as_conv", *arguments)
         except StudentRaised:
             continue
-        y = expect_tensor(answer.value, call="the call")
-        expected = pool2d(IMAGE, (2, 2), "avg")
-        assert_close(laid_out(y, expected.shape), expected, call=call_of(IMAGE, (2, 2)))
+        assert_means(student, answer.value, IMAGE, (2, 2), arguments)
         assert_equal(answer.arguments[0], arguments[0], call="after the call, X")
         return
     pooled(student, IMAGE, (2, 2))

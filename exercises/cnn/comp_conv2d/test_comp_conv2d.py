@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
+from exercises.cnn.working import correlated, size_of_correlation
 from grader.checks import (
     StudentRaised,
     assert_close,
@@ -73,11 +74,16 @@ def test_applies_the_layer(student, drawn):
         padding=padding,
         stride=stride,
     )[0, 0]
+    options = f"kernel_size={tuple(weight.shape)}, padding={padding}, stride={stride}"
     call = (
-        f"comp_conv2d(layer, {show(x)}) for a layer with kernel {show(weight)}, bias {bias}, "
-        f"padding {padding} and stride {stride}"
+        f"layer = nn.Conv2d(1, 1, {options}); layer.weight = {show(weight)}; "
+        f"layer.bias = {bias}; comp_conv2d(layer, {show(x)})"
     )
-    assert_close(student.comp_conv2d(layer, x), expected, call=call)
+    assert_close(
+        student.comp_conv2d(layer, x), expected, call=call,
+        working=correlated(x, weight, bias=bias, padding=padding, stride=stride),
+        shape_working=size_of_correlation(x, weight, padding=padding, stride=stride),
+    )  # fmt: skip
 
 
 @check(
@@ -109,8 +115,13 @@ def test_keeps_an_axis_of_length_1(student):
     for shape in ((1, 3), (3, 1), (1, 1)):
         x = torch.arange(float(shape[0] * shape[1])).reshape(shape)
         y = student.comp_conv2d(layer_with(student, weight, 0), x)
-        call = f"comp_conv2d(layer with the kernel [[2.0]], {show(x)})"
-        assert_close(y, 2 * x, call=call)
+        call = (
+            "layer = nn.Conv2d(1, 1, kernel_size=1); layer.weight = [[2.0]]; layer.bias = 0; "
+            f"comp_conv2d(layer, {show(x)})"
+        )
+        shape_working = size_of_correlation(x, weight)
+        working = correlated(x, weight)
+        assert_close(y, 2 * x, call=call, working=working, shape_working=shape_working)
 
 
 @check(points=1, feedback="Call the layer a single time, on X with two axes of length 1 in front.")

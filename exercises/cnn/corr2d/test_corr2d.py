@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exercises.cnn.views import now_and_then_exchanged
+from exercises.cnn.working import correlated, size_of_correlation
 from grader.checks import (
     assert_close,
     assert_equal,
@@ -45,17 +46,10 @@ def any_pair(draw):
     return now_and_then_exchanged(draw, x, k)
 
 
-def worked_out(x, k):
-    """Return a function that spells the sum of one entry out, where it is short."""
-
-    def working(index):
-        i, j = index
-        window = x[i : i + k.shape[0], j : j + k.shape[1]]
-        terms = [f"{a:g}*{b:g}" for a, b in zip(window.flatten(), k.flatten(), strict=True)]
-        total = f"{float((window * k).sum()):g}"
-        return f"y[{i}, {j}] = {' + '.join(terms)} = {total}" if len(terms) <= 9 else ""
-
-    return working
+def assert_right(y, x, k, expected, *, call):
+    """Require a result, and spell out the first wrong entry of another one."""
+    working, shape_working = correlated(x, k), size_of_correlation(x, k)
+    assert_close(y, expected, call=call, working=working, shape_working=shape_working)
 
 
 @check(points=2, feedback="Work it out by hand: y[0, 0] = 0*0 + 1*1 + 3*2 + 4*3.")
@@ -64,7 +58,7 @@ def test_example_from_the_book(student):
     y = student.corr2d(IMAGE, KERNEL)
     expected = torch.tensor([[19.0, 25.0], [37.0, 43.0]])
     call = f"corr2d({show(IMAGE)}, {show(KERNEL)})"
-    assert_close(y, expected, call=call, working=worked_out(IMAGE, KERNEL))
+    assert_right(y, IMAGE, KERNEL, expected, call=call)
 
 
 @check(points=3, feedback="y[i, j] is the sum of x[i : i + h, j : j + w] * k; do not flip k.")
@@ -74,7 +68,7 @@ def test_square_images_and_kernels(student, pair):
     """Any square image and any square kernel that fits inside it."""
     x, k = pair
     call = f"corr2d({show(x)}, {show(k)})"
-    assert_close(student.corr2d(x, k), corr2d(x, k), call=call, working=worked_out(x, k))
+    assert_right(student.corr2d(x, k), x, k, corr2d(x, k), call=call)
 
 
 @check(
@@ -88,7 +82,7 @@ def test_any_sizes(student, pair):
     """Images and kernels of any height and width, with a single row or column, transposed ones."""
     x, k = pair
     call = f"corr2d({show_argument(x)}, {show_argument(k)})"
-    assert_close(student.corr2d(x, k), corr2d(x, k), call=call, working=worked_out(x, k))
+    assert_right(student.corr2d(x, k), x, k, corr2d(x, k), call=call)
 
 
 @check(
@@ -101,7 +95,7 @@ def test_keeps_fractions(student):
     # a 1x1 kernel: other errors are charged above
     # numbers of four digits, of which half precision keeps three
     x, k = torch.tensor([[0.5, -1.234], [3.217, 77.31]]), torch.tensor([[0.7]])
-    assert_close(student.corr2d(x, k), x * k, call=f"corr2d({show(x)}, {show(k)})")
+    assert_right(student.corr2d(x, k), x, k, x * k, call=f"corr2d({show(x)}, {show(k)})")
 
 
 @check(
@@ -112,7 +106,8 @@ def test_keeps_fractions(student):
 def test_leaves_its_arguments_alone(student):
     """The image and the kernel keep their numbers in the call."""
     answer = student.call("corr2d", IMAGE, EASY)
-    assert_close(answer.value, SUMS, call=f"corr2d({show(IMAGE)}, {show(EASY)})")
+    call = f"corr2d({show(IMAGE)}, {show(EASY)})"
+    assert_right(answer.value, IMAGE, EASY, SUMS, call=call)
     x, k = answer.arguments
     assert_equal(x, IMAGE, call="after corr2d(x, k), x")
     assert_equal(k, EASY, call="after corr2d(x, k), k")
@@ -126,4 +121,4 @@ def test_leaves_its_arguments_alone(student):
 def test_same_call_same_answer(student):
     """The same call made twice gives the same result."""
     for call in (f"corr2d({show(IMAGE)}, {show(EASY)})", "the second of two calls corr2d(x, k)"):
-        assert_close(student.corr2d(IMAGE, EASY), SUMS, call=call)
+        assert_right(student.corr2d(IMAGE, EASY), IMAGE, EASY, SUMS, call=call)

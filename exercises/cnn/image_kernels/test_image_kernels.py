@@ -14,6 +14,7 @@ from grader.checks import Handle, check, fail, show
 from reference import blur_kernel, sharpen_kernel
 
 _MOST_IMAGES = 200
+_MOST_COMPARED = 40
 _LARGEST_LAYER = 1_000  # in numbers; a whole network holds no kernel of this kind
 _WIDEST_BORDER = 4
 _A_FEW = 64  # pixels
@@ -84,10 +85,30 @@ def assert_some_image(student, words, becomes, what):
         for after in becomes(before.reshape(-1, 1, *before.shape[-2:]), shapes):
             if any(is_same_image(value, after) for _, value in images):
                 return
-    named = [name for name, _ in tensors if any(word in name.lower() for word in words)]
+    named = [pair for pair in tensors if any(word in pair[0].lower() for word in words)]
     if not named:
         raise student.not_attempted(words[0], f"an image {what}")
-    fail(f"{named[-1]} is no image {what}", call=named[-1], expected=f"an image {what}")
+    name, value = named[-1]
+    others = [image for image in images if all(image[0] != one for one, _ in named)]
+    fail(
+        f"{name} is no image {what}", call=name, expected=f"an image {what}",
+        images={f"Your {name}": value} | right_ones(value, others, becomes, shapes),
+    )  # fmt: skip
+
+
+def right_ones(value, images, becomes, shapes):
+    """Return the image and the right result that are nearest to a wrong one, by their titles."""
+    value = value.reshape(-1, 1, *value.shape[-2:])
+    pairs = [
+        (float((after - value).abs().mean()), name, before, after)
+        for name, before in list(dict(images).items())[:_MOST_COMPARED]  # the last of each name
+        for after in becomes(before.reshape(-1, 1, *before.shape[-2:]), shapes)
+        if after.shape == value.shape
+    ]
+    if not pairs:
+        return {}
+    _, name, before, after = min(pairs, key=lambda pair: pair[0])
+    return {name: before, f"{name} as it should become": after}
 
 
 def is_same_image(value, after):

@@ -17,6 +17,17 @@
     const link = document.getElementById(id);
     if (link) link.click();
   };
+  const add = (text) => {
+    comment.value = [comment.value.trim(), text].filter(Boolean).join("\n");
+    comment.focus();
+  };
+  document.querySelectorAll("button.reuse").forEach((button) =>
+    button.addEventListener("click", () => add(button.dataset.text)));
+  form.addEventListener("submit", (event) => {
+    if (boxes.some((box) => box.checked) || points.value.trim() !== "") return;
+    event.preventDefault();
+    sum.textContent = "Choose an item or write the points: 0 too.";
+  });
   boxes.forEach((box) => box.addEventListener("change", show));
   points.addEventListener("input", show);
   show();
@@ -41,6 +52,9 @@
       show();
     } else if (event.key === "Enter") {
       form.requestSubmit();
+    } else if (event.key === "g") {
+      const all = document.getElementById("all");
+      if (all) form.requestSubmit(all);
     } else if (event.key === "c") {
       comment.focus();
     } else if (event.key === "p") {
