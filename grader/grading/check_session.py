@@ -227,31 +227,34 @@ class CheckSession:
             return False
         return self._run_on(item, student_of(exercise, rewrites[0].answer)) is None
 
-    def probe(self, exercise: Exercise, student: object) -> None:
+    def probe(self, exercise: Exercise, student: object) -> Iterator[str]:
         """Ask a student all questions of an exercise's checks, and ignore how the checks end.
+
+        Yields the name of each check once its questions are asked.
 
         Raises:
             CallTimedOut, KernelDied, OutOfMemory: further questions would be useless.
         """
-        with self.modules.active():
-            self._probe(exercise, student)
-
-    def _probe(self, exercise: Exercise, student: object) -> None:
         for item in self._items[exercise.name]:
-            check, fixtures = item.obj, {"student": student}
-            body: Callable[..., Any] = check
-            examples: list[dict[str, Any]] = [{}]
-            if is_property(check):
-                body = check.hypothesis.inner_test
-                examples = self._plugin.properties.examples(check, fixtures)
-            self._sheets.passes(exercise, item, student)
-            for example in examples:
-                try:
-                    body(**fixtures, **copy.deepcopy(example))
-                except (errors.CallTimedOut, errors.KernelDied, errors.OutOfMemory):
-                    raise
-                except Exception:  # a check that breaks on an answer is reported by its verdict
-                    continue
+            with self.modules.active():
+                self._probe(exercise, item, student)
+            yield item.name
+
+    def _probe(self, exercise: Exercise, item: pytest.Function, student: object) -> None:
+        check, fixtures = item.obj, {"student": student}
+        body: Callable[..., Any] = check
+        examples: list[dict[str, Any]] = [{}]
+        if is_property(check):
+            body = check.hypothesis.inner_test
+            examples = self._plugin.properties.examples(check, fixtures)
+        self._sheets.passes(exercise, item, student)
+        for example in examples:
+            try:
+                body(**fixtures, **copy.deepcopy(example))
+            except (errors.CallTimedOut, errors.KernelDied, errors.OutOfMemory):
+                raise
+            except Exception:  # a check that breaks on an answer is reported by its verdict
+                continue
 
     def single_questions(self, exercise: Exercise) -> frozenset[str]:
         """Return the names of the checks that are no properties: each asks one fixed question."""
