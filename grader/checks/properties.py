@@ -4,6 +4,7 @@ Drawing a hundred examples costs far more than asking a function about them. So 
 `@given` check are drawn once with the run's seed, kept, and replayed. Only when a
 replayed example fails does Hypothesis run live against that student, from the same seed, and
 shrinks the failure. The example shown comes from the exception, never from printed text.
+A verdict needs no shrinking, so a caller that only compares verdicts can leave it out.
 
 Here: drawing, replaying, shrinking. Not here: fixtures and points (`plugin.py`).
 """
@@ -61,6 +62,8 @@ class Properties:
     def __init__(self, seed: int, *, shrink_s: float = SHRINK_S) -> None:
         self._seed = seed
         self._shrink_s = shrink_s
+        self.shrinks = True
+        """Whether a failure is shrunk; its verdict is the same without."""
         self._drawn: dict[Callable[..., Any], list[dict[str, Any]]] = {}
         self.stored: Callable[[Callable[..., Any]], list[dict[str, Any]] | None] = lambda check: (
             None
@@ -100,7 +103,7 @@ class Properties:
             try:
                 body(**fixtures, **copy.deepcopy(example))
             except (AssertionError, GraderError) as error:
-                if isinstance(error, _NOT_WORTH_SHRINKING):
+                if not self.shrinks or isinstance(error, _NOT_WORTH_SHRINKING):
                     raise
                 raise self._shrunk(check, body, fixtures, error) from None
 

@@ -17,7 +17,8 @@ import copy
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from types import TracebackType
@@ -27,23 +28,22 @@ import pytest
 
 from grader import errors
 from grader.checks.bank import load_bank
-from grader.checks.compare import Mismatch
 from grader.checks.decorator import Check, check_of
 from grader.checks.properties import SHRINK_S, is_property
 from grader.course import Assignment, Course, Exercise
 from grader.grading.check_plugin import ERROR, CheckPlugin
+from grader.grading.check_results import may_shrink, result_of, unusable
 from grader.grading.course_modules import CourseModules
 from grader.grading.in_process import student_of
 from grader.grading.pytest_internals import configure, run_item, unconfigure
 from grader.grading.sheets import SheetCache, Sheets
 from grader.kernel.student import Student
-from grader.records import DEFAULT_SEED, CheckResult, Counterexample
-from grader.verdict import Verdict, verdict_of
+from grader.records import DEFAULT_SEED, CheckResult
+from grader.verdict import Verdict
 
 Blame = Callable[[CheckResult, frozenset[str]], CheckResult]
 COLLECTED = "collected"
 COLLECTED_CLAIM = "Written answers are collected by section, for manual grading."
-_MOST_MESSAGE = 2_000
 log = logging.getLogger(__name__)
 _QUIET = ["--disable-plugin-autoload", "--import-mode=importlib", "--capture=no"]
 _QUIET += [
@@ -124,8 +124,9 @@ class CheckSession:
         return [(item.name, _claim(item), mark, mark.points * scale) for item, mark in marks]
 
     def run(
-        self, exercise: Exercise, student: object, blame: Blame = lambda check, missing: check
-    ) -> list[CheckResult]:
+        self, exercise: Exercise, student: object, blame: Blame = lambda check, missing: check,
+        *, shrinks: bool = True,
+    ) -> list[CheckResult]:  # fmt: skip
         """Run the checks of an exercise on a student, in order.
 
         A check that needs another which did not pass is skipped.
@@ -134,16 +135,53 @@ class CheckSession:
             exercise: whose checks.
             student: the notebook.
             blame: changes a result whose answers came by way of packages that are not here.
+            shrinks: whether failing examples are shrunk; no verdict depends on it.
         """
+        with self._asking(student, shrinks=shrinks):
+            return self._run(exercise, student, blame)
+
+    def shrunk(
+        self, exercise: Exercise, results: Sequence[CheckResult], student: Callable[[], object],
+        blame: Blame = lambda check, missing: check,
+    ) -> list[CheckResult]:  # fmt: skip
+        """Return results of a run without shrinking with the smallest failing examples.
+
+        What failed is asked again. Where it ends otherwise this time, its result stays.
+
+        Args:
+            exercise: whose checks.
+            results: of all checks, in order.
+            student: makes the notebook that they are results of, if it is asked.
+            blame: as of the run.
+        """
+        items = self._items[exercise.name]
+        failed = {
+            item.name: (item, first)
+            for item, first in zip(items, results, strict=True)
+            if is_property(item.obj) and may_shrink(first)
+        }
+        if not failed:
+            return list(results)
+        asked = student()
+        with self._asking(asked, shrinks=True):
+            for name, (item, first) in failed.items():
+                again = self._ended(exercise, item, first, asked, blame, ahead=False)
+                failed[name] = item, again if again.verdict is first.verdict else first
+        return [failed[one.check][1] if one.check in failed else one for one in results]
+
+    @contextmanager
+    def _asking(self, student: object, *, shrinks: bool) -> Iterator[None]:
+        properties = self._plugin.properties
         with self.modules.active():
+            self._plugin.current, properties.shrinks = student, shrinks
             try:
-                return self._run(exercise, student, blame)
+                yield
             finally:
+                properties.shrinks = True
                 self._plugin.current = None  # a network of this process would stay until the next
 
     def _run(self, exercise: Exercise, student: object, blame: Blame) -> list[CheckResult]:
         results: dict[str, CheckResult] = {}
-        self._plugin.current = student
         for item, (name, claim, mark, points) in zip(
             self._items[exercise.name], self.rubric(exercise), strict=True
         ):
@@ -156,16 +194,24 @@ class CheckSession:
                 message = f"Not asked: it builds on {claims}, which did not pass."
                 results[name] = replace(asked, message=message)
                 continue
-            started = time.perf_counter()
-            error = self._asked(exercise, item, student)
-            result = _result(asked, mark, error, time.perf_counter() - started)
-            if result.verdict.is_ours and self._passes_on_a_right_answer(exercise, item, error):
-                log.info("%s: %s cannot use an answer: %r", exercise.name, name, error)
-                result = _unusable(result, error)
-            results[name] = blame(result, _used_by(student))
-            _note(results[name], error)
+            results[name] = self._ended(exercise, item, asked, student, blame)
         self._sheets.save(exercise)
         return list(results.values())
+
+    def _ended(
+        self, exercise: Exercise, item: pytest.Function, asked: CheckResult, student: object,
+        blame: Blame, *, ahead: bool = True,
+    ) -> CheckResult:  # fmt: skip
+        """Run one check on a student and return how it ended, its calls made ahead or not."""
+        started = time.perf_counter()
+        error = self._asked(exercise, item, student, ahead=ahead)
+        result = result_of(asked, _mark(item), error, time.perf_counter() - started)
+        if result.verdict.is_ours and self._passes_on_a_right_answer(exercise, item, error):
+            log.info("%s: %s cannot use an answer: %r", exercise.name, item.name, error)
+            result = unusable(result, error)
+        result = blame(result, _used_by(student))
+        _note(result, error)
+        return result
 
     def _passes_on_a_right_answer(
         self, exercise: Exercise, item: pytest.Function, error: BaseException | None
@@ -181,31 +227,34 @@ class CheckSession:
             return False
         return self._run_on(item, student_of(exercise, rewrites[0].answer)) is None
 
-    def probe(self, exercise: Exercise, student: object) -> None:
+    def probe(self, exercise: Exercise, student: object) -> Iterator[str]:
         """Ask a student all questions of an exercise's checks, and ignore how the checks end.
+
+        Yields the name of each check once its questions are asked.
 
         Raises:
             CallTimedOut, KernelDied, OutOfMemory: further questions would be useless.
         """
-        with self.modules.active():
-            self._probe(exercise, student)
-
-    def _probe(self, exercise: Exercise, student: object) -> None:
         for item in self._items[exercise.name]:
-            check, fixtures = item.obj, {"student": student}
-            body: Callable[..., Any] = check
-            examples: list[dict[str, Any]] = [{}]
-            if is_property(check):
-                body = check.hypothesis.inner_test
-                examples = self._plugin.properties.examples(check, fixtures)
-            self._sheets.passes(exercise, item, student)
-            for example in examples:
-                try:
-                    body(**fixtures, **copy.deepcopy(example))
-                except (errors.CallTimedOut, errors.KernelDied, errors.OutOfMemory):
-                    raise
-                except Exception:  # a check that breaks on an answer is reported by its verdict
-                    continue
+            with self.modules.active():
+                self._probe(exercise, item, student)
+            yield item.name
+
+    def _probe(self, exercise: Exercise, item: pytest.Function, student: object) -> None:
+        check, fixtures = item.obj, {"student": student}
+        body: Callable[..., Any] = check
+        examples: list[dict[str, Any]] = [{}]
+        if is_property(check):
+            body = check.hypothesis.inner_test
+            examples = self._plugin.properties.examples(check, fixtures)
+        self._sheets.passes(exercise, item, student)
+        for example in examples:
+            try:
+                body(**fixtures, **copy.deepcopy(example))
+            except (errors.CallTimedOut, errors.KernelDied, errors.OutOfMemory):
+                raise
+            except Exception:  # a check that breaks on an answer is reported by its verdict
+                continue
 
     def single_questions(self, exercise: Exercise) -> frozenset[str]:
         """Return the names of the checks that are no properties: each asks one fixed question."""
@@ -229,10 +278,10 @@ class CheckSession:
         ]
 
     def _asked(
-        self, exercise: Exercise, item: pytest.Function, student: object
+        self, exercise: Exercise, item: pytest.Function, student: object, *, ahead: bool
     ) -> BaseException | None:
         """Return how a check ends; where all answers are those of its sheet, it need not run."""
-        passes = self._sheets.passes(exercise, item, student)
+        passes = ahead and self._sheets.passes(exercise, item, student)
         error = None if passes else self._run_item(item)
         if isinstance(student, Student):
             student.ask_live()
@@ -305,41 +354,6 @@ class _CollectionErrors:
         ) from error
 
 
-def _result(
-    asked: CheckResult, mark: Check, error: BaseException | None, seconds: float
-) -> CheckResult:
-    """Build the result of a check that ran."""
-    verdict = verdict_of(error)
-    passed = verdict is Verdict.PASSED
-    message = "" if error is None else str(error)
-    if verdict.is_ours:
-        message = f"The check itself failed: {type(error).__name__}: {error}"
-    return replace(
-        asked,
-        verdict=verdict,
-        points=asked.max_points if passed else Fraction(0),
-        seconds=seconds,
-        message=message[:_MOST_MESSAGE],
-        hint="" if passed else mark.feedback,
-        counterexample=_counterexample(error),
-        traceback=errors.traceback_of(error) if error is not None and verdict.is_ours else "",
-    )
-
-
-def _unusable(broken: CheckResult, error: BaseException | None) -> CheckResult:
-    """Turn a broken check into one that failed: it passes on a right answer."""
-    return replace(
-        broken,
-        verdict=Verdict.FAILED,
-        message=(
-            "The check could not use what your code returned or left behind "
-            f"({type(error).__name__}: {error}). Compare the type, the dtype and the shape of your "
-            "result with those that the exercise asks for."
-        )[:_MOST_MESSAGE],
-        traceback="",
-    )
-
-
 def _note(result: CheckResult, error: BaseException | None) -> None:
     """Log how a check ended, and with its traceback where it broke."""
     where = f"{result.exercise}: {result.check}"
@@ -347,20 +361,6 @@ def _note(result: CheckResult, error: BaseException | None) -> None:
         log.warning("%s broke", where, exc_info=error)
     else:
         log.debug("%s %s in %.2f s", where, result.verdict, result.seconds)
-
-
-def _counterexample(error: BaseException | None) -> Counterexample | None:
-    match error:
-        case Mismatch():
-            return error.counterexample
-        case errors.BadAnswer():
-            return Counterexample(error.call, error.got, error.expected)
-        case errors.StudentRaised():
-            raised = ": ".join(part for part in (error.kind, error.message) if part)
-            return Counterexample(error.call, raised, "", error.where)
-        case errors.CallTimedOut():
-            return Counterexample(error.call, f"no answer in {error.limit}", "")
-    return None
 
 
 def _used_by(student: object) -> frozenset[str]:

@@ -62,7 +62,8 @@ class Diagnosis:
         self._session = session
         with session.modules.active():
             self._banks = {e.name: load_bank(e.folder / "bank.py") for e in session.exercises}
-        self._known: dict[tuple[str, str], Transcript] = {}
+        self._known: dict[tuple[str, str], list[Transcript]] = {}
+        """The answers of mistakes, check by check, as far as they were compared."""
         self._results: dict[tuple[str, str], list[CheckResult]] = {}
 
     def name_mistake(
@@ -95,7 +96,9 @@ class Diagnosis:
         found = self._agreeing(exercise, alike, results, asked) if alike else []
         mistake = NamedMistake(found[0].title, found[0].hint) if found else None
         digested = exercise.kind == "function" and all(map(_can_go_on, results))
-        return Diagnosed(mistake, behaviour_of(asked.answers or []) if digested else "")
+        if not digested:
+            return Diagnosed(mistake)
+        return Diagnosed(mistake, behaviour_of([one for of in asked.answers or [] for one in of]))
 
     def _caught_alike(self, exercise: Exercise, results: Sequence[CheckResult]) -> list[Entry]:
         """Return the mistakes that may be named and that fail the same checks."""
@@ -125,7 +128,7 @@ class Diagnosis:
         return [
             e
             for e in alike
-            if same_answers(given, self._answers_of(exercise, e))
+            if self._answers_alike(exercise, e, given)
             # properties left out of transcripts (parameters, layers) must fail with the same words
             and self._fails_alike(exercise, e, results)
         ]
@@ -137,7 +140,8 @@ class Diagnosis:
 
         Properties are left out, because their smallest failing examples may differ.
         """
-        if not any(op in NOT_COMPARED for op, _ in self._answers_of(exercise, entry)):
+        answers = self._known[exercise.name, entry.name]
+        if not any(op in NOT_COMPARED for of_check in answers for op, _ in of_check):
             return True
         singles = self._session.single_questions(exercise)
         theirs, ours = (
@@ -146,17 +150,37 @@ class Diagnosis:
         )
         return theirs == ours
 
-    def _answers(self, exercise: Exercise, student: Student) -> Transcript:
+    def _answers(self, exercise: Exercise, student: Student) -> Iterator[Transcript]:
+        """Ask a student everything; yield the answers check by check."""
         transcript = student.record()
-        self._session.probe(exercise, student)
-        return transcript
+        for _ in self._session.probe(exercise, student):
+            yield transcript
+            transcript = student.record()
 
-    def _answers_of(self, exercise: Exercise, entry: Entry) -> Transcript:
+    def _answers_alike(self, exercise: Exercise, entry: Entry, given: Sequence[Transcript]) -> bool:
+        """Return whether a mistake answers everything as the student does.
+
+        It is asked check by check, up to the first answer that differs: the first questions tell
+        most mistakes apart.
+        """
         key = (exercise.name, entry.name)
-        if key not in self._known:
-            with _silence():
-                self._known[key] = self._answers(exercise, student_of(exercise, entry.answer))
-        return self._known[key]
+        known = self._known.get(key, [])
+        if not all(map(same_answers, given, known)):
+            return False
+        if len(known) == len(given):
+            return True
+        if known:  # it may remember what it was asked
+            with self._session.modules.active():
+                again = load_bank(exercise.folder / "bank.py").mistakes
+            entry = next(one for one in again if one.name == entry.name)
+        found: list[Transcript] = []
+        with _silence():
+            for ours in self._answers(exercise, student_of(exercise, entry.answer)):
+                found.append(ours)
+                if not same_answers(given[len(found) - 1], ours):
+                    break
+        self._known[key] = found
+        return all(map(same_answers, given, found)) and len(found) == len(given)
 
     def _results_of(self, exercise: Exercise, entry: Entry) -> list[CheckResult]:
         key = (exercise.name, entry.name)
@@ -175,15 +199,15 @@ class Diagnosis:
 class _Asked:
     """The answers of a student, asked for when they are first needed."""
 
-    def __init__(self, ask: Callable[[], Transcript], exercise: str) -> None:
+    def __init__(self, ask: Callable[[], Iterator[Transcript]], exercise: str) -> None:
         self._ask = ask
         self._exercise = exercise
 
     @cached_property
-    def answers(self) -> Transcript | None:
-        """The answers to all questions; None for code that hangs or dies before the last."""
+    def answers(self) -> list[Transcript] | None:
+        """The answers, check by check; None for code that hangs or dies before the last."""
         try:
-            return self._ask()
+            return [*self._ask()]
         except GraderError as error:
             log.debug("%s: its answers are not all known: %s", self._exercise, error)
             return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,14 +18,13 @@ from typing import Self
 import torch
 
 from grader.course import Exercise
-from grader.errors import KernelLost, SandboxError, in_words, traceback_of
+from grader.errors import KernelLost, in_words, traceback_of
 from grader.grading.absences import with_causes
 from grader.grading.candidates import read_source
-from grader.grading.diagnosis import UNKNOWN, Diagnosed
-from grader.grading.forbidden import without_forbidden
+from grader.grading.judging import Judge, has_reasons
 from grader.grading.loaded import Loaded
 from grader.grading.missing_packages import Blame
-from grader.grading.needed_cells import needed_cells
+from grader.grading.needed_cells import needed_cells, save_work
 from grader.grading.open_notebook import OpenNotebook
 from grader.grading.own_files import sources_of
 from grader.grading.plan import Plan
@@ -33,24 +32,20 @@ from grader.grading.pooling import (
     Part,
     best_of,
     lacking_in_all,
-    merit,
     not_run,
     solved,
     status_of,
     within,
 )
-from grader.grading.right_parts import SecondChances, better
+from grader.grading.right_parts import Place, SecondChances, better, with_reasons
 from grader.grading.warm import wait_for, warm_parent
 from grader.grading.write_offs import WriteOff, write_off
 from grader.kernel.gpu_trial import try_out
 from grader.kernel.gpus import Gpu, leased
-from grader.kernel.observations import Captured
 from grader.kernel.processes import WarmParent
-from grader.kernel.student import Student
 from grader.reading.submissions import load
 from grader.reading.written_answers import in_short
 from grader.records import (
-    CheckResult,
     ExerciseResult,
     Limits,
     Submission,
@@ -92,7 +87,8 @@ class Grader:
             self._stack.callback(self._close_warm)
         try:
             loaded = self._loaded or self._stack.enter_context(Loaded(plan))
-            self._session, self._diagnosis = loaded.session, loaded.diagnosis
+            self._session = loaded.session
+            self._judge = Judge(plan.assignment, loaded.session, loaded.diagnosis)
             self._parts, self._handout = loaded.parts, loaded.handout
             plan.find_inputs()  # while the warm process still loads its libraries
             wait_for(self._warm, self._tell)
@@ -181,6 +177,8 @@ class Grader:
         parts: list[Part] = []
         before = {one.exercise: one for one in submission.judged}
         ends_at = time.monotonic() + self.plan.spending.submission_s
+        sources = sources_of(submission)
+        chances = SecondChances(self.plan.judged, self._parts, sources, before.keys())
         with self._leased() as gpu:
             for one in submission.notebooks:
                 alone = replace(submission, cells=one.cells, files=())
@@ -192,12 +190,19 @@ class Grader:
                     limits = within(self.plan.spending, left)
                 file = one.name if submission.files else ""
                 known = [result for result in submission.judged if result.file == file]
-                part = self._part(alone, gpu, limits, solved(parts) | before.keys(), known)
+                part = self._part(alone, gpu, limits, solved(parts) | before.keys(), known, chances)
                 parts.append(part.of_file(file))
             asked = [e for e in self.plan.judged if e.kind != "answers"]
             found = {e.name: [part.exercises.get(e.name) for part in parts] for e in asked}
             best = {name: before.get(name) or best_of(of_parts) for name, of_parts in found.items()}
-            self._ask_again(submission, best, gpu, ends_at, done=before.keys())
+            unread = {
+                name: Place(one)
+                for one, part in zip(submission.notebooks, parts, strict=True)
+                for name in part.without_reasons
+                if best.get(name) is part.exercises[name]
+            }
+            self._ask_again(submission, best, unread, chances, gpu, ends_at)
+            self._find_reasons(submission, best, unread, gpu, ends_at)
         answers = tuple(answer for part in parts for answer in part.answers)
         exercises = tuple(
             self._written(exercise, answers) if exercise.kind == "answers" else best[exercise.name]
@@ -214,7 +219,7 @@ class Grader:
 
     def _part(
         self, submission: Submission, gpu: Gpu | None, limits: Limits | None,
-        done: frozenset[str], known: Sequence[ExerciseResult],
+        done: frozenset[str], known: Sequence[ExerciseResult], chances: SecondChances,
     ) -> Part:  # fmt: skip
         """Judge one notebook: what is not done; what is known was judged in this one before.
 
@@ -224,54 +229,117 @@ class Grader:
         ends_at = time.monotonic() + limits.submission_s
         some = self.plan.asks_for_some and not self.plan.all_cells
         only = needed_cells(submission.cells, self.plan.judged) if some else None
-        if only is not None:
-            part = self._part_of(submission, gpu, limits, done, known, only)
-            if all(one.is_solved for one in part.exercises.values()):
+        if only is not None and save_work(submission.cells, only):
+            part = self._part_of(submission, gpu, limits, done, known, chances, only)
+            if part.is_solved:
                 return part
             limits = within(limits, max(1.0, ends_at - time.monotonic()))
-        return self._part_of(submission, gpu, limits, done, known)
+        return self._part_of(submission, gpu, limits, done, known, chances)
 
     def _part_of(
         self, submission: Submission, gpu: Gpu | None, limits: Limits, done: frozenset[str],
-        known: Sequence[ExerciseResult], only: frozenset[int] | None = None,
+        known: Sequence[ExerciseResult], chances: SecondChances,
+        only: frozenset[int] | None = None,
     ) -> Part:  # fmt: skip
+        """Judge one notebook, after all cells or some; after some, up to the first failure."""
         answers = self._handout.answers_in(submission.cells)
         with self.open(submission, gpu, limits, only=only) as notebook:
             curves = notebook.curves()  # of the cells' own training, before anything is asked
             blame = self._blame(notebook)
             exercises: dict[str, ExerciseResult] = {}
+            without_reasons: set[str] = set()
+            checks = {one.exercise: one.checks for one in submission.judged}
             for result in known:
                 notebook.remember(result.exercise, result.name, result.cell)
             for one in self.plan.judged:
-                if one.kind != "answers" and one.name not in done:
-                    exercises[one.name] = self._exercise(submission, notebook, one, blame)
-                    self._tell(exercises[one.name])
+                if one.kind == "answers" or one.name in done:
+                    continue
+                reasons = only is None and not chances.may_ask(one, checks)
+                found = self._judge.judge(submission, notebook, one, blame, reasons=reasons)
+                exercises[one.name], checks[one.name] = found, found.checks
+                if only is not None and not found.is_solved:
+                    break  # all cells run next, and what they show counts
+                if not reasons and has_reasons(found):
+                    without_reasons.add(one.name)
+                self._tell(found)
             cells = with_causes(blame.noted(notebook.cells, submission.cells), submission.cells)
             # it takes its kernels with it, and what that looked like is not the student's doing
             if self._warm is not None and not self._warm.is_alive():
                 raise KernelLost("the warm process ended while a notebook ran")
         lacking = blame.points_by_package(exercises.values())
-        return Part(exercises, cells, answers, curves, blame.notes(), lacking)
+        return Part(
+            exercises, cells, answers, curves, blame.notes(), lacking, frozenset(without_reasons)
+        )
 
     def _ask_again(
-        self, submission: Submission, best: dict[str, ExerciseResult], gpu: Gpu | None,
-        ends_at: float, done: Collection[str],
+        self, submission: Submission, best: dict[str, ExerciseResult], unread: dict[str, Place],
+        chances: SecondChances, gpu: Gpu | None, ends_at: float,
     ) -> None:  # fmt: skip
-        """Ask what failed beside a wrong part once more, in fresh kernels with right parts."""
-        sources = sources_of(submission)
-        chances = SecondChances(self.plan.judged, self._parts, sources, done)
+        """Ask what failed beside a wrong part once more, in fresh kernels with right parts.
+
+        `unread` are the results without reasons, by exercise, and where these can be found.
+        """
         while again := chances.next({name: one.checks for name, one in best.items()}):
             for one in submission.notebooks:
-                if (left := ends_at - time.monotonic()) <= 0:
-                    return
-                alone = replace(submission, cells=one.cells, files=())
-                limits = within(self.plan.spending, left)
-                with self.open(alone, gpu, limits, again.parts) as notebook:
+                place = Place(one, again.parts)
+                with self._opened_again(submission, place, gpu, ends_at) as notebook:
+                    if notebook is None:
+                        return
                     blame = self._blame(notebook)
                     for exercise in again.exercises:
-                        found = self._exercise(alone, notebook, exercise, blame)
-                        found = replace(found, file=one.name if submission.files else "")
-                        best[exercise.name] = better(best[exercise.name], found, again.parts)
+                        checks = {name: one.checks for name, one in best.items()}
+                        reasons = not chances.may_ask(exercise, checks)
+                        found = self._judged_again(
+                            submission, notebook, place, exercise, blame, reasons=reasons
+                        )
+                        before = best[exercise.name]
+                        best[exercise.name] = better(before, found, again.parts)
+                        if best[exercise.name] is not before:
+                            unread.pop(exercise.name, None)
+                            if not reasons and has_reasons(found):
+                                unread[exercise.name] = place
+
+    def _find_reasons(
+        self, submission: Submission, best: dict[str, ExerciseResult],
+        unread: Mapping[str, Place], gpu: Gpu | None, ends_at: float,
+    ) -> None:  # fmt: skip
+        """Add the reasons to the results that count and have none, in fresh kernels.
+
+        A result that is no better with a right part is rare, and rarer still one that is worse.
+        """
+        for place in {id(place): place for place in unread.values()}.values():
+            with self._opened_again(submission, place, gpu, ends_at) as notebook:
+                if notebook is None:
+                    return
+                blame = self._blame(notebook)
+                for exercise in self.plan.judged:
+                    if unread.get(exercise.name) is not place:
+                        continue
+                    found = self._judged_again(
+                        submission, notebook, place, exercise, blame, reasons=True
+                    )
+                    best[exercise.name] = with_reasons(best[exercise.name], found)
+
+    def _judged_again(
+        self, submission: Submission, notebook: OpenNotebook, place: Place, exercise: Exercise,
+        blame: Blame, *, reasons: bool,
+    ) -> ExerciseResult:  # fmt: skip
+        alone = replace(submission, cells=place.notebook.cells, files=())
+        found = self._judge.judge(alone, notebook, exercise, blame, reasons=reasons)
+        return replace(found, file=place.notebook.name if submission.files else "")
+
+    @contextmanager
+    def _opened_again(
+        self, submission: Submission, place: Place, gpu: Gpu | None, ends_at: float
+    ) -> Iterator[OpenNotebook | None]:
+        """Open one notebook of a submission again; None where no time is left for it."""
+        if (left := ends_at - time.monotonic()) <= 0:
+            yield None
+            return
+        alone = replace(submission, cells=place.notebook.cells, files=())
+        limits = within(self.plan.spending, left)
+        with self.open(alone, gpu, limits, place.parts) as notebook:
+            yield notebook
 
     def _blame(self, notebook: OpenNotebook) -> Blame:
         assignment = self.plan.assignment
@@ -293,81 +361,13 @@ class Grader:
         """Summarise the written answers for manual grading: recorded as passed, worth 0 points."""
         message = in_short(answers, handed_out=self._handout.asked)
         checks = self._session.not_asked(exercise, Verdict.PASSED, message)
-        return replace(self._result(exercise, checks), by_hand=True)
-
-    def _exercise(
-        self, submission: Submission, notebook: OpenNotebook, exercise: Exercise, blame: Blame
-    ) -> ExerciseResult:
-        """Judge every candidate for an exercise, and keep the best."""
-        found = notebook.candidates(exercise)
-        unnamed = [] if found else notebook.held_models(exercise, self.plan.assignment.every)
-        found = found or unnamed
-        if not found and exercise.kind != "values":
-            return self._absent(submission, notebook, exercise, blame)
-        judged: list[tuple[Captured | None, list[CheckResult]]] = []
-        for candidate in found if exercise.kind != "values" else [None]:
-            checks = self._session.run(exercise, notebook.student(exercise, candidate), blame)
-            judged.append((candidate, checks))
-            if all(check.verdict is Verdict.PASSED for check in checks):
-                break
-        candidate, checks = max(judged, key=lambda pair: merit(pair[1]))
-        log.debug("%s: %d definitions judged", exercise.name, len(judged))
-        if unnamed and not any(check.verdict is Verdict.PASSED for check in checks):
-            return self._absent(submission, notebook, exercise, blame)  # a model of another kind
-        known = UNKNOWN
-        if any(check.verdict in (Verdict.FAILED, Verdict.RAISED) for check in checks):
-            known = self._diagnosed(exercise, notebook, candidate, checks)
-        if candidate is None:
-            return self._result(exercise, checks, known)
-        notebook.known[exercise.name] = notebook.known[candidate.name] = candidate
-        source = {cell.index: cell for cell in submission.cells}[candidate.cell]
-        others = tuple(dict.fromkeys(c.cell for c in found if c.cell != candidate.cell))
-        made = self._result(exercise, checks, known)
-        made = replace(
-            made, name=candidate.name, cell=candidate.cell, source=source.source,
-            other_cells=others,
-        )  # fmt: skip
-        return without_forbidden(made, self.plan.assignment.forbid, source, submission.cells)
-
-    def _absent(
-        self, submission: Submission, notebook: OpenNotebook, exercise: Exercise, blame: Blame
-    ) -> ExerciseResult:
-        """Return the result of an exercise that no definition answers."""
-        runs = blame.noted(notebook.cells, submission.cells)
-        verdict, message = blame.not_defined(exercise, runs, submission.cells, notebook.catalog)
-        if notebook.silent:
-            message = f"The kernel stopped responding after the last cell: {notebook.silent}."
-        return self._result(exercise, self._session.not_asked(exercise, verdict, message))
-
-    def _diagnosed(
-        self,
-        exercise: Exercise,
-        notebook: OpenNotebook,
-        candidate: Captured | None,
-        checks: list[CheckResult],
-    ) -> Diagnosed:
-        def again() -> Student:
-            return notebook.student(exercise, candidate)
-
-        try:
-            return self._diagnosis.diagnose(exercise, checks, again)
-        except SandboxError:
-            raise
-        except Exception:  # odd answers; the verdicts stand without a name for the mistake
-            log.warning("%s: its answers cannot be compared", exercise.name, exc_info=True)
-            return UNKNOWN
+        return replace(self._judge.result(exercise, checks), by_hand=True)
 
     def _broken(self, exercise: Exercise, message: str) -> ExerciseResult:
-        made = self._result(exercise, self._session.not_asked(exercise, Verdict.BROKEN, message))
+        made = self._judge.result(
+            exercise, self._session.not_asked(exercise, Verdict.BROKEN, message)
+        )
         return replace(made, by_hand=exercise.kind == "answers")
-
-    def _result(
-        self, exercise: Exercise, checks: list[CheckResult], known: Diagnosed = UNKNOWN
-    ) -> ExerciseResult:
-        return ExerciseResult(
-            exercise.name, exercise.title, exercise.section, exercise.optional, tuple(checks),
-            mistake=known.mistake, behaviour=known.behaviour,
-        )  # fmt: skip
 
     def _walls(self) -> dict[str, str]:
         """Return which walls stand on this machine, for the reports."""

@@ -34,6 +34,11 @@ _KINDS = ("function", "class")
 """Exercises of other kinds are judged by what all cells did."""
 _UNKNOWN = frozenset({"exec", "eval", "globals", "locals", "vars", "setattr"})
 _BUILTINS = frozenset(dir(builtins))
+_NO_WORK = (
+    *(ast.Constant, ast.Name, ast.Tuple, ast.List, ast.UnaryOp, ast.USub, ast.UAdd),
+    *(ast.Assign, ast.AnnAssign, ast.Expr, ast.Pass, ast.expr_context),
+)
+"""What statements are made of that take no time: `x = 3`, `sizes = (2, 3)`, a text alone."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,30 @@ def needed_cells(cells: Sequence[Cell], exercises: Sequence[Exercise]) -> frozen
         todo = {index for index, flow in flows.items() if flow.binds & used} - needed
         needed |= todo
     return None if needed == flows.keys() else frozenset(needed)
+
+
+def save_work(cells: Sequence[Cell], needed: frozenset[int]) -> bool:
+    """Return whether the cells that are not needed may take time: others run with the needed ones.
+
+    A first run of the needed cells alone is then worth a second run where it does not suffice.
+    """
+    return any(
+        _works(parsed(cell.source))
+        for cell in cells
+        if cell.kind == "code" and cell.index not in needed
+    )
+
+
+def _works(tree: ast.Module | None) -> bool:
+    """Return whether a cell does more than define functions and bind constants."""
+    if tree is None:
+        return True
+    return any(
+        bool(one.decorator_list or one.args.defaults or any(one.args.kw_defaults))
+        if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)
+        else not all(isinstance(node, _NO_WORK) for node in ast.walk(one))
+        for one in tree.body
+    )
 
 
 def _has_very_many_scopes(tree: ast.AST) -> bool:

@@ -34,6 +34,13 @@ class Part:
     notes: tuple[str, ...] = ()
     lacking: dict[str, Fraction] = field(default_factory=dict)
     """Packages that were missing, and the points that hang on each."""
+    without_reasons: frozenset[str] = frozenset()
+    """Exercises whose failures have no reasons: they are asked again beside a right part."""
+
+    @property
+    def is_solved(self) -> bool:
+        """Whether every check of what was asked has passed."""
+        return all(one.is_solved for one in self.exercises.values())
 
     def of_file(self, file: str) -> Part:
         """Return the same with the name of the notebook in every record."""
@@ -46,6 +53,7 @@ class Part:
             tuple(replace(curve, file=file) for curve in self.curves),
             self.notes,
             self.lacking,
+            self.without_reasons,
         )
 
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from grader.course import Assignment, Exercise
 from grader.errors import CourseError
 from grader.grading.candidates import read_source
 from grader.grading.pooling import merit
-from grader.records import CheckResult, ExerciseResult
+from grader.records import CheckResult, ExerciseResult, NotebookFile
 from grader.verdict import Verdict
 
 
@@ -79,8 +79,32 @@ class SecondChances:
             self._had[exercise.name] = self._had_by(exercise.name) | entering
         return Round({name: self._parts[name] for name in sorted(entering)}, tuple(again))
 
+    def may_ask(self, exercise: Exercise, results: Mapping[str, Sequence[CheckResult]]) -> bool:
+        """Return whether an exercise may be asked again if it is wrong, given the results so far.
+
+        Asked while its answers are judged: a part that enters its kernel has been judged before.
+        """
+        had = self._had_by(exercise.name)
+        lacking = (frozenset(exercise.builds_on) & self._parts.keys()) - had
+        return any(is_wrong(results.get(name, ())) for name in lacking)
+
     def _had_by(self, exercise: str) -> frozenset[str]:
         return self._had.get(exercise, frozenset())
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an exercise was judged: a notebook, and the right parts that its kernel ran with."""
+
+    notebook: NotebookFile
+    parts: Mapping[str, str] = field(default_factory=dict)
+
+
+def with_reasons(first: ExerciseResult, again: ExerciseResult) -> ExerciseResult:
+    """Return a result with what was found when it was judged again, where that ended alike."""
+    if [check.verdict for check in again.checks] != [check.verdict for check in first.checks]:
+        return first
+    return replace(first, checks=again.checks, mistake=again.mistake, behaviour=again.behaviour)
 
 
 def is_wrong(checks: Sequence[CheckResult]) -> bool:

@@ -104,6 +104,55 @@ def test_whatever_differs_in_one_answer_has_no_name(name_of, answer):
     assert name_of(answer) is None
 
 
+REMEMBERS = """
+from grader.checks import mistake
+
+BOTH = ("test_one", "test_any")
+asked, seen = [], {}
+
+@mistake("what came before is added", hint="Start afresh.", caught_by=BOTH)
+def adds_up(x):
+    seen[len(x)] = seen.get(len(x), 1.0) + x
+    return -seen[len(x)]
+
+@mistake("nothing is done", hint="Turn the sign.", caught_by=BOTH)
+def identity(x):
+    asked.append(x)
+    return x
+"""
+
+
+def adds_up():
+    seen = {}
+
+    def answer(x):
+        seen[len(x)] = seen.get(len(x), 1.0) + x
+        return -seen[len(x)]
+
+    return answer
+
+
+def test_a_known_mistake_is_asked_up_to_its_first_other_answer_and_afresh_when_more_is_compared(
+    course,
+):
+    small = course(CHECKS, bank=REMEMBERS)
+    diagnosis = Diagnosis(small.session)
+    asked = diagnosis._banks["answer"].mistakes[1].answer.__globals__["asked"]
+
+    def named(make):
+        results = grade_in_process(small.session, small.exercise, make())
+        found = diagnosis.name_mistake(small.exercise, results, lambda: small.student(make()))
+        return found and found.title
+
+    assert named(lambda: lambda x: 2 * x) is None
+    assert len(asked) == 1
+    assert named(lambda: lambda x: 2.5 * x) is None
+    assert len(asked) == 1
+    assert named(lambda: lambda x: 1 * x) == "nothing is done"
+    assert named(adds_up) == "what came before is added"
+    assert named(adds_up) == "what came before is added"
+
+
 LAYER_CHECKS = """
 @check(points=1)
 def test_it(student):

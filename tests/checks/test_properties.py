@@ -176,3 +176,33 @@ def test_a_broken_body_is_the_courses_fault(course):
     result = course(NEGATES.replace("-x,", "-x / nothing,")).grade(torch.neg)["test_negates"]
     assert result.verdict is Verdict.BROKEN
     assert "NameError: name 'nothing' is not defined" in result.message
+
+
+def test_a_failure_that_is_shrunk_later_has_the_verdict_and_the_example_of_one_shrunk_at_once(
+    course,
+):
+    small = course(NEGATES)
+
+    def answer(x):
+        return -x.clamp(max=2)
+
+    at_once = small.grade(answer)["test_negates"]
+    first = small.session.run(small.exercise, small.student(answer), shrinks=False)
+    later = small.session.shrunk(small.exercise, first, lambda: small.student(answer))
+    assert first[0].counterexample != at_once.counterexample
+    assert (first[0].verdict, first[0].points) == (at_once.verdict, at_once.points)
+    assert [(r.message, r.counterexample) for r in later] == [
+        (at_once.message, at_once.counterexample)
+    ]
+
+
+def test_a_check_that_passes_when_it_is_asked_again_keeps_its_result(course):
+    small = course(NEGATES)
+    first = small.session.run(small.exercise, small.student(lambda x: x), shrinks=False)
+    assert small.session.shrunk(small.exercise, first, lambda: small.student(torch.neg)) == first
+
+
+def test_what_passed_is_not_asked_again(course):
+    small = course(NEGATES)
+    first = small.session.run(small.exercise, small.student(torch.neg), shrinks=False)
+    assert small.session.shrunk(small.exercise, first, lambda: 1 / 0) == first

@@ -7,7 +7,7 @@ import pytest
 
 from grader.course import Exercise
 from grader.grading.grader import Grader
-from grader.grading.needed_cells import needed_cells
+from grader.grading.needed_cells import needed_cells, save_work
 from grader.grading.plan import Plan
 from grader.reading.submissions import find_submissions
 from grader.records import Cell
@@ -92,6 +92,28 @@ def test_all_cells_are_needed_where_no_definition_answers():
     assert needed("helper = abs", "x = 1") is None
     assert needed("add = 1", "x = 1", exercise=asked("values")) is None
     assert needed(ANSWER, "x = 1", exercise=asked("answers")) == []
+
+
+@pytest.mark.parametrize(
+    ("left_out", "saves"),
+    [
+        ("number = 3", False),
+        ("sizes: tuple = (2, -3)", False),
+        ("# a remark", False),
+        ('"a text"', False),
+        ("def other(x): return train(x)", False),
+        ("def other(x=train()): return x", True),
+        ("@register\ndef other(x): return x", True),
+        ("train(net)", True),
+        ("y = 2 ** 100_000_000", True),
+        ("for i in (1, 2): pass", True),
+        ("class Net:\n    x = train()", True),
+        ("broken(", True),
+    ],
+)
+def test_cells_are_left_out_where_they_may_take_time(left_out, saves):
+    cells = [Cell(index, "code", source) for index, source in enumerate((ANSWER, left_out))]
+    assert save_work(cells, frozenset({0})) is saves
 
 
 CHECK = """

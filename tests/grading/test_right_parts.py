@@ -91,6 +91,18 @@ def test_no_part_enters_without_need(found):
     assert chances(CHAIN).next(found) is None
 
 
+def test_an_exercise_may_be_asked_again_while_a_part_is_wrong_that_its_kernel_lacks():
+    rounds = chances(CHAIN)
+    found = results(double="failed", quadruple="failed")
+    assert not rounds.may_ask(CHAIN[0], found)
+    assert rounds.may_ask(CHAIN[1], found)
+    assert rounds.may_ask(CHAIN[2], found)
+    rounds.next(found)
+    assert not rounds.may_ask(CHAIN[1], found)
+    assert rounds.may_ask(CHAIN[2], found)
+    assert not rounds.may_ask(CHAIN[2], results(double="failed", quadruple="passed"))
+
+
 def test_a_part_that_is_not_judged_counts_as_right():
     assert chances(CHAIN[1:]).next(results(quadruple="raised")) is None
 
