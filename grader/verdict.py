@@ -29,18 +29,28 @@ class Verdict(StrEnum):
         mark: two characters before the line of a check on a terminal.
         pays: `student` where points are lost; `grader` for an internal error, whose points stay
             open; empty where no points are lost.
+        advice: for a student, what to look for; empty where the check's own hint says it.
     """
 
     words: str
     tone: Tone
     mark: str
     pays: Payer
+    advice: str
 
     PASSED = "passed", "passed", "good", "ok", ""
     FAILED = "failed", "not right yet", "bad", "no", "student"
     RAISED = "raised", "stopped with an error", "bad", "no", "student"
-    TIMED_OUT = "timed_out", "took too long", "bad", "no", "student"
-    OUT_OF_MEMORY = "out_of_memory", "needed too much memory", "bad", "no", "student"
+    TIMED_OUT = (
+        "timed_out", "took too long", "bad", "no", "student",
+        "Look for a loop that does not end, such as a while whose condition stays true; print its "
+        "counter in each pass.",
+    )  # fmt: skip
+    OUT_OF_MEMORY = (
+        "out_of_memory", "needed too much memory", "bad", "no", "student",
+        "Look for a list or tensor that grows in every pass, or one that is far larger than its "
+        "input.",
+    )  # fmt: skip
     MISSING = "missing", "not found in the notebook", "bad", "no", "student"
     SKIPPED = "skipped", "not asked, it builds on another check", "none", "--", "student"
     BROKEN = "broken", "internal error, points open", "open", "??", "grader"
@@ -52,11 +62,13 @@ class Verdict(StrEnum):
         tone: Tone,
         mark: str,
         pays: Payer,
+        advice: str = "",
     ) -> Self:
         """Build a member from its spelling, and set its attributes."""
         member = str.__new__(cls, spelling)
         member._value_ = spelling
         member.words, member.tone, member.mark, member.pays = words, tone, mark, pays
+        member.advice = advice
         return member
 
     @property

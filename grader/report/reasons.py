@@ -23,12 +23,6 @@ from grader.verdict import Verdict
 _LONGEST_CAUSE = 160
 _ARGUMENTS = re.compile(r"\(.*\)", re.DOTALL)
 _ENDED = "ended the notebook's process"
-_ADVICE = {
-    Verdict.TIMED_OUT: "Look for a loop that does not end, such as a while whose condition stays "
-    "true; print its counter in each pass.",
-    Verdict.OUT_OF_MEMORY: "Look for a list or tensor that grows in every pass, or one that is "
-    "far larger than its input.",
-}
 
 
 @dataclass(frozen=True)
@@ -59,8 +53,8 @@ class Reason:
     def advice(self) -> str:
         """What to try: for a call that gave no result, another thing than for a wrong result."""
         if _is_without_end(self.check):
-            return _ADVICE[Verdict.TIMED_OUT]
-        return _ADVICE.get(self.check.verdict, self.check.hint)
+            return Verdict.TIMED_OUT.advice
+        return self.check.verdict.advice or self.check.hint
 
 
 def reasons_of(wrong: Iterable[CheckResult]) -> tuple[Reason, ...]:

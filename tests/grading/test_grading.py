@@ -196,7 +196,8 @@ def test_a_function_that_always_ends_its_process_is_given_up_and_the_next_is_ask
 def test_a_function_that_always_needs_too_much_memory_is_told_so_to_the_last_check(
     grader, grade, monkeypatch
 ):
-    small = replace(grader.plan.spending, memory_bytes=1 << 30)
+    # more time than it takes to write a gigabyte on a busy machine
+    small = replace(grader.plan.spending, memory_bytes=1 << 30, call_s=5.0)
     monkeypatch.setattr(grader, "plan", replace(grader.plan, limits=small))
     greedy = "import time\ndef double(x):\n    held = b'x' * (1200 << 20)\n    time.sleep(9)"
     result = grade(greedy, REST)

@@ -202,5 +202,5 @@ def test_a_repeated_batch_that_is_changed_in_place_is_computed_as_it_is(monkeypa
     (X, _), *_ = DataLoader(images(8, 224), 8)
     before = model(X)
     X[5] += 1
-    assert torch.allclose(model(X)[5], model(X[5:6])[0])
-    assert not torch.allclose(model(X)[5], before[5])
+    torch.testing.assert_close(model(X)[5], model(X[5:6])[0])
+    assert not torch.allclose(model(X)[5], before[5], rtol=1e-3)
