@@ -11,7 +11,7 @@ from pathlib import PurePath
 
 from grader.records import PassedOver
 from grader.report.rounding import shown
-from grader.runs.preflight import Duration, MissingImport, Preflight
+from grader.runs.preflight import EXERCISE_S, NOTEBOOK_S, Duration, MissingImport, Preflight
 from grader.text import one_line
 
 _MOST_SHOWN = 20
@@ -151,8 +151,8 @@ def _duration(one: Duration) -> str:
     basis = (
         f"{one.each_s:.1f} s each, the mean of {_many(one.measured_on, 'stored result')}"
         if one.measured_on
-        else f"{one.each_s:.0f} s each by rule: 1 s a notebook and 0.9 s an exercise, as measured "
-        "with the sample course"
+        else f"{one.each_s:.0f} s each by rule: {NOTEBOOK_S} s a notebook and {EXERCISE_S} s an "
+        "exercise, as measured with the sample course"
     )
     workers = _many(one.workers, "worker")
     return (

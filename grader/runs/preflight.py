@@ -33,7 +33,9 @@ from grader.runs.pipeline import points_of
 from grader.runs.stored_run import GRADEBOOK, POINTS
 
 _T = TypeVar("_T")
-_START_S, _NOTEBOOK_S, _EXERCISE_S = 8.0, 1.0, 0.9
+_START_S = 4.0
+NOTEBOOK_S, EXERCISE_S = 0.5, 0.4
+"""Seconds by rule, of a worker: for a notebook, and for each exercise of it."""
 _LIBRARY = Path(__file__).resolve().parents[1] / "guest" / "library"
 
 
@@ -296,7 +298,7 @@ def _stored_and_duration(
             seconds = gradebook.seconds_of(plan.assignment.name, names)
     readable = [one for one in submissions if not one.problem]
     due = sum(plan.key(one) not in stored for one in readable)
-    rule = _NOTEBOOK_S + _EXERCISE_S * len(plan.assignment.exercises)
+    rule = NOTEBOOK_S + EXERCISE_S * len(plan.assignment.exercises)
     each = sum(seconds) / len(seconds) if seconds else rule
     used = max(1, min(workers, due))
     total = _START_S + each * due / used if due else 0.0
