@@ -34,7 +34,7 @@ fuzz: $(READY)  ## 10,000 inputs for every reader of what strangers send; twenty
 
 # others.py installs two other autograders into environments of its own, in the user's cache
 BENCHMARKS := start submission workers again others kernels memory growth check failures reports \
-	similar training
+	serve similar training
 bench: $(READY)  ## measure, an hour or more; figures go to benchmarks/README.md by hand
 	for one in $(BENCHMARKS); do $(BIN)/python benchmarks/$$one.py || exit 1; done
 	$(BIN)/python benchmarks/submission.py --phases

@@ -1,0 +1,89 @@
+"""How long the pages of `grader serve` take with a large class.
+
+The sample class is graded once in another process, without its trainings; its results under other
+names make the class. Every kind of page is asked for several times, at an address that another page
+names. Without the network: the application is called in this process.
+
+    python benchmarks/serve.py [--students 300] [--repeats 5]
+"""
+
+from __future__ import annotations
+
+import argparse
+import html
+import re
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from _measure import ROOT, grade, measured, setting
+from starlette.testclient import TestClient
+
+from grader.course import load_assignment
+from grader.runs.gradebook import Gradebook
+from grader.runs.stored_run import GRADEBOOK, latest
+from grader.serve.access import Access
+from grader.serve.app import make_app
+from grader.serve.desk import Desk
+from reports import class_of
+
+_HOST = "127.0.0.1:8000"
+_LINK = re.compile(r'href="(/[^"]*)"')
+
+
+def one_of_each(client: TestClient) -> dict[str, str]:
+    """Return an address of each kind of page, by its path."""
+    found: dict[str, str] = {"/": "/"}
+    due = ["/"]
+    while due:
+        for link in _LINK.findall(client.get(due.pop()).text):
+            address = html.unescape(link)
+            path = address.partition("?")[0].partition("#")[0]
+            if path not in found and not path.startswith("/static"):
+                found[path] = address
+                due.append(address)
+    return found
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--students", type=int, default=300)
+    parser.add_argument("--repeats", type=int, default=5)
+    options = parser.parse_args()
+    exercises = [one.name for one in load_assignment("cnn").exercises]
+    plain = ",".join(name for name in exercises if not name.endswith("_training"))
+    with tempfile.TemporaryDirectory() as folder:
+        graded, out = Path(folder) / "graded", Path(folder) / "out"
+        measured(grade(ROOT / "submissions", graded, "--assignment", "cnn", "--only", plain))
+        run = class_of(latest(graded), options.students)
+        out.mkdir()
+        with Gradebook.open(out / GRADEBOOK) as gradebook:
+            about = {"title": run.title, "exercises": ",".join(run.exercises)}
+            number = gradebook.start_run("cnn", options=about | {"max_points": str(run.max_points)})
+            for one in run.results:
+                gradebook.save(one, number)
+        desk = Desk(out)
+        access = Access.fresh(_HOST, "An instructor")
+        with TestClient(make_app(desk, access, lambda: None), base_url=f"http://{_HOST}") as client:
+            client.get(f"/?token={access.token}")
+            pages = one_of_each(client)
+            print(f"\nPages of {options.students} students; {setting()}")
+            print("\n| page | ms, median | ms, longest | KiB |\n|---|---|---|---|")
+            for path, address in sorted(pages.items()):
+                times = []
+                for _ in range(options.repeats):
+                    started = time.perf_counter()
+                    answer = client.get(address)
+                    times.append(1000 * (time.perf_counter() - started))
+                    assert answer.status_code == 200, (address, answer.text[:200])
+                size = len(answer.content) / 1024
+                print(
+                    f"| `{path}` | {statistics.median(times):.0f} | {max(times):.0f} | {size:.0f} |"
+                )
+        desk.close()
+
+
+if __name__ == "__main__":
+    main()
