@@ -24,7 +24,7 @@ from grader.grading.candidates import read_source
 from grader.grading.judging import Judge, has_reasons
 from grader.grading.loaded import Loaded
 from grader.grading.missing_packages import Blame
-from grader.grading.needed_cells import needed_cells, save_work
+from grader.grading.needed_cells import needed_cells, saves_work
 from grader.grading.open_notebook import OpenNotebook
 from grader.grading.own_files import sources_of
 from grader.grading.plan import Plan
@@ -229,7 +229,7 @@ class Grader:
         ends_at = time.monotonic() + limits.submission_s
         some = self.plan.asks_for_some and not self.plan.all_cells
         only = needed_cells(submission.cells, self.plan.judged) if some else None
-        if only is not None and save_work(submission.cells, only):
+        if only is not None and saves_work(submission.cells, only):
             part = self._part_of(submission, gpu, limits, done, known, chances, only)
             if part.is_solved:
                 return part

@@ -83,10 +83,11 @@ def needed_cells(cells: Sequence[Cell], exercises: Sequence[Exercise]) -> frozen
     return None if needed == flows.keys() else frozenset(needed)
 
 
-def save_work(cells: Sequence[Cell], needed: frozenset[int]) -> bool:
-    """Return whether the cells that are not needed may take time: others run with the needed ones.
+def saves_work(cells: Sequence[Cell], needed: frozenset[int]) -> bool:
+    """Return whether a first run of the needed cells alone saves work.
 
-    A first run of the needed cells alone is then worth a second run where it does not suffice.
+    It does where another cell may take time. Otherwise all cells run at once, since a second run
+    costs more than cells that only define functions and bind constants.
     """
     return any(
         _works(parsed(cell.source))

@@ -14,8 +14,7 @@ from pathlib import Path
 from grader.reading.matching import Matcher, find_all
 from grader.reading.times import HandedIn
 from grader.records import UNNAMED, Found, Identity
-from grader.runs.gradebook import Gradebook
-from grader.runs.stored_run import GRADEBOOK, StoredRun, attendance_in, people_in
+from grader.runs.stored_run import StoredRun, attendance_in, gradebook_in, latest_id, people_in
 from grader.text import one_line
 
 _MOST_NAMED = 20
@@ -88,8 +87,8 @@ def forgotten(out: Path, run: StoredRun) -> list[str]:
         out: the folder of the gradebook.
         run: the latest one.
     """
-    with Gradebook.open(out / GRADEBOOK) as gradebook:
-        number = (gradebook.latest_run() or 0) - 1
+    with gradebook_in(out) as gradebook:
+        number = latest_id(gradebook) - 1
         before = gradebook.run(number) if number > 0 else None
     if before is None or before.assignment != run.assignment:
         return []

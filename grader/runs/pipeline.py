@@ -1,6 +1,6 @@
 """A run from submissions to reports: collect, grade what is not stored, store, write.
 
-Here: what the commands have in common. Not here: options and printing (`cli.py`).
+Here: what the commands have in common. Not here: options and printing (`cli/`).
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ class _Pages:
         work = self._desk.work
         order = request.query_params.get("order", "")
         order = order if order in views.ORDERS else views.ORDERS[0]
-        wanted = request.query_params.get("name", "").strip()[:80]
+        wanted = request.query_params.get("name", "").strip()[:_LONGEST_NAME]
         rows = self._desk.students()
         return self._page(
             request, "overview.html",

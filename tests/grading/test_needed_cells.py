@@ -7,7 +7,7 @@ import pytest
 
 from grader.course import Exercise
 from grader.grading.grader import Grader
-from grader.grading.needed_cells import needed_cells, save_work
+from grader.grading.needed_cells import needed_cells, saves_work
 from grader.grading.plan import Plan
 from grader.reading.submissions import find_submissions
 from grader.records import Cell
@@ -113,7 +113,7 @@ def test_all_cells_are_needed_where_no_definition_answers():
 )
 def test_cells_are_left_out_where_they_may_take_time(left_out, saves):
     cells = [Cell(index, "code", source) for index, source in enumerate((ANSWER, left_out))]
-    assert save_work(cells, frozenset({0})) is saves
+    assert saves_work(cells, frozenset({0})) is saves
 
 
 CHECK = """
