@@ -8,6 +8,7 @@ at its end. This grader: `grade`, with all its reports. What the others found is
 with what is right, so that no row of theirs is fast because it graded nothing.
 
     python benchmarks/others.py [--submissions 12] [--repeats 3] [--environments FOLDER]
+        [--tools nbgrader,otter,nbclient]
 """
 
 from __future__ import annotations
@@ -18,11 +19,20 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from _measure import Spent, grade, import_torch, in_turn, measured, show
 from _notebooks import SIX, write_class
-from _others_tools import NBGRADER, OTTER, environment, nbclient_class, nbgrader_class, otter_class
+from _others_tools import (
+    NBGRADER,
+    OTTER,
+    Tool,
+    environment,
+    nbclient_class,
+    nbgrader_class,
+    otter_class,
+)
 
 
 def main() -> None:
@@ -32,19 +42,26 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     cached = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     parser.add_argument("--environments", type=Path, default=cached / "grader-benchmarks")
+    parser.add_argument("--tools", default="nbgrader,otter,nbclient", help="which of the others")
     options = parser.parse_args()
-    nbgrader = environment(options.environments, NBGRADER)
-    otter = environment(options.environments, OTTER)
+    makers: dict[str, Callable[[Path, int], Tool]] = {
+        "nbgrader": lambda place, count: nbgrader_class(
+            place, count, environment(options.environments, NBGRADER)
+        ),
+        "otter": lambda place, count: otter_class(
+            place, count, environment(options.environments, OTTER)
+        ),
+        "nbclient": lambda place, count: nbclient_class(place, count, Path(sys.executable)),
+    }
+    chosen = options.tools.split(",")
+    if unknown := set(chosen) - makers.keys():
+        parser.error(f"--tools knows {', '.join(makers)}, not {', '.join(sorted(unknown))}")
     turns = itertools.count()
     with tempfile.TemporaryDirectory() as folder:
         place, count = Path(folder), options.submissions
         handed_in = place / "class"
         write_class(handed_in, count, half_wrong=True)
-        foreign = (
-            nbgrader_class(place / "nbgrader", count, nbgrader),
-            otter_class(place / "otter", count, otter),
-            nbclient_class(place / "nbclient", count, Path(sys.executable)),
-        )
+        foreign = [makers[name](place / name, count) for name in chosen]
 
         def ours(jobs: str, *, cache: Path | None = None) -> Spent:
             out = place / f"out-{next(turns)}"
