@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from grader.checks.bank import Bank, Entry, load_bank
 from grader.course import Exercise
 from grader.grading.check_session import CheckSession
@@ -107,10 +109,12 @@ class _Builder:
         sheet = self._sheet(bank.rewrites[0])
         asked = {name: mark for name, _, mark, _ in self._session.rubric(exercise)}
         shown = [one for one in questions_of(sheet) if not asked[one.check].hidden]
+        shown.sort(key=_size)
         if not shown:
             hidden = all(mark.hidden for mark in asked.values())
             return SelfCheck(exercise, reason=HIDDEN if hidden else NEEDS_OBJECTS)
-        questions = self._agreed(self._demanded(shown, bank.rewrites[0]))
+        demanded = self._demanded(shown, bank.rewrites[0])
+        questions = self._agreed(demanded) if demanded else []
         if not questions:
             return SelfCheck(exercise, reason=FREEDOM)
         mistakes, noticed = self._mistakes(questions)
@@ -201,6 +205,13 @@ class _Builder:
         """Return the exercise as a student's Python reads it."""
         draft = SelfCheck(self._exercise, tuple(questions), tuple(mistakes))
         return Data(io.BytesIO(_file_of((draft,), mistakes=True))).exercises[0]
+
+
+def _size(question: Question) -> tuple[int, float]:
+    """Return the sort key of questions: few numbers first, and of these small ones."""
+    given = [*question.args, *question.kwargs.values()]
+    tensors = [one.double() for one in given if isinstance(one, Tensor)]
+    return sum(one.numel() for one in tensors), sum(float(one.abs().sum()) for one in tensors)
 
 
 def _outcomes(entry: Entry, answers: Sequence[Answer]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from grader.selfcheck.data_file import identity
 Ask = Callable[[object], None]
 Change = Callable[[Any], Any]
 _TOLERANCES = (TOLERANCE, 1e-3, 1e-2, 0.1)
-_MOST_PLACES = 8
+_MOST_PLACES = 4
 _ERRORS = (TypeError, ValueError, AttributeError)
 _REARRANGED: tuple[Callable[[Tensor], Tensor], ...] = (
     torch.neg,
@@ -149,8 +149,11 @@ def changes(value: Any, tolerance: float) -> Iterator[Change]:
 
     Each may be applied to other answers as well; those it does not fit stay as they are.
     """
-    for error in _ERRORS:
-        yield _raising(error)
+    yield from map(_raising, _ERRORS)
+    yield from _of_value(value, tolerance)
+
+
+def _of_value(value: Any, tolerance: float) -> Iterator[Change]:
     yield lambda _: None
     if isinstance(value, Tensor):
         yield from _of_tensor(value, tolerance)
@@ -163,7 +166,7 @@ def changes(value: Any, tolerance: float) -> Iterator[Change]:
     elif isinstance(value, dict | list | tuple) and value:
         yield lambda v: v[:0] if isinstance(v, list | tuple) else {}
         for key in value if isinstance(value, dict) else range(len(value)):
-            for change in changes(value[key], tolerance):
+            for change in _of_value(value[key], tolerance):
                 yield _inside(key, change)
     else:
         yield lambda v: 0
@@ -186,10 +189,10 @@ def _of_tensor(value: Tensor, tolerance: float) -> Iterator[Change]:
             yield _on_tensor(change)
     if value.is_floating_point():
         yield _on_tensor(lambda t: t * math.nan)
-    for number in range(min(count, _MOST_PLACES)):
-        place = number * (count - 1) // max(min(count, _MOST_PLACES) - 1, 1)
-        for sign in (1, -1):
-            yield _on_tensor(_moving(place, 2 * sign * tolerance))
+    places = {number * (count - 1) // (_MOST_PLACES - 1) for number in range(_MOST_PLACES)}
+    yield _on_tensor(_moving(0, -2 * tolerance))
+    for number, place in enumerate(sorted(places)):
+        yield _on_tensor(_moving(place, (-2 if number % 2 else 2) * tolerance))
 
 
 def _moving(place: int, by: float) -> Callable[[Tensor], Tensor]:
