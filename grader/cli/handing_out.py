@@ -35,11 +35,12 @@ def handout(
 
     The self-check is one Python file and one file of numbers. Students need PyTorch and no grader.
     """
-    from grader.selfcheck import folder  # noqa: PLC0415  (it loads torch)
-    from grader.selfcheck.exercises import self_checks  # noqa: PLC0415
+    from grader.selfcheck import folder  # noqa: PLC0415  (what a command needs is loaded then)
 
     plan = Plan(assignment, seed=seed)
     folder.require_room(out, folder.names_of(plan.assignment), force=force)
+    from grader.selfcheck.exercises import self_checks  # noqa: PLC0415  (it loads torch)
+
     checks = self_checks(plan)
     for path in folder.write(out, folder.files_of(plan.assignment, checks)):
         print(path)

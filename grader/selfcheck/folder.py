@@ -11,14 +11,17 @@ import os
 import textwrap
 from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from grader.course import Assignment
 from grader.errors import CourseError, UsageError
-from grader.selfcheck import student_file
-from grader.selfcheck.exercises import SelfChecks
+from grader.reading.self_checks import DATA
+
+if TYPE_CHECKING:  # it loads torch, and a folder may be refused before that
+    from grader.selfcheck.exercises import SelfChecks
 
 MODULE, README = "selfcheck.py", "README.txt"
+_SOURCE = Path(__file__).with_name("student_file.py")
 _README = """{title}
 
 What is here
@@ -63,8 +66,8 @@ def files_of(assignment: Assignment, checks: SelfChecks) -> dict[str, bytes]:
         if path.is_file() and "__pycache__" not in path.parts:
             found[path.relative_to(beside or path).as_posix()] = _read(path)
     ours = {
-        MODULE: Path(student_file.__file__).read_bytes(),
-        student_file.DATA: checks.content,
+        MODULE: _read(_SOURCE),
+        DATA: checks.content,
     }
     for name in (*ours, README):
         if name in found:
@@ -82,7 +85,7 @@ def names_of(assignment: Assignment) -> set[str]:
     """Return the names that a handout may write in its folder."""
     beside = assignment.course.environment.beside
     theirs = (path.name for path in beside.iterdir()) if beside else ()
-    return {f"{assignment.name}.ipynb", MODULE, student_file.DATA, README, *theirs}
+    return {f"{assignment.name}.ipynb", MODULE, DATA, README, *theirs}
 
 
 def require_room(out: Path, ours: Set[str], *, force: bool) -> None:
@@ -167,7 +170,7 @@ def _readme(assignment: Assignment, checks: SelfChecks, files: Mapping[str, byte
     told = {
         notebook: "the notebook to fill in",
         MODULE: "checks your functions",
-        student_file.DATA: "its questions, as numbers",
+        DATA: "its questions, as numbers",
     }
     listed = [f"    {name}  {told.get(name, '')}".rstrip() for name in (*files, README)]
     return _README.format(
