@@ -41,6 +41,7 @@ def handout(
     folder.require_room(out, folder.names_of(plan.assignment), force=force)
     from grader.selfcheck.exercises import self_checks  # noqa: PLC0415  (it loads torch)
 
+    say("Trying the checks on known answers ...")
     checks = self_checks(plan)
     for path in folder.write(out, folder.files_of(plan.assignment, checks)):
         print(path)

@@ -56,7 +56,7 @@ class DataFile:
 
         Args:
             exercises: what is asked, with values as nodes of this file.
-            only_grader: names of what has no self-check, as patterns.
+            only_grader: names of the exercises without a self-check.
         """
         found = {"format": FORMAT, "only_grader": [*only_grader], "exercises": [*exercises]}
         made = io.BytesIO()

@@ -224,7 +224,7 @@ def _file_of(found: Sequence[SelfCheck], *, mistakes: bool) -> bytes:
     """Return the file of self-checks."""
     data = DataFile()
     written = [_written(data, one, mistakes=mistakes) for one in found if one.questions]
-    others = [name for one in found if not one.questions for name in one.exercise.names[:1]]
+    others = [one.exercise.name for one in found if not one.questions]
     return data.content(written, others)
 
 

@@ -22,6 +22,7 @@ import os
 import random
 import sys
 import sysconfig
+import textwrap
 import time
 import traceback
 import warnings
@@ -242,8 +243,8 @@ def _ask_and_show(
         print(f"{exercise.name}: not right on {count}. The smallest call:")
     _show_wrong(exercise, exercise.questions[wrong[0]], answers[wrong[0]])
     if not parts and (mistake := exercise.mistake(answers)):
-        print(f"  mistake   It answers like this known one: {mistake['title']}.")
-        print(f"            {mistake['hint']}")
+        told = f"It answers like this known one: {mistake['title']}."
+        _tell("mistake", f"{told} {mistake['hint']}")
     return False
 
 
@@ -278,7 +279,7 @@ def _found(data: Data, what: Any, names: Mapping[str, Any]) -> tuple[Exercise, C
                 raise Problem(f"{name} is {described(function)}. Give the function itself.")
             return exercise, function
     name = next((one for one in given if one), described(what))
-    if any(_fits(name, [one]) for one in data.only_grader):
+    if name in data.only_grader:
         raise Problem(f"{name} has no self-check: `grader check` asks it.")
     known = ", ".join(one.name for one in data.exercises)
     raise Problem(f"{name} is no exercise of this self-check. It asks: {known or 'nothing'}.")
@@ -417,9 +418,13 @@ def _show_wrong(exercise: Exercise, question: Question, answer: Answer) -> None:
     else:
         print(f"  changed   its argument number {answer.changed + 1}, which it must leave alone")
         print(f"  after     {shown(answer.after)}")
-    print(f"  asked     {question.claim}")
-    if question.hint:
-        print(f"  hint      {question.hint}")
+    _tell("asked", question.claim)
+    _tell("hint", question.hint)
+
+
+def _tell(label: str, text: str) -> None:
+    if text:
+        print(textwrap.fill(text, 100, initial_indent=f"  {label:10}", subsequent_indent=" " * 12))
 
 
 def _own_line(error: BaseException) -> str:

@@ -43,7 +43,7 @@ def test_what_was_written_is_printed_with_what_it_asks(grader, course, tmp_path)
         "negate    4 questions, call 1 of 1 known mistakes wrong, name 1",
         "no self-check, because its bank holds no right answer: open",
     ]
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.err) == (0, "Trying the checks on known answers ...\n")
     assert all((out / name).is_file() for name in ("selfcheck.py", "selfcheck.dat", "README.txt"))
 
     data = (out / "selfcheck.dat").read_bytes()

@@ -8,17 +8,21 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
 from grader.checks.bank import load_bank
 from grader.course import load_assignment
 from grader.grading.check_session import CheckSession
 from grader.grading.course_modules import CourseModules
+from grader.grading.in_process import student_of
 from grader.grading.plan import Plan
 from grader.records import DEFAULT_SEED, HANDOUT_SEED
 from grader.selfcheck import folder
 from grader.selfcheck.data_file import identity
 from grader.selfcheck.exercises import BY_HAND, MOST_BYTES, NEEDS_OBJECTS, SelfChecks, self_checks
 from grader.selfcheck.student_file import Data
+from grader.verdict import Verdict
 from tests.selfcheck.conftest import text_of
 
 ASSIGNMENT = load_assignment("cnn")
@@ -52,6 +56,41 @@ def test_every_right_answer_is_right_on_all_questions(exercises, name):
             answers = exercises[name].ask_all(entry.answer)
             assert len(answers) == len(exercises[name].questions)
             assert all(one.is_right for one in answers), entry.name
+
+
+class Tagged(torch.Tensor):
+    """A tensor of a class of the student's."""
+
+
+ALTERED = {
+    "in double precision": lambda y: y.double(),
+    "in half precision": lambda y: y.half(),
+    "in whole numbers": lambda y: y.long(),
+    "off by less than the tolerance": lambda y: y + 5e-5,
+    "off by more": lambda y: y + 5e-3,
+    "a parameter": lambda y: nn.Parameter(y.detach().clone()),
+    "of another class": lambda y: y.as_subclass(Tagged),
+    "with other strides": lambda y: y.mT.contiguous().mT,
+    "with an axis of its own": lambda y: y[None],
+    "without axes of length 1": lambda y: y.squeeze(),
+}
+
+
+@pytest.mark.parametrize("name", ["corr2d", "pool2d"])
+def test_what_the_checks_accept_is_right_in_the_self_check(exercises, name):
+    (exercise,) = ASSIGNMENT.only([name]).exercises
+    accepted = []
+    opened = CheckSession([exercise], course=ASSIGNMENT.course, seed=HANDOUT_SEED)
+    with opened as session:
+        right = load_bank(exercise.folder / "bank.py").rewrites[0].answer
+        for label, change in ALTERED.items():
+            answer = lambda *args, change=change: change(right(*args))  # noqa: E731
+            checks = session.run(exercise, student_of(exercise, answer), shrinks=False)
+            passed = all(check.verdict is Verdict.PASSED for check in checks)
+            answers = exercises[name].ask_all(answer)
+            accepted += [label] if passed else []
+            assert all(one.is_right for one in answers) >= passed, label
+    assert len(accepted) >= 4
 
 
 @pytest.mark.parametrize("name", ASKED)
