@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 from grader.course import Exercise
 from grader.grading.candidates import is_named, parsed
-from grader.reading.self_checks import self_check_names, without_self_checks
+from grader.reading.self_checks import MODULE, self_check_names, without_self_checks
 from grader.records import Cell
 
 _ACTS = re.compile(r"^\s*[%!]", re.MULTILINE)  # a magic or a shell command
@@ -97,6 +97,8 @@ def saves_work(cells: Sequence[Cell], needed: frozenset[int]) -> bool:
 def _trees_of(cells: Sequence[Cell]) -> dict[int, ast.Module | None]:
     """Return the code cells as trees, without their self-checks; None where one does not parse."""
     trees = {cell.index: parsed(cell.source) for cell in cells if cell.kind == "code"}
+    if not any(MODULE in cell.source for cell in cells):
+        return trees
     names = self_check_names(trees.values())
     return {i: without_self_checks(tree, names) if tree else None for i, tree in trees.items()}
 

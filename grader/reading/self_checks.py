@@ -33,16 +33,18 @@ def is_handed_out(name: str, content: bytes) -> bool:
 
 
 def self_check_names(trees: Iterable[ast.Module | None]) -> frozenset[str]:
-    """Return the names under which the cells of a notebook know the self-check.
+    """Return the names under which the cells of a notebook know the self-check, and nothing else.
 
-    A name that the cells define themselves too is theirs.
+    A name that the cells also bind otherwise is theirs.
     """
     bound: set[str] = set()
     own: set[str] = set()
     for tree in trees:
         for node in ast.walk(tree) if tree else ():
-            if isinstance(node, ast.Import | ast.ImportFrom) and _imports_it(node):
-                bound |= {one.asname or one.name for one in node.names}
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                names = {one.asname or one.name for one in node.names}
+                bound |= names if _imports_it(node) else set()
+                own |= set() if _imports_it(node) else names
             elif isinstance(node, ast.FunctionDef | ast.ClassDef):
                 own.add(node.name)
             elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):

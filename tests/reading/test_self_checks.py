@@ -57,6 +57,11 @@ def test_a_function_of_the_notebook_of_the_same_name_is_its_own():
     assert self_checking_cells(found) == {0}
 
 
+def test_a_name_of_another_import_as_well_is_no_self_check():
+    found = cells("import selfcheck as np", "import numpy as np", "np.seterr('raise')")
+    assert self_checking_cells(found) == {0}
+
+
 def test_a_self_check_below_a_heading_is_no_answer_to_it():
     heading = "#%## Discussion"
     (nothing,) = collect_answers(cells(heading, "import selfcheck\nselfcheck.check()"))
