@@ -22,11 +22,12 @@ if TYPE_CHECKING:  # it loads torch, and a folder may be refused before that
 
 MODULE, README = "selfcheck.py", "README.txt"
 _SOURCE = Path(__file__).with_name("student_file.py")
-_README = """{title}
+_FILES = """{title}
 
 What is here
 {files}
-
+"""
+_SELF_CHECK = """
 Check your functions while you work
     Put selfcheck.py and selfcheck.dat beside your notebook (on Colab: upload both).
     In a cell, after the cell with your function:
@@ -45,9 +46,11 @@ It does not ask about the following; `grader check` asks what is not graded by h
 {others}
 
 Right on all its questions is no promise of full points. The grader asks other questions, and
-also whether a function does what the assignment forbids. With the grader installed,
-`grader check {notebook}` asks all that you may see.
+also whether a function does what the assignment forbids.
 You may hand in your notebook with its cells of self-checks; they cost nothing.
+"""
+_GRADER = """
+With the grader installed, `grader check {notebook}` asks all that you may see.
 """
 
 
@@ -173,8 +176,7 @@ def _readme(assignment: Assignment, checks: SelfChecks, files: Mapping[str, byte
         DATA: "its questions, as numbers",
     }
     listed = [f"    {name}  {told.get(name, '')}".rstrip() for name in (*files, README)]
-    return _README.format(
-        title=assignment.title, files="\n".join(listed), example=asked[0] if asked else "",
-        asked=_listed(asked), others=_listed(others),
-        notebook=notebook if notebook in files else "NOTEBOOK.ipynb",
-    )  # fmt: skip
+    text = _FILES.format(title=assignment.title, files="\n".join(listed))
+    if asked:
+        text += _SELF_CHECK.format(example=asked[0], asked=_listed(asked), others=_listed(others))
+    return text + _GRADER.format(notebook=notebook if notebook in files else "NOTEBOOK.ipynb")

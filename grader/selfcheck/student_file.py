@@ -466,6 +466,8 @@ def typed(value: Any) -> str:
         if isinstance(value, list):
             return f"[{inner}]"
         return f"({inner},)" if len(value) == 1 else f"({inner})"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key!r}: {typed(item)}' for key, item in value.items())}}}"
     if not isinstance(value, torch.Tensor):
         return described(value) if not isinstance(value, float) else _listed(value)
     plain = value.detach().cpu()

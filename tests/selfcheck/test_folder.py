@@ -32,7 +32,9 @@ def bring(assignment, tmp_path, *names):
 def test_without_a_notebook_and_without_questions_a_readme_is_left(assignment):
     files = folder.files_of(assignment, NOTHING)
     assert [*files] == ["README.txt"]
-    assert "    nothing\n" in files["README.txt"].decode()
+    readme = files["README.txt"].decode()
+    assert readme.startswith("Small\n\nWhat is here\n    README.txt\n")
+    assert "selfcheck" not in readme
 
 
 def test_outputs_of_the_notebook_are_emptied_and_the_rest_is_kept(assignment):

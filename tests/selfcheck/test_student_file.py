@@ -85,6 +85,20 @@ def test_the_smallest_wrong_call_is_shown_as_it_would_be_typed(ask):
     ]
 
 
+def test_arguments_are_shown_as_they_would_be_typed():
+    x = torch.tensor([[1.0, 2.5], [float("nan"), -float("inf")]])
+    typed = student_file.typed
+    assert typed({"a": [1.5, (2,)], "b": None}) == "{'a': [1.5, (2,)], 'b': None}"
+    assert typed(x[:1]) == "torch.tensor([[1.0, 2.5]])"
+    assert typed(x[1]) == "torch.tensor([float('nan'), float('-inf')])"
+    assert typed(x[:1].t().contiguous().t()[:, :1].double()) == (
+        "torch.tensor([[1.0]], dtype=torch.float64)"
+    )
+    assert typed(torch.arange(4).reshape(2, 2).t()) == "torch.tensor([[0, 1], [2, 3]]).t()"
+    assert typed(torch.zeros(0, 3)) == "torch.zeros((0, 3))"
+    assert typed(torch.zeros(8, 8)) == "a float32 tensor (8, 8)"
+
+
 def wrong(ask, function):
     """Return the shown facts by their names."""
     lines = [line.strip().split(None, 1) for line in ask("double", double=function)[1:]]
