@@ -14,6 +14,8 @@ from typing import Literal
 from grader.verdict import Status, Verdict
 
 DEFAULT_SEED = 20_240
+HANDOUT_SEED = 1_706
+"""Of the examples that students get: not those that they are graded with."""
 
 
 @dataclass(frozen=True)

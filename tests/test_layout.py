@@ -45,10 +45,14 @@ def test_the_reference_knows_torch_only(module):
     assert used - sys.stdlib_module_names <= {"torch", "reference"}
 
 
+# a student gets it as one file, which needs no other
+ONE_FILE = {"grader.selfcheck.student_file": 500}
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_a_module_stays_short(module):
     text = MODULES[module].read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 400
+    assert len(text.splitlines()) <= ONE_FILE.get(module, 400)
     assert ast.get_docstring(ast.parse(text)), "it says what lives in it"
 
 

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -31,7 +32,7 @@ from grader.checks.bank import load_bank
 from grader.checks.decorator import Check, check_of
 from grader.checks.properties import SHRINK_S, is_property
 from grader.course import Assignment, Course, Exercise
-from grader.grading.check_plugin import ERROR, CheckPlugin
+from grader.grading.check_plugin import ERROR, CheckPlugin, fixtures_of
 from grader.grading.check_results import may_shrink, result_of, unusable
 from grader.grading.course_modules import CourseModules
 from grader.grading.in_process import student_of
@@ -240,17 +241,28 @@ class CheckSession:
                 self._probe(exercise, item, student)
             yield item.name
 
+    def single_runs(self, exercise: Exercise) -> Iterator[tuple[str, Callable[[object], None]]]:
+        """Yield the name of each check of one student, and what asks one example of it.
+
+        That raises where the check does not pass. The modules must be active all the while.
+        """
+        for item in self._items[exercise.name]:
+            if fixtures_of(item.obj) == ["student"]:
+                for example in self._examples(item):
+                    yield item.name, partial(_ask, item, example)
+
+    def _examples(self, item: pytest.Function) -> list[dict[str, Any]]:
+        """Return the examples of a property; of another check a single one without arguments."""
+        if is_property(item.obj):
+            return self._plugin.properties.examples(item.obj, {"student": None})
+        return [{}]
+
     def _probe(self, exercise: Exercise, item: pytest.Function, student: object) -> None:
-        check, fixtures = item.obj, {"student": student}
-        body: Callable[..., Any] = check
-        examples: list[dict[str, Any]] = [{}]
-        if is_property(check):
-            body = check.hypothesis.inner_test
-            examples = self._plugin.properties.examples(check, fixtures)
+        examples = self._examples(item)
         self._sheets.passes(exercise, item, student)
         for example in examples:
             try:
-                body(**fixtures, **copy.deepcopy(example))
+                _ask(item, example, student)
             except (errors.CallTimedOut, errors.KernelDied, errors.OutOfMemory):
                 raise
             except Exception:  # a check that breaks on an answer is reported by its verdict
@@ -352,6 +364,11 @@ class _CollectionErrors:
         raise errors.CourseError(
             f"{node.path} cannot be imported: {type(cause).__name__}: {cause}"
         ) from error
+
+
+def _ask(item: pytest.Function, example: dict[str, Any], student: object) -> None:
+    body = item.obj.hypothesis.inner_test if is_property(item.obj) else item.obj
+    body(student=student, **copy.deepcopy(example))
 
 
 def _note(result: CheckResult, error: BaseException | None) -> None:

@@ -7,7 +7,8 @@ full run.
 
 A cell counts as needed, too, if its text does not say what it does: magics and shell commands,
 imports, statements that set something up with imported code and nothing of the notebook
-(`torch.set_default_dtype(...)`), text that does not parse.
+(`torch.set_default_dtype(...)`), text that does not parse. Self-checks change nothing, and count as
+not there.
 
 Here: what the text says. Not here: the statements of one cell (`guest/slices.py`), running cells
 (`kernel/execution.py`).
@@ -24,6 +25,7 @@ from dataclasses import dataclass
 
 from grader.course import Exercise
 from grader.grading.candidates import is_named, parsed
+from grader.reading.self_checks import MODULE, self_check_names, without_self_checks
 from grader.records import Cell
 
 _ACTS = re.compile(r"^\s*[%!]", re.MULTILINE)  # a magic or a shell command
@@ -59,7 +61,7 @@ def needed_cells(cells: Sequence[Cell], exercises: Sequence[Exercise]) -> frozen
     cell holds far more functions than a homework does.
     """
     sources = {cell.index: cell.source for cell in cells if cell.kind == "code"}
-    trees = {index: parsed(source) for index, source in sources.items()}
+    trees = _trees_of(cells)
     if any(tree and _has_very_many_scopes(tree) for tree in trees.values()):
         return None
     flows = _flows_of(sources, trees)
@@ -89,11 +91,16 @@ def saves_work(cells: Sequence[Cell], needed: frozenset[int]) -> bool:
     It does where another cell may take time. Otherwise all cells run at once, since a second run
     costs more than cells that only define functions and bind constants.
     """
-    return any(
-        _works(parsed(cell.source))
-        for cell in cells
-        if cell.kind == "code" and cell.index not in needed
-    )
+    return any(_works(tree) for index, tree in _trees_of(cells).items() if index not in needed)
+
+
+def _trees_of(cells: Sequence[Cell]) -> dict[int, ast.Module | None]:
+    """Return the code cells as trees, without their self-checks; None where one does not parse."""
+    trees = {cell.index: parsed(cell.source) for cell in cells if cell.kind == "code"}
+    if not any(MODULE in cell.source for cell in cells):
+        return trees
+    names = self_check_names(trees.values())
+    return {i: without_self_checks(tree, names) if tree else None for i, tree in trees.items()}
 
 
 def _works(tree: ast.Module | None) -> bool:

@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 
 from grader.errors import SubmissionError
 from grader.grading.candidates import read_source
+from grader.reading.self_checks import is_handed_out
 from grader.reading.sources import read_attachment
 from grader.records import Attachment, Cell, Submission
 
@@ -22,16 +23,21 @@ _MOST_TEXT = 4 << 20
 
 
 def files_of(attachments: Sequence[Attachment]) -> dict[str, bytes]:
-    """Return what lies beside a notebook, by relative path; what cannot be read is left out."""
+    """Return what lies beside a notebook, by relative path; what cannot be read is left out.
+
+    So are the files of a handout, of which nothing is an answer.
+    """
     found = {}
     for attachment in attachments:
         path = PurePosixPath(attachment.name)
         if path.is_absolute() or ".." in path.parts or not path.parts:
             continue
         try:
-            found[attachment.name] = read_attachment(attachment)
+            content = read_attachment(attachment)
         except SubmissionError:
             continue
+        if not is_handed_out(attachment.name, content):
+            found[attachment.name] = content
     return found
 
 

@@ -37,6 +37,7 @@ from grader.reading.own_text import (
     letters,
     speaks_for_a_book,
 )
+from grader.reading.self_checks import self_checking_cells
 from grader.records import Cell, WrittenAnswer
 from grader.text import parse_python
 
@@ -219,10 +220,11 @@ def section_order(section: str) -> tuple[bool, list[int], str]:
 
 def _collect(cells: Sequence[Cell], given: GivenText) -> list[WrittenAnswer]:
     reader = _Reader(given)
+    passed_over = self_checking_cells(cells)
     for cell in cells:
         if cell.kind in ("markdown", "raw"):
             reader.markdown(cell)
-        elif cell.source.strip():
+        elif cell.source.strip() and cell.index not in passed_over:
             reader.code(cell)
     return reader.finish()
 
