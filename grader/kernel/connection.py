@@ -28,7 +28,7 @@ from grader.wire.messages import HandleNode
 _AT_ONCE_OR_NOT = int(socket.MSG_DONTWAIT) | int(getattr(socket, "MSG_NOSIGNAL", 0))
 _GRACE_S = 1.0  # from an interrupt until the kernel is killed
 _READ_BYTES = 1 << 16
-_AT_ONCE = 8  # calls under way, of `_READ_BYTES` in all: they fit the buffer of a socket, so that
+_AT_ONCE = 16  # calls under way, of `_READ_BYTES` in all: they fit the buffer of a socket, so that
 # sending never waits for a kernel that waits to be read
 _QUICK_S = 0.02  # a call that takes longer is made alone
 _AHEAD_S = 0.5  # calls are made ahead for so long; then the check makes its own
@@ -182,26 +182,25 @@ class SocketConnection:
         alone, so that no others have to be waited for when it fails.
         """
         outcomes: list[Outcome] = []
-        frames: list[memoryview] = []
+        sizes: list[int] = []
+        """Of the calls that were sent, in bytes."""
         room = 1
         until = time.monotonic() + _AHEAD_S
         while not self.lost:
             deadline = self._deadline(self.call_s)
-            if len(outcomes) == len(asked):
+            done = len(outcomes)
+            if done == len(asked):
                 break
-            one = asked[len(outcomes)]
-            under_way = [each.request.number for each in asked[len(outcomes) : len(frames)]]
+            one = asked[done]
+            under_way = [each.request.number for each in asked[done : len(sizes)]]
             try:
                 with self._ending(under_way, deadline, one.text):
-                    while len(frames) < min(len(asked), len(outcomes) + room) and goes_on():
-                        frame = memoryview(asked[len(frames)].frame())
-                        sizes = [each.nbytes for each in (*frames[len(outcomes) :], frame)]
-                        if len(sizes) > 1 and sum(sizes) > _READ_BYTES:
-                            break
-                        under_way.append(asked[len(frames)].request.number)
-                        frames.append(frame)
-                        self._send([frame], deadline)
-                    if len(frames) == len(outcomes):
+                    # several at once, so that each side wakes up once for several
+                    if len(under_way) <= room // 2 and goes_on():
+                        frames = _next_frames(asked, sizes, done, room)
+                        under_way[:] = [each.request.number for each in asked[done : len(sizes)]]
+                        self._send([memoryview(frame) for frame in frames], deadline)
+                    if len(sizes) == done:
                         break
                     started = time.monotonic()
                     reply, data = self._receive(one.request.number, deadline)
@@ -297,6 +296,8 @@ class SocketConnection:
                 self._buffer += arrived
         data = self._buffer[:size]
         del self._buffer[:size]
+        if len(data) == size:
+            return data
         start = len(data)
         data += bytes(size - start)
         view = memoryview(data)[start:]
@@ -319,8 +320,8 @@ class SocketConnection:
             left_s = deadline.left()
             if left_s <= 0:
                 raise _Late
-            ready = poll.poll(left_s * 1000)
-            if any(number == self.channel.fileno() for number, _ in ready):
+            ready = dict(poll.poll(left_s * 1000))
+            if self.channel.fileno() in ready:
                 return
             if ready:
                 raise EOFError
@@ -336,6 +337,25 @@ class _Ended(Exception):
     def __init__(self, error: StudentError) -> None:
         super().__init__(error)
         self.error = error
+
+
+def _next_frames(asked: Sequence[Sent], sizes: list[int], done: int, room: int) -> list[bytes]:
+    """Return the frames of the calls to send next, and add their sizes.
+
+    Args:
+        asked: all calls.
+        sizes: of those that were sent, in bytes.
+        done: how many of them have ended.
+        room: how many may be under way.
+    """
+    frames: list[bytes] = []
+    while len(sizes) < min(len(asked), done + room):
+        frame = asked[len(sizes)].frame()
+        if len(sizes) > done and sum(sizes[done:]) + len(frame) > _READ_BYTES:
+            break
+        frames.append(frame)
+        sizes.append(len(frame))
+    return frames
 
 
 def _outcome(
