@@ -20,6 +20,7 @@ from grader.guest.server import Guest
 from grader.kernel.ahead import Outcome, RightReply, Sent
 from grader.kernel.answers import read_answer
 from grader.kernel.deadlines import Deadline, Spent
+from grader.kernel.describe import CallText
 from grader.kernel.handle import handle_nodes
 from grader.wire import messages
 from grader.wire.codec import Encoder
@@ -68,7 +69,7 @@ class LocalConnection:
         args: Sequence[object],
         kwargs: dict[str, object],
         *,
-        call: str,
+        call: str | CallText,
         decode: Callable[[HandleNode], object],
         limit_s: float | None = None,
     ) -> messages.Answer:
@@ -146,7 +147,7 @@ class SocketConnection:
         args: Sequence[object],
         kwargs: dict[str, object],
         *,
-        call: str,
+        call: str | CallText,
         decode: Callable[[HandleNode], object],
         limit_s: float | None = None,
     ) -> messages.Answer:
@@ -161,10 +162,10 @@ class SocketConnection:
             StudentRaised, KernelDied, OutOfMemory: what the student's code did instead.
         """
         if self.lost:
-            raise KernelDied(call, self.lost)
+            raise KernelDied(str(call), self.lost)
         deadline = self._deadline(self.call_s if limit_s is None else limit_s)
         try:
-            with self._ending((request.number,), deadline, lambda: call):
+            with self._ending((request.number,), deadline, lambda: str(call)):
                 self._send(encode(request, args, kwargs), deadline)
                 reply, data = self._receive(request.number, deadline)
                 return read_answer(reply, data, call, decode)
@@ -196,7 +197,7 @@ class SocketConnection:
             try:
                 with self._ending(under_way, deadline, one.text):
                     # several at once, so that each side wakes up once for several
-                    if len(under_way) <= room // 2 and goes_on():
+                    if len(sizes) < len(asked) and len(under_way) <= room // 2 and goes_on():
                         frames = _next_frames(asked, sizes, done, room)
                         under_way[:] = [each.request.number for each in asked[done : len(sizes)]]
                         self._send([memoryview(frame) for frame in frames], deadline)
