@@ -10,6 +10,7 @@ Here: `sys.modules` and `sys.path`. Not here: where the folders are (`course.py`
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,7 +60,7 @@ class CourseModules:
         sys.modules.update(_kept.pop(self._course.folder, ours))
         others = _roots - set(self._roots)
         added = map(str, self._roots)
-        sys.path[:] = [*added, *(p for p in path if _resolved(p) not in others)]
+        sys.path[:] = [*added, *(p for p in path if _place(p) not in others)]
         if environment and self._course.environment.folder is not None:
             sys.path.append(str(self._course.environment.folder))
         try:
@@ -83,6 +84,11 @@ def _taken() -> dict[str, ModuleType]:
     return {name: sys.modules.pop(name) for name in names}
 
 
+def _place(entry: str) -> Path:
+    """Return the folder that an entry of `sys.path` names."""
+    return _resolved(entry) if os.path.isabs(entry) else Path(entry).resolve()
+
+
 @functools.lru_cache(maxsize=256)
-def _resolved(place: str) -> Path:
-    return Path(place).resolve()
+def _resolved(entry: str) -> Path:
+    return Path(entry).resolve()

@@ -29,7 +29,7 @@ from grader.wire.messages import HandleNode
 _AT_ONCE_OR_NOT = int(socket.MSG_DONTWAIT) | int(getattr(socket, "MSG_NOSIGNAL", 0))
 _GRACE_S = 1.0  # from an interrupt until the kernel is killed
 _READ_BYTES = 1 << 16
-_AT_ONCE = 16  # calls under way, of `_READ_BYTES` in all: they fit the buffer of a socket, so that
+_AT_ONCE = 8  # calls under way, of `_READ_BYTES` in all: they fit the buffer of a socket, so that
 # sending never waits for a kernel that waits to be read
 _QUICK_S = 0.02  # a call that takes longer is made alone
 _AHEAD_S = 0.5  # calls are made ahead for so long; then the check makes its own
