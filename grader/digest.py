@@ -120,6 +120,9 @@ class ExerciseFiles:
         self._apart = frozenset(apart)
         self._roots = [root] if reference is None else [root, reference.parent]
         self._root = root
+        self._modules = {str(path): path for path in self._all}
+        self._imports: dict[Path, frozenset[Path]] = {}
+        """What each module imports, as far as it was asked for."""
 
     def digest(self, exercise: Path, more: Sequence[Path] = ()) -> str:
         """Hash the files of one exercise, by its folder, and of the modules `more`.
@@ -141,7 +144,9 @@ class ExerciseFiles:
             # it runs where the rest of the course cannot be read
             if _LOADS_BY_NAME.search(text) and not self._is_of_notebooks(path):
                 return set(self._all)
-            todo += self._imported(path, text) - found
+            if path not in self._imports:
+                self._imports[path] = frozenset(self._imported(path, text))
+            todo += self._imports[path] - found
         return found
 
     @cached_property
@@ -158,17 +163,16 @@ class ExerciseFiles:
     def _is_of_notebooks(self, path: Path) -> bool:
         return self._notebooks is not None and path.is_relative_to(self._notebooks)
 
-    def _imported(self, path: Path, text: str) -> set[Path]:
-        """Return the files of the course that a module imports."""
-        known = frozenset(self._all)
-        found: set[Path] = set()
+    def _imported(self, path: Path, text: str) -> Iterator[Path]:
+        """Yield the files of the course that a module imports."""
         for place, dotted in _imports_of(path, text):
             for root in [place] if place else self._roots:
-                parts = dotted.split(".") if dotted else []
-                for depth in range(len(parts) + 1):
-                    module = root.joinpath(*parts[:depth])
-                    found |= {module.with_suffix(".py"), module / "__init__.py"} & known
-        return found
+                module = str(root)
+                for part in ("", *filter(None, dotted.split("."))):
+                    module = f"{module}{os.sep}{part}" if part else module
+                    for name in (f"{module}.py", f"{module}{os.sep}__init__.py"):
+                        if name in self._modules:
+                            yield self._modules[name]
 
 
 def _imports_of(path: Path, text: str) -> Iterator[tuple[Path | None, str]]:

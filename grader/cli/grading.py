@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
     from grader.reading.times import HandedIn
     from grader.runs.cluster import Cluster
     from grader.runs.preflight import Preflight
+    from grader.runs.scheduling import Event
 
 
 @app.command()
@@ -86,17 +86,16 @@ def grade(
 ) -> None:
     """Grade submissions, store every result as it is found, and write the reports."""
     from grader.report.delivery import Delivery  # noqa: PLC0415
-    from grader.report.frames import frames_of  # noqa: PLC0415
-    from grader.report.run_output import print_run  # noqa: PLC0415
-    from grader.report.writers import write_run  # noqa: PLC0415
+    from grader.report.loading import load_in_the_background  # noqa: PLC0415
     from grader.runs import pipeline  # noqa: PLC0415  (what a command needs is loaded when it runs)
     from grader.runs.preflight import preflight as look  # noqa: PLC0415
     from grader.runs.progress import progress  # noqa: PLC0415
 
     logs.configure(verbose=verbose)
     pipeline.require_unclaimed(out)  # not after minutes of reading
-    plan = _plan(assignment, _names(only), seed, data, isolation, "cpu" if cluster else device)
-    plan = replace(plan, all_cells=all_cells)
+    plan = _plan(
+        assignment, _names(only), seed, data, isolation, "cpu" if cluster else device, all_cells
+    )
     workers = 0 if cluster else _jobs(jobs, memory, plan)
     delivery = Delivery.planned(
         out, canvas=canvas, column=column, moodle=moodle, feedback=feedback_zip
@@ -111,6 +110,10 @@ def grade(
         if not quiet:
             _print_first(look(plan, collected, out, workers or 1), about_times)
 
+    def note(event: Event) -> None:
+        show(event)
+        load_in_the_background()  # of the reports; workers have work now
+
     with progress(len(found), quiet=quiet, live=not verbose) as show, pipeline.claimed(out):
         try:
             with _cluster(cluster, plan, device, jobs, memory) as elsewhere:
@@ -118,8 +121,11 @@ def grade(
                     elsewhere.plan if elsewhere else plan, found, out, jobs=workers,
                     elsewhere=elsewhere.grade_all if elsewhere else None, fresh=fresh,
                     passed_over=collected.passed_over, attendance=collected.attendance,
-                    begin=begin, show=show,
+                    begin=begin, show=note,
                 )  # fmt: skip
+            from grader.report.frames import frames_of  # noqa: PLC0415  (loads pandas)
+            from grader.report.writers import write_run  # noqa: PLC0415
+
             frames = frames_of(run)
             write_run(run, out, excel=excel, frames=frames)
             delivered = delivery.write(run, out, frames)
@@ -129,6 +135,8 @@ def grade(
             show.stop()
             say(_interrupted(show.done, len(found), out))
             raise typer.Exit(EXIT_INTERRUPTED) from None
+    from grader.report.run_output import print_run  # noqa: PLC0415
+
     print_run(run, out, delivered, quiet=quiet)
     if verbose and (traces := logs.tracebacks_of(run.results)):
         say(traces)
@@ -187,7 +195,7 @@ def check(
 
 def _plan(
     assignment: str, only: tuple[str, ...], seed: int, data: Path | None, isolation: str,
-    device: str,
+    device: str, all_cells: bool = False,
 ) -> Plan:  # fmt: skip
     levels: dict[str, Isolation] = {"sandbox": "sandbox", "process": "process"}
     if isolation not in levels:
@@ -200,7 +208,10 @@ def _plan(
     chosen = gpus.choose(device, gpus.look())
     # without walls, student code could write what decides the verdicts of others
     sheets = cache_folder(os.environ) if isolation == "sandbox" else None
-    plan = Plan(assignment, only, seed, levels[isolation], found, gpus=chosen, cache=sheets)
+    plan = Plan(
+        assignment, only, seed, levels[isolation], found, gpus=chosen, all_cells=all_cells,
+        cache=sheets,
+    )  # fmt: skip
     assert plan.assignment  # reports a wrong name of an exercise before anything is read
     return plan
 

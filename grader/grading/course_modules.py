@@ -9,6 +9,8 @@ Here: `sys.modules` and `sys.path`. Not here: where the folders are (`course.py`
 
 from __future__ import annotations
 
+import functools
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +25,8 @@ _names: set[str] = set()
 """Names of the packages and modules at the top of any course so far."""
 _roots: set[Path] = set()
 """Folders from which any course so far is imported."""
+_of_none: set[str] = set()
+"""Names of modules that were seen and are of no course so far: there are thousands."""
 
 
 class CourseModules:
@@ -41,6 +45,7 @@ class CourseModules:
         if environment is not None:
             _roots.add(environment)
             _names.update(path.stem for path in environment.iterdir())
+        _of_none.clear()
 
     @contextmanager
     def active(self, *, environment: bool = False) -> Iterator[None]:
@@ -55,7 +60,7 @@ class CourseModules:
         sys.modules.update(_kept.pop(self._course.folder, ours))
         others = _roots - set(self._roots)
         added = map(str, self._roots)
-        sys.path[:] = [*added, *(p for p in path if Path(p).resolve() not in others)]
+        sys.path[:] = [*added, *(p for p in path if _place(p) not in others)]
         if environment and self._course.environment.folder is not None:
             sys.path.append(str(self._course.environment.folder))
         try:
@@ -73,5 +78,17 @@ class CourseModules:
 
 def _taken() -> dict[str, ModuleType]:
     """Remove the modules of courses from `sys.modules` and return them."""
-    names = [name for name in sys.modules if name.partition(".")[0] in _names]
+    unseen = sys.modules.keys() - _of_none
+    names = {name for name in unseen if name.partition(".")[0] in _names}
+    _of_none.update(unseen - names)
     return {name: sys.modules.pop(name) for name in names}
+
+
+def _place(entry: str) -> Path:
+    """Return the folder that an entry of `sys.path` names."""
+    return _resolved(entry) if os.path.isabs(entry) else Path(entry).resolve()
+
+
+@functools.lru_cache(maxsize=256)
+def _resolved(entry: str) -> Path:
+    return Path(entry).resolve()

@@ -7,13 +7,13 @@ Here: both as files of an assignment. Not here: which passages of a notebook are
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from grader.course import Assignment
-from grader.reading.own_text import read_fingerprints
+from grader.reading.own_text import GivenText, read_fingerprints
 from grader.reading.submissions import find_submissions
-from grader.reading.written_answers import collect_answers
+from grader.reading.written_answers import answers_beside, collect_answers, given_text
 from grader.records import Cell, WrittenAnswer
 
 _SENTENCES = "given_sentences.txt"
@@ -24,14 +24,14 @@ class Handout:
     """The text that is no answer of a student."""
 
     cells: tuple[Cell, ...] = ()
-    given: frozenset[str] = frozenset()
-    """Fingerprints of other sentences (`own_text.py`)."""
+    given: GivenText = field(default_factory=GivenText)
+    """Its sentences, and others of its book."""
     asked: tuple[WrittenAnswer, ...] = ()
     """The headings of the notebook that ask for text."""
 
     def answers_in(self, cells: Sequence[Cell]) -> tuple[WrittenAnswer, ...]:
         """Return the passages of a notebook for manual grading."""
-        return collect_answers(cells, handed_out=self.cells, given=self.given)
+        return answers_beside(cells, self.given)
 
 
 def read_handout(assignment: Assignment) -> Handout:
@@ -41,7 +41,7 @@ def read_handout(assignment: Assignment) -> Handout:
     if path.is_file():
         (found,) = find_submissions([path], assignment=assignment.name)
         cells = found.cells
-    given = read_fingerprints(sentences)
+    given = given_text(cells, read_fingerprints(sentences))
     return Handout(cells, given, collect_answers(cells, handed_out=cells))
 
 

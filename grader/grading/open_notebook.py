@@ -26,6 +26,7 @@ from grader.grading.own_files import files_of, names_in_modules
 from grader.grading.plan import new_secret
 from grader.kernel.ahead import Outcome, Sent
 from grader.kernel.deadlines import Deadline, Spent
+from grader.kernel.describe import CallText
 from grader.kernel.execution import RunNotebook, run_notebook
 from grader.kernel.gpus import Gpu
 from grader.kernel.observations import Captured, Lacking
@@ -180,7 +181,8 @@ class OpenNotebook:
 
     def ask(
         self, request: messages.Request, args: Sequence[object], kwargs: dict[str, object],
-        *, call: str, decode: Callable[[messages.HandleNode], object], limit_s: float | None = None,
+        *, call: str | CallText, decode: Callable[[messages.HandleNode], object],
+        limit_s: float | None = None,
     ) -> messages.Answer:  # fmt: skip
         """Ask the kernel, or a fresh one where the last question ended it.
 
@@ -194,7 +196,7 @@ class OpenNotebook:
                 raise CallTimedOut(f"{call}: {what}", limit_s, of_processor=not end.by_wall)
         self._require_room(call)
         if self._run.connection.lost:
-            self._revive(call)
+            self._revive(str(call))
         return self._run.connection.ask(
             request, args, kwargs, call=call, decode=decode, limit_s=limit_s
         )
@@ -211,14 +213,14 @@ class OpenNotebook:
 
         return connection.ask_all(asked, decode, goes_on)
 
-    def _require_room(self, call: str) -> None:
+    def _require_room(self, call: str | CallText) -> None:
         """Ask nothing more of a notebook whose answers fill the memory of the grader.
 
         Raises:
             TooMuchAnswered: they do.
         """
         if (most := self._fills_up()) is not None:
-            raise TooMuchAnswered(call, most)
+            raise TooMuchAnswered(str(call), most)
 
     def _fills_up(self) -> int | None:
         """Return the number of bytes that the answers exceed; None if there is room."""

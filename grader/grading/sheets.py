@@ -41,6 +41,7 @@ from grader.grading.sheet_files import SheetFiles
 from grader.kernel.ahead import KnownCall, content_of
 from grader.kernel.answers import read_answer
 from grader.kernel.connection import LocalConnection, encode
+from grader.kernel.describe import CallText
 from grader.kernel.student import Student
 from grader.wire import messages
 from grader.wire.messages import WireError
@@ -199,7 +200,8 @@ class _Learner:
 
     def ask(
         self, request: messages.Request, args: Sequence[object], kwargs: dict[str, object], *,
-        call: str, decode: Callable[[messages.HandleNode], object], limit_s: float | None = None,
+        call: str | CallText, decode: Callable[[messages.HandleNode], object],
+        limit_s: float | None = None,
     ) -> messages.Answer:  # fmt: skip
         """Answer a call, and note it.
 

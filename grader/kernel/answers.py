@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from grader.errors import GpuOutOfMemory, MemoryRefused, StudentError, StudentRaised
+from grader.kernel.describe import CallText
 from grader.wire import messages
 from grader.wire.codec import Decoder
 from grader.wire.messages import HandleNode
@@ -21,7 +22,7 @@ _MOST_MISSING, _MOST_NAME = 16, 60  # packages of one answer, characters of a na
 def read_answer(
     reply: messages.Reply,
     payload: bytearray,
-    call: str,
+    call: str | CallText,
     decode: Callable[[HandleNode], object],
 ) -> messages.Answer:
     """Turn a reply into an answer.
@@ -34,7 +35,7 @@ def read_answer(
     """
     missing = tuple(name[:_MOST_NAME] for name in reply.missing[:_MOST_MISSING])
     if reply.failure is not None:
-        error = _error_of(reply.failure, call)
+        error = _error_of(reply.failure, str(call))
         error.missing = missing
         raise error
     decoder = Decoder(payload, decode)

@@ -20,6 +20,7 @@ from grader.guest.server import Guest
 from grader.kernel.ahead import Outcome, RightReply, Sent
 from grader.kernel.answers import read_answer
 from grader.kernel.deadlines import Deadline, Spent
+from grader.kernel.describe import CallText
 from grader.kernel.handle import handle_nodes
 from grader.wire import messages
 from grader.wire.codec import Encoder
@@ -68,7 +69,7 @@ class LocalConnection:
         args: Sequence[object],
         kwargs: dict[str, object],
         *,
-        call: str,
+        call: str | CallText,
         decode: Callable[[HandleNode], object],
         limit_s: float | None = None,
     ) -> messages.Answer:
@@ -146,7 +147,7 @@ class SocketConnection:
         args: Sequence[object],
         kwargs: dict[str, object],
         *,
-        call: str,
+        call: str | CallText,
         decode: Callable[[HandleNode], object],
         limit_s: float | None = None,
     ) -> messages.Answer:
@@ -161,10 +162,10 @@ class SocketConnection:
             StudentRaised, KernelDied, OutOfMemory: what the student's code did instead.
         """
         if self.lost:
-            raise KernelDied(call, self.lost)
+            raise KernelDied(str(call), self.lost)
         deadline = self._deadline(self.call_s if limit_s is None else limit_s)
         try:
-            with self._ending((request.number,), deadline, lambda: call):
+            with self._ending((request.number,), deadline, lambda: str(call)):
                 self._send(encode(request, args, kwargs), deadline)
                 reply, data = self._receive(request.number, deadline)
                 return read_answer(reply, data, call, decode)
@@ -182,26 +183,25 @@ class SocketConnection:
         alone, so that no others have to be waited for when it fails.
         """
         outcomes: list[Outcome] = []
-        frames: list[memoryview] = []
+        sizes: list[int] = []
+        """Of the calls that were sent, in bytes."""
         room = 1
         until = time.monotonic() + _AHEAD_S
         while not self.lost:
             deadline = self._deadline(self.call_s)
-            if len(outcomes) == len(asked):
+            done = len(outcomes)
+            if done == len(asked):
                 break
-            one = asked[len(outcomes)]
-            under_way = [each.request.number for each in asked[len(outcomes) : len(frames)]]
+            one = asked[done]
+            under_way = [each.request.number for each in asked[done : len(sizes)]]
             try:
                 with self._ending(under_way, deadline, one.text):
-                    while len(frames) < min(len(asked), len(outcomes) + room) and goes_on():
-                        frame = memoryview(asked[len(frames)].frame())
-                        sizes = [each.nbytes for each in (*frames[len(outcomes) :], frame)]
-                        if len(sizes) > 1 and sum(sizes) > _READ_BYTES:
-                            break
-                        under_way.append(asked[len(frames)].request.number)
-                        frames.append(frame)
-                        self._send([frame], deadline)
-                    if len(frames) == len(outcomes):
+                    # several at once, so that each side wakes up once for several
+                    if len(sizes) < len(asked) and len(under_way) <= room // 2 and goes_on():
+                        frames = _next_frames(asked, sizes, done, room)
+                        under_way[:] = [each.request.number for each in asked[done : len(sizes)]]
+                        self._send([memoryview(frame) for frame in frames], deadline)
+                    if len(sizes) == done:
                         break
                     started = time.monotonic()
                     reply, data = self._receive(one.request.number, deadline)
@@ -297,6 +297,8 @@ class SocketConnection:
                 self._buffer += arrived
         data = self._buffer[:size]
         del self._buffer[:size]
+        if len(data) == size:
+            return data
         start = len(data)
         data += bytes(size - start)
         view = memoryview(data)[start:]
@@ -319,8 +321,8 @@ class SocketConnection:
             left_s = deadline.left()
             if left_s <= 0:
                 raise _Late
-            ready = poll.poll(left_s * 1000)
-            if any(number == self.channel.fileno() for number, _ in ready):
+            ready = dict(poll.poll(left_s * 1000))
+            if self.channel.fileno() in ready:
                 return
             if ready:
                 raise EOFError
@@ -336,6 +338,25 @@ class _Ended(Exception):
     def __init__(self, error: StudentError) -> None:
         super().__init__(error)
         self.error = error
+
+
+def _next_frames(asked: Sequence[Sent], sizes: list[int], done: int, room: int) -> list[bytes]:
+    """Return the frames of the calls to send next, and add their sizes.
+
+    Args:
+        asked: all calls.
+        sizes: of those that were sent, in bytes.
+        done: how many of them have ended.
+        room: how many may be under way.
+    """
+    frames: list[bytes] = []
+    while len(sizes) < min(len(asked), done + room):
+        frame = asked[len(sizes)].frame()
+        if len(sizes) > done and sum(sizes[done:]) + len(frame) > _READ_BYTES:
+            break
+        frames.append(frame)
+        sizes.append(len(frame))
+    return frames
 
 
 def _outcome(

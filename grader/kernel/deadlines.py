@@ -22,9 +22,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from grader.kernel.process_tree import tree_of
+from grader.kernel.process_tree import read_proc, tree_of
 
 MOST_FORGIVEN = 3.0
 """Waiting for a core is left out up to this many times the wall ceiling."""
@@ -208,22 +207,21 @@ class Deadline:
 
 def _of_process(pid: int) -> tuple[str, float, float] | None:
     """Return when a process started, its processor seconds and those of its dead children."""
-    try:
-        row = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-    except OSError:
+    row = read_proc(f"/proc/{pid}/stat")
+    if not row:
         return None
     # the name, in brackets, may hold anything; utime, stime, cutime, cstime are fields 14 to 17,
     # and field 22 is the start time, which distinguishes two processes with the same pid
-    fields = row.rpartition(")")[2].split()
+    fields = row.rpartition(b")")[2].split()
     own, of_system, children, children_of_system = map(int, fields[11:15])
     own_s, children_s = (own + of_system) * _TICK_S, (children + children_of_system) * _TICK_S
-    return fields[19], own_s, children_s
+    return fields[19].decode("ascii"), own_s, children_s
 
 
 def _turns(pid: int) -> Turns:
     """Return what the main thread has had of the cores; nothing where that is not counted."""
     try:
-        ran, waited, *_ = Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()
+        ran, waited, *_ = read_proc(f"/proc/{pid}/schedstat").split()
         return Turns(int(ran) / 1e9, int(waited) / 1e9)
-    except (OSError, ValueError):
+    except ValueError:
         return Turns()

@@ -6,12 +6,14 @@ Here: text about values. Not here: comparing them (`checks/compare.py`).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
 from grader.wire.codec import is_transpose
 
+_SIX_DIGITS = 1e6
 _MOST_NUMBERS_SHOWN = 49  # 7x7 is still readable; an 8x8 image is named by its shape
 
 
@@ -61,6 +63,18 @@ def call_text(name: str, args: Sequence[object], kwargs: dict[str, object]) -> s
     return f"{name}({', '.join(shown)})"
 
 
+@dataclass(frozen=True)
+class CallText:
+    """A call as text that is put together where a message names the call; most calls have none."""
+
+    name: str
+    args: Sequence[object]
+    kwargs: dict[str, object]
+
+    def __str__(self) -> str:
+        return call_text(self.name, self.args, self.kwargs)
+
+
 def number(value: float) -> str:
     """Return a number with six significant digits."""
     return f"{value:.6g}"
@@ -70,4 +84,6 @@ def _tidy(nested: Any) -> Any:
     """Round the floats of nested lists to six significant digits."""
     if isinstance(nested, list):
         return [_tidy(item) for item in nested]
-    return float(f"{nested:.6g}") if isinstance(nested, float) else nested
+    if not isinstance(nested, float) or (nested.is_integer() and abs(nested) < _SIX_DIGITS):
+        return nested
+    return float(f"{nested:.6g}")

@@ -21,8 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from nbclient.exceptions import CellExecutionComplete, CellTimeoutError, DeadKernelError
-from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_notebook
+from nbformat import NotebookNode, from_dict
 
 from grader.course import BARE, Environment
 from grader.errors import KernelLost
@@ -189,10 +188,7 @@ class _Kernel:
     ) -> tuple[dict[int, CellRun], int | None]:
         self._manager = SandboxManager(self._provisioner)
         await self._manager.start_kernel()
-        notebook = new_notebook(cells=[new_code_cell(cell.source) for cell in cells])  # type: ignore[no-untyped-call]
-        for cell, node in zip(cells, notebook.cells, strict=True):
-            node.cell_type = cell.kind
-        runner = _CellRunner(notebook, self._manager, self._provisioner, self._limits)
+        runner = _CellRunner(_as_notebook(cells), self._manager, self._provisioner, self._limits)
         # closed first: a socket that stays open would keep its context from ending
         self._client = runner.connect()
         await self._client.wait_for_ready()
@@ -219,6 +215,16 @@ class _Kernel:
                 return runs, cell.index
         self._client.cell_id = ""
         return runs, None
+
+
+def _as_notebook(cells: Sequence[Cell]) -> NotebookNode:
+    """Return a notebook as nbclient takes it, without the checks of `nbformat` for each cell."""
+    nodes = [
+        {"cell_type": cell.kind, "source": cell.source, "metadata": {}, "outputs": []}
+        for cell in cells
+    ]
+    made: NotebookNode = from_dict({"cells": nodes, "metadata": {}})  # type: ignore[no-untyped-call]
+    return made
 
 
 class _CellRunner(PatientNotebookClient):

@@ -24,6 +24,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from grader.kernel.process_tree import read_proc
+
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 _EXACT_EVERY_S = 5.0  # what others share with the tree changes without a fault of the tree
 _MAPS_EVERY_S = 1.0
@@ -238,20 +240,3 @@ def _most_of_a_socket() -> int:
         return 2 * int(Path("/proc/sys/net/core/wmem_default").read_text(encoding="ascii"))
     except (OSError, ValueError):
         return 2 * 212_992
-
-
-def read_proc(path: str) -> bytes:
-    """Return what a file of `/proc` says; nothing when the process is gone."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return b""
-    parts = []
-    try:
-        while part := os.read(descriptor, 1 << 18):
-            parts.append(part)
-    except OSError:  # it ends at this moment
-        return b""
-    finally:
-        os.close(descriptor)
-    return b"".join(parts)

@@ -17,7 +17,7 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 
-from grader.kernel.memory_use import read_proc
+from grader.kernel.process_tree import read_proc
 
 _STEP = 1.25  # one step of niceness divides a thread's weight by so much
 _LEAST = 19

@@ -1,7 +1,7 @@
 """A process and its descendants, seen from outside: finding them and ending them.
 
-Here: `/proc` on Linux; without `/proc`, only the process itself is counted. Not here: what a
-tree spends (`watchdog.py`), the end of a kernel itself (`processes.py`).
+Here: `/proc` on Linux, and reading its files; without it, only the process itself is counted. Not
+here: what a tree spends (`watchdog.py`), the end of a kernel itself (`processes.py`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import os
 import signal
 import time
 from contextlib import suppress
-from pathlib import Path
 
 _ROUNDS, _ROUND_S = 20, 0.01
 
@@ -27,9 +26,7 @@ def tree_of(pid: int) -> list[int]:
         except OSError:
             continue
         for thread in threads:
-            with suppress(OSError):
-                children = Path(f"/proc/{parent}/task/{thread}/children")
-                pending += map(int, children.read_text(encoding="ascii").split())
+            pending += map(int, read_proc(f"/proc/{parent}/task/{thread}/children").split())
     return found
 
 
@@ -77,12 +74,9 @@ def _descendants(pid: int) -> list[int]:
 
 def _runs(pid: int) -> bool:
     """Return whether a process runs, and is not a zombie."""
-    try:
-        row = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return False
     # the state follows the name, which is in brackets and may hold any character
-    return row.rpartition(")")[2].split()[0] not in "ZX"
+    state = read_proc(f"/proc/{pid}/stat").rpartition(b")")[2].split()[:1]
+    return state not in ([], [b"Z"], [b"X"])
 
 
 def _open(pid: int) -> int:
@@ -90,3 +84,20 @@ def _open(pid: int) -> int:
         return os.pidfd_open(pid)
     except OSError:
         return -1
+
+
+def read_proc(path: str) -> bytes:
+    """Return what a file of `/proc` says; nothing when the process is gone."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    parts = []
+    try:
+        while part := os.read(descriptor, 1 << 18):
+            parts.append(part)
+    except OSError:  # it ends at this moment
+        return b""
+    finally:
+        os.close(descriptor)
+    return b"".join(parts)

@@ -27,7 +27,7 @@ from grader.guest.probe_network import ProbeShape
 from grader.kernel import observations
 from grader.kernel.ahead import KnownCall, Outcome, RightReply, Sent, Waiting
 from grader.kernel.answers import read_answer
-from grader.kernel.describe import call_text, describe
+from grader.kernel.describe import CallText, call_text, describe
 from grader.kernel.handle import Handle
 from grader.kernel.observations import Call, Captured, HeldModel, Lacking, Outline, ReplayFacts
 from grader.kernel.transcript import Transcript, as_noted
@@ -44,7 +44,8 @@ class Connection(Protocol):
 
     def ask(
         self, request: messages.Request, args: Sequence[object], kwargs: dict[str, object],
-        *, call: str, decode: Callable[[messages.HandleNode], object], limit_s: float | None = None,
+        *, call: str | CallText, decode: Callable[[messages.HandleNode], object],
+        limit_s: float | None = None,
     ) -> messages.Answer:  # fmt: skip
         """Send one request and return its answer, within `limit_s` or the deadline of a call.
 
@@ -355,7 +356,7 @@ class Student:
         limit_s: float | None = None,
     ) -> Call:  # fmt: skip
         request = self._request(op, definition, handle, method)
-        text = call or call_text(what, args, kwargs)
+        text = call or CallText(what, args, kwargs)
 
         def read(right: RightReply) -> messages.Answer:
             return read_answer(right.reply, right.payload, text, self._handle)

@@ -183,8 +183,18 @@ def collect_answers(
         One record for each passage of each cell, at most `MOST_ANSWERS`, each text at most
         `MOST_CHARACTERS` long; and one without text for a heading with nothing below it.
     """
+    return answers_beside(cells, given_text(handed_out, given))
+
+
+def given_text(handed_out: Sequence[Cell], given: Collection[str] = ()) -> GivenText:
+    """Return the sentences of a handed-out notebook, beside other known ones."""
     asked = [cell.source for cell in handed_out if cell.kind != "code"]
-    return tuple(_collect(cells, GivenText.of(asked, given)))
+    return GivenText.of(asked, given)
+
+
+def answers_beside(cells: Sequence[Cell], given: GivenText) -> tuple[WrittenAnswer, ...]:
+    """Return the passages for manual grading, as `collect_answers` does."""
+    return tuple(_collect(cells, given))
 
 
 def in_short(answers: Sequence[WrittenAnswer], *, handed_out: Sequence[WrittenAnswer] = ()) -> str:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from grader.errors import UsageError
-from grader.report.feedback_zip import feedback_zip
-from grader.report.frames import RunFrames
-from grader.report.lms_files import Sheet, canvas_sheet, fill, moodle_sheet
-from grader.report.writers import feedback_names, write_file
 from grader.runs.stored_run import StoredRun
+
+if TYPE_CHECKING:  # they load pandas, which a run without deliveries needs at its end only
+    from grader.report.frames import RunFrames
+    from grader.report.lms_files import Sheet
 
 _CANVAS, _MOODLE, _ZIP = "canvas.csv", "moodle.csv", "feedback.zip"
 
@@ -38,6 +39,10 @@ class Delivery:
         """
         if column and canvas is None:
             raise UsageError("--column names a column of the file that --canvas gives; give both.")
+        if canvas is None and moodle is None:
+            return cls((), feedback)
+        from grader.report.lms_files import canvas_sheet, moodle_sheet  # noqa: PLC0415
+
         sheets = []
         if canvas is not None:
             _refuse_own(canvas, out / _CANVAS)
@@ -54,6 +59,10 @@ class Delivery:
             UsageError: a file cannot be written.
             CannotStore: the disk is full.
         """
+        from grader.report.feedback_zip import feedback_zip  # noqa: PLC0415
+        from grader.report.lms_files import fill  # noqa: PLC0415
+        from grader.report.writers import feedback_names, write_file  # noqa: PLC0415
+
         notes: list[str] = []
         for name, sheet in self.sheets:
             filled = fill(sheet, run, frames)

@@ -200,6 +200,12 @@ def render(template: str, **values: object) -> str:
     return _ENVIRONMENT.get_template(template).render(**values)
 
 
+def read_templates() -> None:
+    """Read and compile the templates of a run's pages, which their first use does otherwise."""
+    for name in ("style.css", "macros.html", "base.html", "report.html", "feedback.html"):
+        _ENVIRONMENT.get_template(name)
+
+
 def _exercise(index: int, result: ExerciseResult) -> _Exercise:
     checks = result.checks
     lines = clean(result.source).rstrip("\n").split("\n") if result.source.strip() else []

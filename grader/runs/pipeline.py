@@ -104,7 +104,7 @@ def grade_and_store(
             source.start()  # it loads while what is due is found
         begin()
         keys = [plan.key(submission) for submission in submissions]
-        plan = replace(plan, secret=gradebook.secret())
+        plan = plan.with_secret(gradebook.secret())
         options = known or _options(plan, source if elsewhere is None else None)
         people = {key: one.owner for key, one in zip(keys, submissions, strict=True)}
         options |= about_handed_in(plan.assignment.policy, people, passed_over, attendance)

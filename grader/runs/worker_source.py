@@ -189,6 +189,7 @@ class WorkerSource:
 
 def _serve(plan: Plan, orders: Connection, forks: Forks) -> NoReturn:
     """Load everything, then fork a worker for every order: the body of the process."""
+    gc.disable()  # loading makes half a million objects and leaves next to none to collect
     leave_to_parent()
     logs.configure_worker()
     end_with_parent()
@@ -203,8 +204,8 @@ def _serve(plan: Plan, orders: Connection, forks: Forks) -> NoReturn:
     except GraderError as error:
         orders.send(crossing(error))
         os._exit(1)
-    gc.collect()
     gc.freeze()  # the collector would write to every page that is shared, and so copy it
+    gc.enable()
     while True:
         order = receive(orders)
         if not isinstance(order, tuple):

@@ -29,11 +29,11 @@ def main(descriptor: int) -> NoReturn:
     orders = socket.socket(fileno=descriptor)
     orders.set_inheritable(False)
     linux.die_with_parent()
+    gc.disable()  # imports make half a million objects and leave next to none to collect
     settings = messages.decode_start(orders.recv(_PACKET))
     zygote.import_ours(settings)
     with contextlib.suppress(Exception):
         zygote.import_pristine(settings)
-    gc.collect()
     gc.freeze()  # the collector would write to every page that is shared, and so copy it
     linux.set_dumpable(False)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system reaps what was forked

@@ -51,6 +51,7 @@ def main(descriptor: int, *, forked: bool = False) -> NoReturn:
         os._exit(0)
     settings = messages.decode_start(packet)
     missing: dict[str, str] = {}
+    gc.disable()  # imports make half a million objects and leave next to none to collect
     if forked and not _is_open(control):
         os._exit(0)  # its scratch folder is gone too
     try:
@@ -60,8 +61,8 @@ def main(descriptor: int, *, forked: bool = False) -> NoReturn:
     except Exception as error:  # of any kind: the grader must get a report
         control.send(messages.encode(messages.Failed(f"{type(error).__name__}: {error}")))
         os._exit(1)
-    gc.collect()
     gc.freeze()  # the collector would write to every page shared with the kernels, and so copy it
+    gc.enable()
     linux.set_dumpable(False)
     threads = len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else 0
     ready = messages.Ready(missing, threads, time.perf_counter() - started)

@@ -53,6 +53,14 @@ def test_a_secret_is_drawn_for_each_run_and_stands_in_no_key_and_no_text(plan):
     assert str(plan.secret) not in shown
 
 
+def test_the_secret_of_a_gradebook_has_nothing_read_again(plan, monkeypatch):
+    key = plan.key(HANDED_IN)
+    monkeypatch.setattr(plan_module, "checks_of", None)
+    other = plan.with_secret(plan.secret + 1)
+    assert other.key(HANDED_IN) == key
+    assert other.secret == plan.secret + 1
+
+
 @pytest.mark.parametrize("changes", [{"student": "lee"}, {"path": "cnn/kim/other.ipynb"}])
 def test_a_result_is_the_same_whosever_it_is_and_each_has_a_key_of_its_own(plan, changes):
     other = replace(HANDED_IN, **changes)

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from grader.course import load_assignment
 from grader.errors import CallTimedOut, KernelDied, StudentError
 from grader.grading.in_process import student_of
+from grader.kernel import connection as connecting
 from grader.kernel.ahead import KnownCall, content_of
+from grader.kernel.connection import SocketConnection
 from grader.kernel.student import Student
 from grader.wire import messages
 from grader.wire.codec import Encoder
@@ -179,6 +181,17 @@ def test_large_arguments_block_neither_side(run):
     student = asked(run, "def corr2d(x):\n    return x\n")
     x = torch.ones(100_000)
     assert student.ask_ahead([known("corr2d", x, right=x)] * 30)
+
+
+def test_quick_calls_are_sent_several_at_a_time(run, monkeypatch):
+    student = asked(run, "def corr2d(x):\n    return x\n")
+    monkeypatch.setattr(connecting, "_QUICK_S", 10.0)  # on a busy machine too
+    monkeypatch.setattr(connecting, "_AHEAD_S", 60.0)
+    sent = []
+    send = SocketConnection._send
+    monkeypatch.setattr(SocketConnection, "_send", lambda *a: (sent.append(a), send(*a)))
+    assert student.ask_ahead([known("corr2d", x, right=x) for x in range(40)])
+    assert len(sent) <= 40 / 2
 
 
 def test_slow_calls_are_left_to_the_check(run):

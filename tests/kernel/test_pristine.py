@@ -78,6 +78,12 @@ def test_a_forked_warm_parent_has_the_walls_and_the_libraries_of_one_that_is_sta
     assert ran(parent, source) == ran(warm, source)
 
 
+def test_a_kernel_collects_its_own_garbage_and_leaves_what_was_imported_alone(forked, ran, warm):
+    source = "import gc\nkept = gc.isenabled(), gc.get_freeze_count() > 100_000"
+    for parent in (forked(), warm):
+        assert ran(parent, source)["kept"] == (True, True)
+
+
 def test_a_warm_parent_that_is_killed_takes_no_other_with_it(forked, ran):
     first, second = forked(), forked()
     os.kill(first.pid, signal.SIGKILL)

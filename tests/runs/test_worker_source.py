@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import time
@@ -53,6 +54,10 @@ def tells_about_itself(plan, pipe):
     sys.exit(3)
 
 
+def tells_about_garbage(plan, pipe):
+    pipe.send((gc.isenabled(), gc.get_freeze_count() > 100_000))
+
+
 def waits(plan, pipe):
     pipe.send("waiting")
     time.sleep(600)
@@ -78,6 +83,12 @@ def test_a_worker_is_a_child_of_this_process_and_has_what_was_loaded(source, pla
     worker.join(30)
     assert (parent, threads, exercises) == (os.getpid(), 1, ["double"])
     assert (total, worker.exitcode) == (400.0**3, 1)
+
+
+def test_a_worker_collects_its_own_garbage_and_leaves_what_was_loaded_alone(source, plan):
+    worker, pipe = source.fork(tells_about_garbage, plan)
+    assert pipe.recv() == (True, True)
+    worker.join(30)
 
 
 def test_a_worker_that_is_killed_has_an_exit_code_and_takes_no_other_with_it(source, plan):
