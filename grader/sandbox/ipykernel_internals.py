@@ -45,7 +45,7 @@ class InheritedSocketsApp(IPKernelApp):
         """
         app: InheritedSocketsApp = cls.instance(config=settings)
         IPKernelApp.init_config_files(app)  # type: ignore[no-untyped-call]
-        IPKernelApp.load_config_file(app)
+        IPKernelApp.load_config_file(app)  # type: ignore[no-untyped-call]
         app.init_pdb()  # type: ignore[no-untyped-call]
         shell: Any = ZMQInteractiveShell.instance(
             parent=app, ipython_dir="", profile_dir=ProfileDir(), compiler_class=XCachingCompiler
@@ -63,7 +63,7 @@ class InheritedSocketsApp(IPKernelApp):
     def init_config_files(self) -> None:
         """List no files: see `prepared`."""
 
-    def load_config_file(self, **_: Any) -> None:
+    def load_config_file(self, *_: Any, **__: Any) -> None:
         """Load no configuration: see `prepared`."""
 
     def init_code(self) -> None:
@@ -130,12 +130,12 @@ def _no_modules_listed() -> Iterator[None]:
 
     Reading a module copies its memory, which a kernel shares with the warm parent.
     """
-    whole = ipykernel.ipkernel.sys
-    ipykernel.ipkernel.sys = SimpleNamespace(**{**vars(sys), "modules": {}})  # type: ignore[attr-defined]
+    found = vars(ipykernel.ipkernel)
+    found["sys"] = SimpleNamespace(**{**vars(sys), "modules": {}})
     try:
         yield
     finally:
-        ipykernel.ipkernel.sys = whole  # type: ignore[attr-defined]
+        found["sys"] = sys
 
 
 def keep_output_of_children_local() -> None:
