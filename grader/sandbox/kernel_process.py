@@ -24,6 +24,7 @@ from typing import Any, NoReturn
 import ipykernel.debugger
 import IPython.core.completer
 import IPython.core.completerlib
+import IPython.core.logger
 import IPython.core.oinspect
 import torch
 import tornado.platform.asyncio
@@ -77,7 +78,9 @@ def warm_up(setup: str) -> None:
     Args:
         setup: name of the course's setup module, empty for none.
     """
-    for module in (ipykernel.debugger, IPython.core.oinspect, tornado.platform.asyncio):
+    for module in (
+        ipykernel.debugger, IPython.core.logger, IPython.core.oinspect, tornado.platform.asyncio,
+    ):  # fmt: skip
         assert module is not None  # imported above for its cost
     import matplotlib.pyplot as plt  # noqa: PLC0415  (not before the environment is set)
 
@@ -386,8 +389,7 @@ def _prepare_shell(shell: Any, order: messages.Fork) -> None:
     captured.own.install()
     captured.packages.adapters["pandas"] = machine_gaps.write_tables_anywhere
     memory_reserve.keep(shell)
-    _guest = server.Guest(captured)
-    _guest.library = LibraryAnswers(environment.current.library())
+    _guest = server.Guest(captured, LibraryAnswers(environment.current.library()))
 
 
 def _print_to_descriptors() -> None:
