@@ -28,6 +28,9 @@ import torch
 import zmq
 from hypothesis import strategies as st
 from ipykernel.iostream import IOPubThread, OutStream
+from ipykernel.ipkernel import IPythonKernel
+from ipykernel.zmqshell import ZMQInteractiveShell
+from IPython.core.shellapp import InteractiveShellApp
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
@@ -281,11 +284,24 @@ def test_ipykernel_binds_every_socket_by_try_bind_socket():
     "name",
     ["init_iopub", "init_control", "init_heartbeat", "init_connection_file",
      "write_connection_file", "cleanup_connection_file", "log_connection_info",
-     "parse_command_line"],
+     "parse_command_line", "init_profile_dir", "init_config_files", "load_config_file",
+     "init_code", "init_kernel"],
 )  # fmt: skip
 def test_ipykernels_application_has_the_steps_that_are_replaced(name):
     (base,) = ipykernel_internals.InheritedSocketsApp.__bases__
     assert callable(getattr(base, name))
+
+
+def test_ipykernel_lists_the_modules_and_takes_a_shell_as_its_kernel_is_made():
+    made = IPythonKernel.__init__.__code__
+    assert {"sys", "modules", "_kernel_modules", "shell_class", "instance"} <= {*made.co_names}
+    assert IPythonKernel.shell_class.default_value is ZMQInteractiveShell
+
+
+def test_ipython_notes_which_modules_reset_keeps_after_its_startup_files():
+    steps = ["_run_startup_files", "_run_exec_lines", "_run_exec_files", "_sys_modules_keys"]
+    names = InteractiveShellApp.init_code.__code__.co_names
+    assert [name for name in names if name in steps] == steps
 
 
 def test_ipykernel_opens_its_pipe_for_children_in_one_method(monkeypatch):
@@ -326,6 +342,14 @@ def test_torch_runs_no_code_of_a_subclass_of_tensor_where_that_is_asked_for():
     assert ran == []
     torch.Tensor.detach(loud)
     assert ran
+
+
+def test_torch_counts_the_modes_that_are_active_for_all_its_functions():
+    assert not torch_internals.has_modes()
+    with torch.device("meta"):
+        assert torch_internals.has_modes()
+        assert torch.get_default_device().type == "meta"
+    assert not torch_internals.has_modes()
 
 
 def test_a_module_of_torch_has_tables_that_show_what_is_missing_and_what_is_shared():

@@ -31,6 +31,7 @@ class Environment:
 
     def __init__(self, setup: ModuleType | None = None) -> None:
         self._setup = setup
+        self._library: tuple[ModuleType, ...] | None = None
 
     def prepare(self) -> None:
         """Prepare the process that kernels are forked from."""
@@ -40,7 +41,10 @@ class Environment:
     def configure(self) -> None:
         """Prepare one kernel, before its first cell."""
         if (configure := getattr(self._setup, "configure", None)) is not None:
+            before = len(sys.modules)
             configure()
+            if len(sys.modules) != before:
+                self._library = None
 
     def short_passes(self) -> AbstractContextManager[None]:
         """Return the context that is active while a training cell runs again."""
@@ -55,7 +59,15 @@ class Environment:
         return tuple(found)
 
     def library(self) -> tuple[ModuleType, ...]:
-        """Return the loaded modules that lie beside the setup module: the course's library."""
+        """Return the loaded modules that lie beside the setup module: the course's library.
+
+        They are looked for once, in the warm parent: to read a module copies its memory.
+        """
+        if self._library is None:
+            self._library = self._find_library()
+        return self._library
+
+    def _find_library(self) -> tuple[ModuleType, ...]:
         folder = os.path.dirname(getattr(self._setup, "__file__", None) or "")
         modules = [m for m in list(sys.modules.values()) if m is not self._setup]
         files = [(m, getattr(m, "__file__", None) or "") for m in modules]

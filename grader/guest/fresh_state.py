@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from grader.guest import cheap_batches
-from grader.wire.torch_internals import print_options
+from grader.wire.torch_internals import has_modes, print_options
 
 _FLAGS = [
     (backend, flag)
@@ -45,13 +45,14 @@ class FreshState:
             warnings.resetwarnings()  # which makes Python forget what it has shown
             filters: Any = warnings.filters
             filters[:] = self._warnings
-        np.seterr(**self._numpy_errors)
+        if np.geterr() != self._numpy_errors:
+            np.seterr(**self._numpy_errors)
         if np.get_printoptions() != self._numpy_printing:
             np.set_printoptions(**self._numpy_printing)
         print_options().update(self._torch_printing)
         if torch.get_default_dtype() != self._dtype:
             torch.set_default_dtype(self._dtype)
-        if torch.get_default_device().type != "cpu":
+        if has_modes() and torch.get_default_device().type != "cpu":
             torch.set_default_device(None)
         if torch.get_num_threads() != self._threads:
             torch.set_num_threads(self._threads)

@@ -22,7 +22,7 @@ import sys
 import threading
 import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,8 @@ _ALIKE = 0.6  # of the steps of a hidden function, in order, make a code a copy 
 _NAMES_ALIKE = 0.4  # of the names that it uses; few codes are then compared step by step
 _MOST_FILES, _MOST_BYTES = 50, 1 << 20
 _MARK = "_registered_by_the_library"
+_number_of = object.__hash__
+"""Returns what `id` returns, as another number, and is no event that wakes an audit hook."""
 
 
 class CopyOfLibrary(RuntimeError):
@@ -51,16 +53,23 @@ class _Escapes:
         self.count = 0
         self.of_threads = 0
         """Of other threads: started without `threading`, or with their trace changed."""
-        sys.addaudithook(self._note)
 
-    def _note(self, event: str, args: tuple[Any, ...]) -> None:
-        if event == "sys.settrace":
-            if sys._getframe(1).f_code is _STARTS:  # each thread sets its own as it begins
-                return
-            if threading.get_ident() == threading.main_thread().ident:
-                self.count += 1
-            else:
-                self.of_threads += 1
+        # reading the code of a frame is an event too, at every call of an answer: a function with
+        # one test takes a third of the time that a method takes
+        def note(event: str, args: tuple[Any, ...]) -> None:
+            if event == "sys.settrace":
+                self._note_trace(sys._getframe(1).f_code)
+
+        sys.addaudithook(note)
+
+    def _note_trace(self, code: types.CodeType) -> None:
+        """Count a trace that was set, by this code."""
+        if code is _STARTS:  # each thread sets its own as it begins
+            return
+        if threading.get_ident() == threading.main_thread().ident:
+            self.count += 1
+        else:
+            self.of_threads += 1
 
     def watch_starts(self) -> None:
         """Count threads that start without `threading`; its own set the trace of each thread."""
@@ -100,10 +109,12 @@ class LibraryCopies:
         # a base class of the library registers the layers of the notebook's own models
         last = [c for c in found if not any(o is not c and issubclass(o, c) for o in found)]
         self._classes = {place: c for c in last if (place := _place_of(c))}
+        self._class_names = {c.__name__ for c in self._classes.values()}
         self._codes = list(library)
         self._allowed: set[int] = set()
         """The numbers of the library's code objects that may run."""
         self._hidden: list[_Hidden] = []
+        self._made: dict[tuple[str, int], _Hidden] = {}
         self._names: frozenset[str] = frozenset()
         self._compared: dict[int, tuple[types.CodeType, str]] = {}
         """By its number, a code that ran, and what it is a copy of; kept, and so is its number."""
@@ -126,14 +137,17 @@ class LibraryCopies:
         """Watch for copies of these codes, by the name of the function or class."""
         self._names = frozenset(functions)
         self._compared = {}
-        hidden = {id(code) for codes in functions.values() for code in codes}
-        self._allowed = {id(code) for code in self._codes if id(code) not in hidden}
-        made = [
-            _Hidden(name, names_of(code), steps_of(code))
-            for name, codes in functions.items()
-            for code in codes
-        ]
+        hidden = {_number_of(code) for codes in functions.values() for code in codes}
+        self._allowed = {_number_of(code) for code in self._codes if _number_of(code) not in hidden}
+        made = [self._hidden_as(name, code) for name, codes in functions.items() for code in codes]
         self._hidden = [one for one in made if len(one.steps) >= _FEWEST_STEPS]
+
+    def _hidden_as(self, name: str, code: types.CodeType) -> _Hidden:
+        """Return a code of the library by the name that it is hidden by; its steps are kept."""
+        key = name, _number_of(code)
+        if key not in self._made:
+            self._made[key] = _Hidden(name, names_of(code), steps_of(code))
+        return self._made[key]
 
     @contextmanager
     def watched(self, texts: Mapping[int, str]) -> Iterator[None]:
@@ -152,23 +166,18 @@ class LibraryCopies:
         ran = self._ran = {}
         layers: set[str] = set()
 
-        def before(module: nn.Module, given: object) -> None:
-            name = vars(module).get(_MARK)
-            if name in self._names:
-                layers.add(str(name))
-
-        hook = hooks.register_module_forward_pre_hook(before)
+        noting = self._noting_layers(layers) if self._names & self._class_names else nullcontext()
         traced = sys.gettrace()
         sys.settrace(self._called)
         threading.settrace(self._called)
         before_it = _escapes.count
         try:
-            yield
+            with noting:
+                yield
         finally:
             watching = sys.gettrace() is self._called and _escapes.count == before_it
             sys.settrace(traced)
             self._ran = None
-            hook.remove()
         copies = [(code, name) for code in list(ran.values()) if (name := self._copied(code))]
         if copies:
             own = self._written(texts)
@@ -182,20 +191,37 @@ class LibraryCopies:
         if _escapes.of_threads > self._threads_before:
             raise CopyOfLibrary("the notebook starts a thread without the module threading")
 
+    @contextmanager
+    def _noting_layers(self, layers: set[str]) -> Iterator[None]:
+        """Note the hidden classes whose layers run."""
+
+        def before(module: nn.Module, given: object) -> None:
+            name = vars(module).get(_MARK)
+            if name in self._names:
+                layers.add(str(name))
+
+        hook = hooks.register_module_forward_pre_hook(before)
+        try:
+            yield
+        finally:
+            hook.remove()
+
     def _note(self, frame: types.FrameType, event: str, argument: object) -> None:
         """Note a call, of an answer or of a thread beside it."""
-        if self._ran is not None:
-            self._ran[id(frame.f_code)] = frame.f_code
+        ran = self._ran
+        if ran is not None:
+            code = frame.f_code
+            ran[_number_of(code)] = code
 
     def _copied(self, code: types.CodeType) -> str:
         """Return the hidden function or class whose steps a code holds; empty for none."""
-        if id(code) in self._allowed:
+        if _number_of(code) in self._allowed:
             return ""
-        if id(code) not in self._compared:
+        if _number_of(code) not in self._compared:
             names = names_of(code)
             found = (one.name for one in self._hidden if one.is_in(code, names))
-            self._compared[id(code)] = code, next(found, "")
-        return self._compared[id(code)][1]
+            self._compared[_number_of(code)] = code, next(found, "")
+        return self._compared[_number_of(code)][1]
 
     def _written(self, texts: Mapping[int, str]) -> set[Form]:
         """Return the forms of all functions in the text of cells and of files handed in."""

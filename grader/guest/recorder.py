@@ -32,6 +32,7 @@ from grader.guest import (
     magic_results,
     magics,
     missing_modules,
+    translated_cells,
 )
 from grader.guest.held_numbers import multiplied, times
 from grader.guest.history import History, copy_of
@@ -302,7 +303,7 @@ def attach(shell: Any, recorder: Recorder) -> None:
 
     magic_results.install()
     magics.install(shell.input_transformer_manager)
-    recorder.to_python = shell.transform_cell
+    recorder.to_python = translated_cells.install(shell)
     setattr(builtins, HOOK, recorder.statement_done)
     import_rewriting.install(recorder.packages)
     shell.ast_transformers.append(StatementReporter(recorder.namespace))

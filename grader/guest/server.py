@@ -63,14 +63,19 @@ class _Printed(io.StringIO):
 
 
 class Guest:
-    """Answers requests about one notebook."""
+    """Answers requests about one notebook.
 
-    def __init__(self, recorder: Recorder) -> None:
+    Args:
+        recorder: what its cells bound.
+        library: the course's library; empty if left out.
+    """
+
+    def __init__(self, recorder: Recorder, library: LibraryAnswers | None = None) -> None:
         self.recorder = recorder
         self.kept: dict[int, Any] = {}
         self.methods: list[types.FunctionType] = []
         self.fresh = FreshState()
-        self.library = LibraryAnswers()
+        self.library = LibraryAnswers() if library is None else library
 
     def answer(self, request: Request, payload: bytearray) -> list[memoryview]:
         """Carry out one request and return its reply as the parts of a frame."""

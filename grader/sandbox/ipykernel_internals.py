@@ -1,19 +1,31 @@
 """Uses of ipykernel beyond its public interface, for a kernel behind walls.
 
-A kernel cannot create sockets or files where ipykernel would; it uses inherited ones.
+A kernel cannot create sockets or files where ipykernel would; it uses inherited ones. It also
+inherits the application and the shell, which the warm parent builds once for all kernels.
 Covered by `tests/test_third_party_internals.py`. Not here: settings and the shell
 (`kernel_process.py`), limits on output (`output.py`).
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import ipykernel.ipkernel
 import zmq
+from ipykernel.compiler import XCachingCompiler
 from ipykernel.iostream import IOPubThread
 from ipykernel.kernelapp import IPKernelApp
+from ipykernel.zmqshell import ZMQInteractiveShell
+from IPython.core.profiledir import ProfileDir
+from IPython.paths import get_ipython_dir
+from traitlets.config import Config
 
 
 class InheritedSocketsApp(IPKernelApp):
@@ -21,6 +33,60 @@ class InheritedSocketsApp(IPKernelApp):
 
     first_listener = 0
     """Descriptor of the socket of port 1; those of the ports after it follow."""
+    profile_folder = ""
+    """Where the kernel's own profile is created."""
+
+    @classmethod
+    def prepared(cls, settings: Config) -> InheritedSocketsApp:
+        """Build the application and its shell, without a socket, a thread or a folder.
+
+        Runs once in the warm parent: it is two thirds of a kernel's start. `initialize` then
+        does what each kernel needs for itself.
+        """
+        app: InheritedSocketsApp = cls.instance(config=settings)
+        IPKernelApp.init_config_files(app)  # type: ignore[no-untyped-call]
+        IPKernelApp.load_config_file(app)  # type: ignore[no-untyped-call]
+        app.init_pdb()  # type: ignore[no-untyped-call]
+        shell: Any = ZMQInteractiveShell.instance(
+            parent=app, ipython_dir="", profile_dir=ProfileDir(), compiler_class=XCachingCompiler
+        )
+        assert shell.display_formatter.formatters, "made when first used"
+        importlib.import_module("IPython.extensions.storemagic")  # each kernel loads it
+        shell._sys_modules_keys = set(sys.modules)  # what `%reset` keeps
+        app.log.setLevel(app.log_level)  # else a record of every message is made and dropped
+        return app
+
+    def init_profile_dir(self) -> None:
+        """Create the folders of the kernel's own profile."""
+        self.profile_dir = ProfileDir(parent=self, location=self.profile_folder)
+
+    def init_config_files(self) -> None:
+        """List no files: see `prepared`."""
+
+    def load_config_file(self, *_: Any, **__: Any) -> None:
+        """Load no configuration: see `prepared`."""
+
+    def init_code(self) -> None:
+        """Run the startup files of this machine."""
+        # in place of the base method, which then reads the names of all modules
+        self._run_startup_files()  # type: ignore[no-untyped-call]
+        self._run_exec_lines()  # type: ignore[no-untyped-call]
+        self._run_exec_files()  # type: ignore[no-untyped-call]
+        shell: Any = self.shell
+        shell.user_ns_hidden.update(shell.user_ns)
+
+    def init_kernel(self) -> None:
+        """Create the kernel, which takes the shell that there is, and make the shell its own."""
+        with _no_modules_listed():
+            super().init_kernel()  # type: ignore[no-untyped-call]
+        shell: Any = self.kernel.shell
+        shell.parent = shell.kernel = self.kernel
+        shell.profile_dir, shell.ipython_dir = self.profile_dir, get_ipython_dir()
+        shell.save_sys_module_state()
+        shell.sys_excepthook = sys.excepthook
+        shell.init_pushd_popd_magic()  # the home folder
+        shell.starting_dir = os.getcwd()
+        shell.history_manager.dir_hist[:] = [Path.cwd()]
 
     def init_iopub(self, context: Any) -> None:
         """Open the output socket, without a limit on what waits in it."""
@@ -56,6 +122,20 @@ class InheritedSocketsApp(IPKernelApp):
 
     def parse_command_line(self, argv: Any = None) -> None:
         """Read no command line."""
+
+
+@contextmanager
+def _no_modules_listed() -> Iterator[None]:
+    """Let a kernel be created without the list of all modules, which only its debugger reads.
+
+    Reading a module copies its memory, which a kernel shares with the warm parent.
+    """
+    found = vars(ipykernel.ipkernel)
+    found["sys"] = SimpleNamespace(**{**vars(sys), "modules": {}})
+    try:
+        yield
+    finally:
+        found["sys"] = sys
 
 
 def keep_output_of_children_local() -> None:

@@ -13,7 +13,6 @@ import asyncio
 import contextlib
 import io
 import os
-import random
 import shutil
 import signal
 import sys
@@ -25,8 +24,8 @@ from typing import Any, NoReturn
 import ipykernel.debugger
 import IPython.core.completer
 import IPython.core.completerlib
+import IPython.core.logger
 import IPython.core.oinspect
-import numpy as np
 import torch
 import tornado.platform.asyncio
 from tornado.ioloop import IOLoop
@@ -46,6 +45,7 @@ from grader.guest import (
     stand_in_gpu,
     training_settings,
 )
+from grader.guest.fresh_state import set_seeds
 from grader.guest.library_answers import LibraryAnswers
 from grader.guest.own_modules import OwnModules
 from grader.sandbox import (
@@ -78,7 +78,9 @@ def warm_up(setup: str) -> None:
     Args:
         setup: name of the course's setup module, empty for none.
     """
-    for module in (ipykernel.debugger, IPython.core.oinspect, tornado.platform.asyncio):
+    for module in (
+        ipykernel.debugger, IPython.core.logger, IPython.core.oinspect, tornado.platform.asyncio,
+    ):  # fmt: skip
         assert module is not None  # imported above for its cost
     import matplotlib.pyplot as plt  # noqa: PLC0415  (not before the environment is set)
 
@@ -88,11 +90,28 @@ def warm_up(setup: str) -> None:
     stand_in_gpu.install()
     progress_bars.silence()
     environment.use(setup).prepare()
+    environment.current.library()
     plt.switch_backend("agg")
     figure = plt.figure(figsize=(1, 1))
     figure.add_subplot().plot([0, 1])
     figure.savefig(io.BytesIO())  # the font cache
     plt.close(figure)
+    # the last: libraries look whether there is a shell
+    InheritedSocketsApp.prepared(_settings())
+
+
+def _settings() -> Config:
+    """Return ipykernel's settings: no history, no debugger, short tracebacks."""
+    settings = Config()
+    settings.HistoryManager.enabled = False
+    settings.HistoryManager.hist_file = ":memory:"
+    settings.IPKernelApp.parent_handle = 0
+    settings.IPKernelApp.log_level = 40
+    settings.IPCompleter.use_jedi = False
+    # with context lines, a traceback of a thousand frames takes seconds to format
+    settings.InteractiveShell.xmode = "Plain"
+    settings.BaseIPythonApplication.auto_create = False
+    return settings
 
 
 def run(
@@ -110,7 +129,7 @@ def run(
         else:
             linux.set_rlimits(policy.rlimits(order.limits, gpu=order.gpu is not None))
         lockdown_s = time.perf_counter() - started
-        _reseed(order.seed)
+        _reseed(order)
         if order.gpu is not None:
             _cap_gpu_memory(order.limits.gpu_memory_fraction)
         if settings.beside:
@@ -306,10 +325,10 @@ def _readable(settings: messages.Start) -> list[str]:
     return found
 
 
-def _reseed(seed: int) -> None:
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
+def _reseed(order: messages.Fork) -> None:
+    set_seeds(order.seed)
+    if order.gpu is not None:
+        torch.manual_seed(order.seed)  # which seeds CUDA as soon as it starts
     torch.set_num_threads(1)
 
 
@@ -331,20 +350,8 @@ def _kernel(order: messages.Fork, folder: str) -> Any:
     # output of forked children goes to descriptors 1 and 2, which are captured as well
     keep_output_of_children_local()
     os.register_at_fork(after_in_child=_print_to_descriptors)
-    settings = Config()
-    settings.HistoryManager.enabled = False
-    settings.HistoryManager.hist_file = ":memory:"
-    settings.IPKernelApp.parent_handle = 0
-    settings.IPKernelApp.log_level = 40
-    settings.IPCompleter.use_jedi = False
-    # with context lines, a traceback of a thousand frames takes seconds to format
-    settings.InteractiveShell.xmode = "Plain"
-    settings.BaseIPythonApplication.auto_create = False
-    profile = f"{folder}/home/.ipython"
-    os.makedirs(profile, exist_ok=True)
-    settings.ProfileDir.location = profile
-
-    app = InheritedSocketsApp.instance(config=settings)
+    app = InheritedSocketsApp.instance()
+    app.profile_folder = f"{folder}/home/.ipython"
     app.first_listener = _FIRST_LISTENER
     # a name only: the address of the folder itself may be too long for a socket
     app.transport, app.ip = "ipc", "/sockets/k"
@@ -382,8 +389,7 @@ def _prepare_shell(shell: Any, order: messages.Fork) -> None:
     captured.own.install()
     captured.packages.adapters["pandas"] = machine_gaps.write_tables_anywhere
     memory_reserve.keep(shell)
-    _guest = server.Guest(captured)
-    _guest.library = LibraryAnswers(environment.current.library())
+    _guest = server.Guest(captured, LibraryAnswers(environment.current.library()))
 
 
 def _print_to_descriptors() -> None:

@@ -11,7 +11,7 @@ themselves and the frames around them (`messages.py`), what is kept by handle (`
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, cast
 
@@ -51,6 +51,8 @@ _DTYPES: dict[str, torch.dtype] = {
         torch.int64,
     )
 }
+_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
+_MOST_COPIED = 1 << 16  # bytes; a view costs more than a copy of so few
 
 
 class Encoder:
@@ -132,39 +134,49 @@ class Encoder:
         return text if self._text_left >= 0 else self._refuse("more text than may be sent")
 
     def _tensor(self, value: torch.Tensor) -> Node:
-        # a subclass may override everything: only its plain tensor is read
-        with without_overloads():
-            plain = torch.Tensor.detach(value)
-            with suppress(NotImplementedError):  # a sparse one has no bytes, and is refused below
-                plain = torch.Tensor.as_subclass(plain, torch.Tensor)
+        plain = torch.Tensor.detach(value) if type(value) is torch.Tensor else _plain(value)
         if plain.is_nested:
             return self._refuse("a nested tensor")
-        name = str(plain.dtype).removeprefix("torch.")
-        shape = tuple(plain.shape)
-        if plain.layout != torch.strided or name not in _DTYPES or plain.is_quantized:
+        dtype, shape = plain.dtype, tuple(plain.shape)
+        name = _NAMES.get(dtype)
+        if plain.layout != torch.strided or name is None or plain.is_quantized:
+            name = str(dtype).removeprefix("torch.")
             layout = str(plain.layout).removeprefix("torch.").replace("strided", "").strip()
             return self._refuse(f"a {layout} {name} tensor {shape}".replace("  ", " "))
-        size = plain.numel() * plain.element_size()
-        # an axis of length 0 must not hide axes of any length beside it
-        hidden = math.prod(max(side, 1) for side in shape) * plain.element_size()
+        size = plain.numel() * dtype.itemsize
         if plain.is_meta:
             on = "it lies on the meta device"
             return self._refuse(f"a {name} tensor {shape} that has no values: {on}")
-        if max(size, hidden) > self._bounds.payload_bytes // 2:
+        if (size or _hidden_in(shape) * dtype.itemsize) > self._bounds.payload_bytes // 2:
             return self._refuse(f"a {name} tensor {shape}, too large to send")
         if len(shape) > self._bounds.rank:
             return self._refuse(f"a {name} tensor of {len(shape)} axes")
         if self.payload.size + ALIGN + size > self._bounds.payload_bytes:
             return self._refuse("more tensors than may be sent at once")
-        plain = plain.resolve_conj().resolve_neg().cpu()
+        plain = plain.resolve_neg().cpu()
         transposed = is_transpose(plain)
-        plain = (plain.mT if transposed else plain).contiguous()
-        raw = memoryview(b"")
-        if plain.numel():
-            # a copy only where it is needed; a single number may have any stride and be contiguous
-            flat = plain.reshape(-1).as_strided((plain.numel(),), (1,))
-            raw = memoryview(flat.view(torch.uint8).numpy().data)
-        return TensorNode(name, list(shape), self.payload.add(raw), transposed)
+        plain = plain.mT if transposed else plain
+        return TensorNode(name, list(shape), self.payload.add(_bytes_of(plain, size)), transposed)
+
+
+def _plain(value: torch.Tensor) -> torch.Tensor:
+    """Return the plain tensor of a subclass, which may override everything."""
+    with without_overloads():
+        plain = torch.Tensor.detach(value)
+        with suppress(NotImplementedError):  # a sparse one has no bytes, and is refused
+            plain = torch.Tensor.as_subclass(plain, torch.Tensor)
+    return plain
+
+
+def _bytes_of(plain: torch.Tensor, size: int) -> memoryview:
+    """Return the bytes of a tensor, in the order of its axes."""
+    if not size:
+        return memoryview(b"")
+    if size <= _MOST_COPIED and plain.dtype != torch.bfloat16:  # which NumPy does not know
+        return memoryview(plain.numpy().tobytes())
+    # a copy only where it is needed; a single number may have any stride and be contiguous
+    flat = plain.contiguous().reshape(-1).as_strided((plain.numel(),), (1,))
+    return memoryview(flat.view(torch.uint8).numpy().data)
 
 
 class Decoder:
@@ -223,13 +235,11 @@ class Decoder:
         dtype = _DTYPES.get(node.dtype)
         if dtype is None:
             raise WireError("a tensor has an unknown dtype")
-        if len(node.shape) > self._bounds.rank or any(size < 0 for size in node.shape):
+        if len(node.shape) > self._bounds.rank or (node.shape and min(node.shape) < 0):
             raise WireError("a tensor has an impossible shape")
-        # an axis of length 0 must not hide axes of any length beside it
-        hidden = math.prod(max(size, 1) for size in node.shape) * dtype.itemsize
-        if hidden > self._bounds.payload_bytes:
-            raise WireError("a tensor is larger than a message may be")
         size = math.prod(node.shape) * dtype.itemsize
+        if (size or _hidden_in(node.shape) * dtype.itemsize) > self._bounds.payload_bytes:
+            raise WireError("a tensor is larger than a message may be")
         if node.start < 0 or node.start % ALIGN or node.start + size > len(self._payload):
             raise WireError("a tensor's shape does not match its bytes")
         if size == 0:
@@ -237,15 +247,26 @@ class Decoder:
         self._bytes_left -= size
         if self._bytes_left < 0:
             raise WireError("several tensors claim the same bytes")
-        raw = torch.frombuffer(self._payload, dtype=torch.uint8, count=size, offset=node.start)
-        if dtype == torch.bool:
-            raw = raw.ne(0).view(torch.uint8)  # any other byte would be undefined behaviour
         # a copy, so that values neither keep the memory of a message alive nor share it
-        whole = raw.clone().view(dtype)
+        if dtype == torch.bool:  # any byte but 0 and 1 would be undefined behaviour
+            raw = torch.frombuffer(self._payload, dtype=torch.uint8, count=size, offset=node.start)
+            whole = raw.ne(0)
+        else:
+            count = size // dtype.itemsize
+            raw = torch.frombuffer(self._payload, dtype=dtype, count=count, offset=node.start)
+            whole = raw.clone()
         if node.transposed and len(node.shape) >= 2:
             *batch, rows, columns = node.shape
             return whole.reshape(*batch, columns, rows).mT
         return whole.reshape(node.shape)
+
+
+def _hidden_in(shape: Sequence[int]) -> int:
+    """Return how many numbers a shape without numbers would have, were its zeros ones.
+
+    An axis of length 0 must not hide axes of any length beside it.
+    """
+    return math.prod(max(side, 1) for side in shape)
 
 
 def is_transpose(value: torch.Tensor) -> bool:

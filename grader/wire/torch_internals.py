@@ -1,8 +1,8 @@
 """Uses of torch beyond its public interface, for every room.
 
 Covered by `tests/test_third_party_internals.py`. Here: tensors without their overloads and their
-changes in place, the tables of a module, the start of CUDA, the load of the compiler. Not here:
-their callers (`codec.py`, `guest/model_shell.py`, `sandbox/kernel_process.py`).
+changes in place, active modes, the tables of a module, the start of CUDA, the load of the compiler.
+Not here: their callers (`codec.py`, `guest/model_shell.py`, `sandbox/kernel_process.py`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,14 @@ from torch import Tensor, nn
 def without_overloads() -> AbstractContextManager[None]:
     """Return a context in which no subclass of `Tensor` runs code of its own."""
     return torch._C.DisableTorchFunctionSubclass()
+
+
+def has_modes() -> bool:
+    """Return whether a mode is active for all functions of torch, such as a default device.
+
+    `get_default_device` takes 4 us to say that there is none.
+    """
+    return torch._C._len_torch_function_stack() > 0
 
 
 def parts_of(module: nn.Module) -> dict[str, nn.Module | None]:
