@@ -12,9 +12,11 @@ import getpass
 import itertools
 import json
 import os
+import resource
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,6 +45,9 @@ settings.register_profile(
 settings.load_profile("project")
 
 _numbers = itertools.count(1)
+_held = [0]  # the fewest bytes of memory since the last collection
+STATM = Path("/proc/self/statm")
+WORTH_A_COLLECTION = 256 << 20
 IMPORTS = (
     "import torch\nfrom hypothesis import given\nfrom hypothesis import strategies as st\n"
     "from grader.checks import assert_equal, check, expect_tensor, whole_numbers\n\n"
@@ -58,13 +63,26 @@ SMALL = Limits(
 def pytest_collection_finish() -> None:
     """Set apart what the collection of all tests has loaded, as a worker does."""
     worker_memory.settle()
+    _held[0] = _resident()
 
 
-@pytest.fixture(scope="module", autouse=True)
-def memory_given_back() -> Iterator[None]:
-    """Return the memory of a module's networks, gigabytes of a whole run otherwise."""
-    yield
-    worker_memory.give_back()
+def pytest_runtest_logfinish() -> None:
+    """Return the memory of networks, which refer to themselves: gigabytes of a whole run otherwise.
+
+    A collection takes longer than most tests, so it waits for what is worth it.
+    """
+    held = _resident()
+    if held > _held[0] + WORTH_A_COLLECTION:
+        worker_memory.give_back()
+        _held[0] = _resident()
+    _held[0] = min(_held[0], held)
+
+
+def _resident() -> int:
+    """Return how many bytes of memory this process holds, 0 where that is not told."""
+    with suppress(OSError):
+        return int(STATM.read_text().split()[1]) * resource.getpagesize()
+    return 0
 
 
 def make_cells(*sources: str) -> tuple[Cell, ...]:
@@ -78,19 +96,6 @@ def cache_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         folder = tmp_path_factory.mktemp("cache")
         patch.setenv("GRADER_CACHE", str(folder))
         yield folder
-
-
-@pytest.fixture(scope="session")
-def modules_set_apart() -> None:
-    """Leave what is loaded once out of later collections, which take 0.3 s otherwise."""
-    worker_memory.settle()
-
-
-@pytest.fixture
-def networks_let_go(modules_set_apart: None) -> Iterator[None]:
-    """Collect the networks that a test leaves, which refer to themselves: hundreds of MB each."""
-    yield
-    worker_memory.give_back()
 
 
 def values_of(run: RunNotebook) -> dict[str, Any]:
