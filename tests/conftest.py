@@ -13,6 +13,7 @@ import itertools
 import json
 import os
 import resource
+import socket
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
@@ -26,8 +27,10 @@ import torch
 from hypothesis import HealthCheck, settings
 
 from grader.course import load_course
+from grader.grading import warm as warm_parents
 from grader.guest import notebook_shell
 from grader.kernel.execution import RunNotebook, run_notebook
+from grader.kernel.pristine import Pristine
 from grader.kernel.processes import WarmParent
 from grader.kernel.student import Student
 from grader.records import Cell, Limits
@@ -101,6 +104,38 @@ def cache_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def values_of(run: RunNotebook) -> dict[str, Any]:
     """The last value of every plain name or tensor the cells bound."""
     return {entry.name: entry.value for entry in Student(run.connection, {}).values()}
+
+
+class LateForks:
+    """Where warm parents are forked, as for the workers of a run: started at the first order."""
+
+    left_out: tuple[str, ...] = ()
+
+    def __init__(self) -> None:
+        self.pristine: Pristine | None = None
+
+    def ask(self, control: socket.socket) -> None:
+        self.pristine = self.pristine or Pristine()
+        self.pristine.forks.ask(control)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forks() -> Iterator[LateForks]:
+    """Let each grader of this process fork its warm parent, which takes two seconds otherwise."""
+    made = LateForks()
+    warm_parents.use(made)
+    yield made
+    warm_parents.use(None)
+    if made.pristine is not None:
+        made.pristine.close()
+
+
+@pytest.fixture
+def started_alone(forks: LateForks) -> Iterator[None]:
+    """Let a grader of this process start its warm parent, as `grader check` does."""
+    warm_parents.use(None)
+    yield
+    warm_parents.use(forks)
 
 
 @pytest.fixture(scope="session")

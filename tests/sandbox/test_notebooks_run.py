@@ -275,13 +275,13 @@ def test_nothing_is_left_of_a_kernel_after_it_was_closed(run, warm):
 
 
 def test_a_library_below_a_shared_folder_is_seen_and_the_folder_can_be_written(
-    small_limits, cells, values
+    small_limits, cells, values, forks
 ):
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         (Path(folder) / "deep").mkdir()
         (Path(folder) / "deep/images").write_text("whole")
         Path(folder).chmod(0o755)
-        parent = WarmParent(data=Path(folder) / "deep")
+        parent = WarmParent(data=Path(folder) / "deep", forks=forks)
         try:
             notebook = run_notebook(
                 cells(
