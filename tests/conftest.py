@@ -11,6 +11,7 @@ import builtins
 import getpass
 import itertools
 import json
+import logging
 import os
 import resource
 import socket
@@ -90,6 +91,16 @@ def _resident() -> int:
 
 def make_cells(*sources: str) -> tuple[Cell, ...]:
     return tuple(Cell(i, "code", textwrap.dedent(source)) for i, source in enumerate(sources))
+
+
+@pytest.fixture(autouse=True)
+def log_as_it_was() -> Iterator[None]:
+    """Put back where the log goes: a command that runs in this process changes it."""
+    logger = logging.getLogger("grader")
+    handlers, propagate, level = logger.handlers[:], logger.propagate, logger.level
+    yield
+    logger.handlers[:], logger.propagate = handlers, propagate
+    logger.setLevel(level)
 
 
 @pytest.fixture(scope="session", autouse=True)
