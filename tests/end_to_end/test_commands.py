@@ -144,26 +144,6 @@ def test_a_file_that_is_no_notebook_has_a_row_and_there_is_nothing_to_grade(grad
     assert grades.count("unreadable") == 2
 
 
-BROKEN = """
-@check(points=2)
-def test_first(student):
-    "It holds."
-    student.double(torch.ones(1)).no_such_attribute
-"""
-
-
-def test_a_check_that_breaks_ends_with_3_and_costs_no_points(
-    grader, tmp_path, write_course, write_notebook
-):
-    course = write_course(tmp_path, {"double": BROKEN})
-    write_notebook(tmp_path / "kim.ipynb", "def double(x): return 2 * x")
-    args = ("grade", "kim.ipynb", "--assignment", course, "--out", "out", "--jobs", "1")
-    code, _, _ = grader(*args, cwd=tmp_path)
-    assert code == 3
-    (row,) = (tmp_path / "out" / "grades.csv").read_text().splitlines()[1:]
-    assert row == "kim,kim.ipynb,broken,,0,,"
-
-
 @pytest.mark.parametrize("command", ["list {}", "grade kim.ipynb --assignment {}"])
 def test_a_file_of_the_course_that_is_wrong_ends_with_3_and_is_named(
     grader, tmp_path, write_course, write_notebook, command
