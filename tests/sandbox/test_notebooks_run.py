@@ -78,10 +78,11 @@ def test_a_cell_whose_processes_work_at_once_is_late_for_them_together(run):
                 while True: pass
         time.sleep(60)
     """
-    # what they work counts while the cell is interrupted too, which a busy machine does late
-    notebook = run(work, "x = 1", cell_s=0.5, wall_factor=40.0, interrupt_s=30.0)
-    assert statuses(notebook) == ["timed_out", "ok"]
-    assert notebook.cells[0].error == "ran longer than 0.5 s of processor time"
+    late, after = run(work, "x = 1", cell_s=0.5, wall_factor=40.0).cells
+    # on a busy machine its processes have no end in time, which ends the kernel
+    assert late.status in ("timed_out", "died")
+    assert late.error.startswith("ran longer than 0.5 s of processor time")
+    assert after.status == "ok"
 
 
 def test_a_cell_that_cannot_be_interrupted_costs_itself_only(run, values):
