@@ -1,7 +1,8 @@
 # Everything a fresh machine needs: Python >= 3.11 and make.
-# PYTHON makes the virtual environment; VENV is where it lies.
+# PYTHON makes the virtual environment; VENV is where it lies; WORKERS run the tests.
 PYTHON ?= python3
 VENV ?= .venv
+WORKERS ?= 2
 BIN := $(VENV)/bin
 LOWEST := $(VENV)-lowest
 READY := $(VENV)/.installed
@@ -12,7 +13,7 @@ grade: $(READY)  ## grade the sample class into reports/latest
 	$(BIN)/grader grade submissions --assignment cnn --out reports/latest
 
 test: check  ## style, types and all tests
-	$(BIN)/pytest -n 2 --dist worksteal
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 test-busy: $(READY)  ## verdicts beside a load, and without it; half an hour
 	$(BIN)/pytest tests/busy/verdicts_beside_a_load.py

@@ -11,10 +11,14 @@ import builtins
 import getpass
 import itertools
 import json
+import logging
 import os
+import resource
+import socket
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,8 +28,10 @@ import torch
 from hypothesis import HealthCheck, settings
 
 from grader.course import load_course
+from grader.grading import warm as warm_parents
 from grader.guest import notebook_shell
 from grader.kernel.execution import RunNotebook, run_notebook
+from grader.kernel.pristine import Pristine
 from grader.kernel.processes import WarmParent
 from grader.kernel.student import Student
 from grader.records import Cell, Limits
@@ -43,6 +49,9 @@ settings.register_profile(
 settings.load_profile("project")
 
 _numbers = itertools.count(1)
+_held = [0]  # the fewest bytes of memory since the last collection
+STATM = Path("/proc/self/statm")
+WORTH_A_COLLECTION = 256 << 20
 IMPORTS = (
     "import torch\nfrom hypothesis import given\nfrom hypothesis import strategies as st\n"
     "from grader.checks import assert_equal, check, expect_tensor, whole_numbers\n\n"
@@ -58,17 +67,40 @@ SMALL = Limits(
 def pytest_collection_finish() -> None:
     """Set apart what the collection of all tests has loaded, as a worker does."""
     worker_memory.settle()
+    _held[0] = _resident()
 
 
-@pytest.fixture(scope="module", autouse=True)
-def memory_given_back() -> Iterator[None]:
-    """Return the memory of a module's networks, gigabytes of a whole run otherwise."""
-    yield
-    worker_memory.give_back()
+def pytest_runtest_logfinish() -> None:
+    """Return the memory of networks, which refer to themselves: gigabytes of a whole run otherwise.
+
+    A collection takes longer than most tests, so it waits for what is worth it.
+    """
+    held = _resident()
+    if held > _held[0] + WORTH_A_COLLECTION:
+        worker_memory.give_back()
+        _held[0] = _resident()
+    _held[0] = min(_held[0], held)
+
+
+def _resident() -> int:
+    """Return how many bytes of memory this process holds, 0 where that is not told."""
+    with suppress(OSError):
+        return int(STATM.read_text().split()[1]) * resource.getpagesize()
+    return 0
 
 
 def make_cells(*sources: str) -> tuple[Cell, ...]:
     return tuple(Cell(i, "code", textwrap.dedent(source)) for i, source in enumerate(sources))
+
+
+@pytest.fixture(autouse=True)
+def log_as_it_was() -> Iterator[None]:
+    """Put back where the log goes: a command that runs in this process changes it."""
+    logger = logging.getLogger("grader")
+    handlers, propagate, level = logger.handlers[:], logger.propagate, logger.level
+    yield
+    logger.handlers[:], logger.propagate = handlers, propagate
+    logger.setLevel(level)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -80,22 +112,41 @@ def cache_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
-@pytest.fixture(scope="session")
-def modules_set_apart() -> None:
-    """Leave what is loaded once out of later collections, which take 0.3 s otherwise."""
-    worker_memory.settle()
-
-
-@pytest.fixture
-def networks_let_go(modules_set_apart: None) -> Iterator[None]:
-    """Collect the networks that a test leaves, which refer to themselves: hundreds of MB each."""
-    yield
-    worker_memory.give_back()
-
-
 def values_of(run: RunNotebook) -> dict[str, Any]:
     """The last value of every plain name or tensor the cells bound."""
     return {entry.name: entry.value for entry in Student(run.connection, {}).values()}
+
+
+class LateForks:
+    """Where warm parents are forked, as for the workers of a run: started at the first order."""
+
+    left_out: tuple[str, ...] = ()
+
+    def __init__(self) -> None:
+        self.pristine: Pristine | None = None
+
+    def ask(self, control: socket.socket) -> None:
+        self.pristine = self.pristine or Pristine()
+        self.pristine.forks.ask(control)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forks() -> Iterator[LateForks]:
+    """Let each grader of this process fork its warm parent, which takes two seconds otherwise."""
+    made = LateForks()
+    warm_parents.use(made)
+    yield made
+    warm_parents.use(None)
+    if made.pristine is not None:
+        made.pristine.close()
+
+
+@pytest.fixture
+def started_alone(forks: LateForks) -> Iterator[None]:
+    """Let a grader of this process start its warm parent, as `grader check` does."""
+    warm_parents.use(None)
+    yield
+    warm_parents.use(forks)
 
 
 @pytest.fixture(scope="session")

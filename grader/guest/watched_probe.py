@@ -10,6 +10,7 @@ Here: what happens when it is called or copied. Not here: putting it in a model'
 from __future__ import annotations
 
 import copy
+import weakref
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -112,4 +113,11 @@ class Watched(ProbeNetwork):
         return self.ends_with(answers)
 
     def _note(self, place: int) -> Callable[[Tensor], None]:
-        return lambda parameter: self.log.gradient_arrived(place, parameter)
+        # Python cannot collect a circle through a hook of a parameter: torch hides its reference
+        watched = weakref.ref(self)
+
+        def note(parameter: Tensor) -> None:
+            if (probe := watched()) is not None:
+                probe.log.gradient_arrived(place, parameter)
+
+        return note

@@ -18,11 +18,6 @@ MODELS = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def small_memory(networks_let_go: None) -> None:
-    """Give back what each test leaves."""
-
-
 @pytest.fixture
 def student_with() -> Callable[[Callable[..., Any]], Student]:
     """Make a student whose notebook defines `Model`."""

@@ -147,7 +147,9 @@ def test_what_a_kernel_held_is_free_when_it_is_gone(parent, cells, gpu):
         assert [cell.error for cell in notebook.cells] == [""]
 
 
-def test_a_notebook_is_graded_on_the_gpu_and_the_result_names_it(tmp_path: Path, write_course):
+def test_a_notebook_is_graded_on_the_gpu_and_the_result_names_it(
+    tmp_path: Path, write_course, started_alone
+):
     check = """
 @check(points=2)
 def test_where(student):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+from grader.cli import main
 
 HONEST = """
 import torch
@@ -45,6 +48,29 @@ def run_grader(*args: object, cwd: Path, **environment: str) -> Printed:
 def honest() -> str:
     """A cell that defines a right `corr2d`."""
     return HONEST
+
+
+@pytest.fixture
+def check_here(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., Printed]]:
+    """Run `grader check` in this process: one of its own takes four seconds to load torch twice."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(number) for number in numbers]
+
+    def run(*args: object, **environment: str) -> Printed:
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "argv", ["grader", "check", *map(str, args)])
+            for name, value in {"COLUMNS": "100", **environment}.items():
+                patch.setenv(name, value)
+            with pytest.raises(SystemExit) as ended:
+                main()
+        out, err = capsys.readouterr()
+        return Printed(int(ended.value.code or 0), out, err)
+
+    yield run
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

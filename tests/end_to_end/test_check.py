@@ -9,11 +9,11 @@ def test_a_right_notebook_ends_with_0(grader, tmp_path, write_notebook, honest):
 
 
 def test_a_wrong_notebook_ends_with_1_and_gets_as_much_help_as_asked_for(
-    grader, tmp_path, write_notebook, honest
+    grader, check_here, tmp_path, write_notebook, honest
 ):
     wrong = honest.replace("* K", "* K.flip(0, 1)")
     path = write_notebook(tmp_path / "hw2.ipynb", wrong)
-    little = grader("check", path, "CORR2D", "--hints", "0")
+    little = check_here(path, "CORR2D", "--hints", "0")
     everything = grader("check", path, "corr2d", PYTHONIOENCODING="ascii")
     assert little.code == everything.code == 1
     for printed in (little, everything):

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 import sqlite3
 import zipfile
 from contextlib import closing
@@ -33,8 +34,8 @@ class Class(NamedTuple):
     args: tuple
     printed: object
 
-    def rows(self, name):
-        with (self.folder / "out" / name).open(encoding="utf-8", newline="") as file:
+    def rows(self, name, out="out"):
+        with (self.folder / out / name).open(encoding="utf-8", newline="") as file:
             return list(csv.DictReader(file))
 
 
@@ -152,6 +153,7 @@ def test_fresh_without_walls_and_with_another_seed_says_so(graded, grader):
 
 def test_stored_grades_go_back_to_the_system_that_collected_them(graded, grader):
     folder = graded.folder
+    shutil.copytree(folder / "out", folder / "sent")  # others read what lies in `out`
     (folder / "students.csv").write_bytes(
         "학번;이름;분반\r\n00123;이순신;A\r\n00124;Dana Roe;B\r\n00125;zoe;B\r\n".encode("cp949")
     )
@@ -163,17 +165,17 @@ def test_stored_grades_go_back_to_the_system_that_collected_them(graded, grader)
     )
     (folder / "canvas.csv").write_bytes(text.encode())
     args = ("--roster", "students.csv", "--canvas", "canvas.csv", "--column", "HW2 (1234)")
-    code, out, _ = grader("report", "--out", "out", *args, "--feedback-zip", cwd=folder)
+    code, out, _ = grader("report", "--out", "sent", *args, "--feedback-zip", cwd=folder)
     assert code == 0
     assert "roster: 2 of 3 handed in, 1 nothing" in out
     assert "excused, not assigned or locked, kept (1): roedana" in out
     expected = text.replace("00123,x,A,", "00123,x,A,10").replace("00125,z,B,", "00125,z,B,0")
-    assert (folder / "out" / "canvas.csv").read_bytes() == expected.encode()
+    assert (folder / "sent" / "canvas.csv").read_bytes() == expected.encode()
     assert (folder / "canvas.csv").read_bytes() == text.encode()
-    rows = {row["student"]: row for row in graded.rows("grades.csv")}
+    rows = {row["student"]: row for row in graded.rows("grades.csv", "sent")}
     assert list(rows["ann"])[-3:] == ["id", "name", "section"]
     assert (rows["이순신"]["id"], rows["이순신"]["section"]) == ("00123", "A")
     assert (rows["zoe"]["status"], rows["zoe"]["points"]) == ("absent", "0")
-    with zipfile.ZipFile(folder / "out" / "feedback.zip") as archive:
+    with zipfile.ZipFile(folder / "sent" / "feedback.zip") as archive:
         names = set(archive.namelist())
     assert {"이순신_100123_200456_hw2.html", "roedana_LATE_100124_200457_hw2-1.html"} <= names

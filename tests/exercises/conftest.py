@@ -13,11 +13,6 @@ from grader.grading.right_parts import read_parts
 from grader.records import CheckResult
 
 
-@pytest.fixture(autouse=True)
-def small_memory(networks_let_go: None) -> None:
-    """Give back what each test leaves."""
-
-
 @pytest.fixture(scope="session")
 def assignment() -> Assignment:
     return load_assignment("cnn")

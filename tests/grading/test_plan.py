@@ -18,7 +18,6 @@ from grader.grading import inputs
 from grader.grading import plan as plan_module
 from grader.grading.data_files import find_data, in_words
 from grader.grading.plan import Plan, content_of
-from grader.kernel.processes import WarmParent
 from grader.reading.submissions import find
 from grader.records import Limits, Submission
 from grader.sandbox import walls
@@ -109,13 +108,8 @@ def test_the_key_changes_with_the_walls_that_stand(plan, monkeypatch, missing):
     assert content(replace(plan, isolation="process")) == without
 
 
-def test_the_walls_of_the_key_are_those_that_the_warm_process_finds():
-    warm = WarmParent(environment=load_course().environment)
-    try:
-        found = sorted(warm.wait().missing)
-    finally:
-        warm.close()
-    assert walls.missing_here() == found
+def test_the_walls_of_the_key_are_those_that_the_warm_process_finds(warm):
+    assert walls.missing_here() == sorted(warm.wait().missing)
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_a_small_class_waits_only_for_what_a_notebook_of_it_uses(sources, left_o
     assert unneeded_by_all(Plan("cnn"), handed_in) == left_out
 
 
-def test_what_was_left_out_can_be_imported_and_used_by_a_cell():
+def test_what_was_left_out_can_be_imported_and_used_by_a_cell(started_alone):
     code = (
         "import sys\nbefore = 'torch._dynamo' in sys.modules\nimport torch\n"
         "import torchvision.transforms\n"

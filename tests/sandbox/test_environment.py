@@ -6,6 +6,7 @@ import importlib.util
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,8 +44,8 @@ def environment() -> Iterator[Environment]:
 
 
 @pytest.fixture(scope="module")
-def parent(environment: Environment) -> Iterator[WarmParent]:
-    made = WarmParent(environment=environment)
+def parent(environment: Environment, forks: Any) -> Iterator[WarmParent]:
+    made = WarmParent(environment=environment, forks=forks)
     try:
         made.wait()
         yield made

@@ -45,12 +45,14 @@ os.wait()
 
 
 @pytest.fixture
-def without(cells, small_limits, values) -> Iterator[Callable[..., tuple[list[str], WarmParent]]]:
+def without(
+    cells, small_limits, values, forks
+) -> Iterator[Callable[..., tuple[list[str], WarmParent]]]:
     """Attack a kernel that lacks some walls; returns what got through, and the warm parent."""
     parents: list[WarmParent] = []
 
     def attack(*walls: Wall) -> tuple[list[str], WarmParent]:
-        parents.append(WarmParent(without=walls))
+        parents.append(WarmParent(without=walls, forks=forks))
         limits = replace(small_limits, cell_s=10.0)
         notebook = run_notebook(cells(ATTACKS), parents[-1], limits, seed=1)
         try:
@@ -114,8 +116,8 @@ def test_a_folder_without_a_quota_is_measured_no_further_than_it_must(tmp_path):
     assert folder_size(tmp_path / "nothing", 10) == (0, 0)
 
 
-def test_files_are_bounded_where_no_quota_can_be_mounted(cells, small_limits):
-    parent = WarmParent(without=[Wall.QUOTA])
+def test_files_are_bounded_where_no_quota_can_be_mounted(cells, small_limits, forks):
+    parent = WarmParent(without=[Wall.QUOTA], forks=forks)
     flood = "import time\nfor i in range(5_000): open(str(i), 'w').close()\ntime.sleep(5)"
     try:
         limits = replace(small_limits, cell_s=10.0)

@@ -78,9 +78,11 @@ def test_a_cell_whose_processes_work_at_once_is_late_for_them_together(run):
                 while True: pass
         time.sleep(60)
     """
-    notebook = run(work, "x = 1", cell_s=0.5, wall_factor=40.0)
-    assert statuses(notebook) == ["timed_out", "ok"]
-    assert notebook.cells[0].error == "ran longer than 0.5 s of processor time"
+    late, after = run(work, "x = 1", cell_s=0.5, wall_factor=40.0).cells
+    # on a busy machine its processes have no end in time, which ends the kernel
+    assert late.status in ("timed_out", "died")
+    assert late.error.startswith("ran longer than 0.5 s of processor time")
+    assert after.status == "ok"
 
 
 def test_a_cell_that_cannot_be_interrupted_costs_itself_only(run, values):
@@ -275,13 +277,13 @@ def test_nothing_is_left_of_a_kernel_after_it_was_closed(run, warm):
 
 
 def test_a_library_below_a_shared_folder_is_seen_and_the_folder_can_be_written(
-    small_limits, cells, values
+    small_limits, cells, values, forks
 ):
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         (Path(folder) / "deep").mkdir()
         (Path(folder) / "deep/images").write_text("whole")
         Path(folder).chmod(0o755)
-        parent = WarmParent(data=Path(folder) / "deep")
+        parent = WarmParent(data=Path(folder) / "deep", forks=forks)
         try:
             notebook = run_notebook(
                 cells(

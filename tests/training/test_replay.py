@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 import torch
 from torch import nn
@@ -15,6 +17,7 @@ from grader.errors import CallTimedOut, NothingTrained
 from grader.guest.model_shell import dress
 from grader.guest.recorder import Recorder
 from grader.guest.training_replay import TrainingReplay
+from grader.guest.watched_probe import Watched
 from grader.records import CellRun
 
 LENET = """
@@ -32,6 +35,13 @@ def test_the_namespace_is_as_it_was_afterwards(notebook):
     assert [(c.name, c.kind) for c in student.values()] == before
     again = student.call("LeNet").value
     assert again(torch.zeros(2, 784)).shape == (2, 10)
+
+
+def test_a_training_that_was_run_again_leaves_no_probe_in_memory(evidence):
+    evidence(LOOP)
+    evidence(BOOK)
+    gc.collect()
+    assert not [found for found in gc.get_objects() if type(found) is Watched]
 
 
 LOOP_OF_ITS_OWN = LOOP.replace("MAKE", "LeNet()").replace("DATA", "d2l.FashionMNIST(64)")
