@@ -11,13 +11,12 @@ of an answer is in the digest (`behaviour.py`).
 
 from __future__ import annotations
 
-import logging
+import hashlib
 import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import torch
@@ -25,7 +24,7 @@ from torch import Tensor
 
 from grader.checks.bank import Entry, load_bank
 from grader.course import Exercise
-from grader.errors import GraderError
+from grader.grading.asked import Asked
 from grader.grading.behaviour import behaviour_of
 from grader.grading.check_session import CheckSession
 from grader.grading.in_process import student_of
@@ -35,7 +34,6 @@ from grader.records import CheckResult, Counterexample, NamedMistake
 from grader.verdict import Verdict
 from grader.wire.messages import Refusal
 
-log = logging.getLogger(__name__)
 _ANSWERED = frozenset((Verdict.FAILED, Verdict.RAISED, Verdict.PASSED, Verdict.SKIPPED))
 
 
@@ -82,23 +80,40 @@ class Diagnosis:
         return self.diagnose(exercise, results, student).mistake
 
     def diagnose(
-        self,
-        exercise: Exercise,
-        results: Sequence[CheckResult],
-        student: Callable[[], Student],
-    ) -> Diagnosed:
+        self, exercise: Exercise, results: Sequence[CheckResult], student: Callable[[], Student],
+        asked: Asked | None = None,
+    ) -> Diagnosed:  # fmt: skip
         """Return the mistake whose answers all equal the student's, and the digest of these.
 
         The digest is that of a function; objects with random parameters have none.
+
+        Args:
+            exercise: what was asked.
+            results: of the student's candidate.
+            student: makes the student of that candidate anew.
+            asked: what this candidate answers, if it was asked before.
         """
-        asked = _Asked(lambda: self._answers(exercise, student()), exercise.name)
+        asked = asked or Asked(self._session, exercise, student)
+        if not answers_on(exercise, results):
+            return Diagnosed(_shown(self._alike(exercise, results, asked)))
+        failures, seen = self._session.failures, _seen(results, asked)
+        if (known := failures.name(exercise, seen)) is not None:
+            name, behaviour = known
+            of_bank = {entry.name: entry for entry in self._banks[exercise.name].mistakes}
+            return Diagnosed(_shown(of_bank.get(name)), behaviour)
+        found = self._alike(exercise, results, asked)
+        behaviour = behaviour_of([one for of in asked.answers or [] for one in of])
+        if seen and asked.answers is not None and asked.is_whole:
+            failures.keep_name(exercise, seen, found.name if found else "", behaviour)
+        return Diagnosed(_shown(found), behaviour)
+
+    def _alike(
+        self, exercise: Exercise, results: Sequence[CheckResult], asked: Asked
+    ) -> Entry | None:
+        """Return the mistake of the bank whose answers all equal the student's."""
         alike = self._caught_alike(exercise, results)
         found = self._agreeing(exercise, alike, results, asked) if alike else []
-        mistake = NamedMistake(found[0].title, found[0].hint) if found else None
-        digested = exercise.kind == "function" and all(map(_can_go_on, results))
-        if not digested:
-            return Diagnosed(mistake)
-        return Diagnosed(mistake, behaviour_of([one for of in asked.answers or [] for one in of]))
+        return found[0] if found else None
 
     def _caught_alike(self, exercise: Exercise, results: Sequence[CheckResult]) -> list[Entry]:
         """Return the mistakes that may be named and that fail the same checks."""
@@ -116,7 +131,7 @@ class Diagnosis:
         exercise: Exercise,
         alike: Sequence[Entry],
         results: Sequence[CheckResult],
-        asked: _Asked,
+        asked: Asked,
     ) -> list[Entry]:
         """Return the mistakes whose answers all equal the student's."""
         if exercise.kind == "values":
@@ -196,21 +211,23 @@ class Diagnosis:
         return [tuple(name.sub(exercise.name, text) for text in row) for row in found]
 
 
-class _Asked:
-    """The answers of a student, asked for when they are first needed."""
+def answers_on(exercise: Exercise, results: Sequence[CheckResult]) -> bool:
+    """Return whether all questions can be asked of a function, those after a failure too."""
+    return exercise.kind == "function" and all(map(_can_go_on, results))
 
-    def __init__(self, ask: Callable[[], Iterator[Transcript]], exercise: str) -> None:
-        self._ask = ask
-        self._exercise = exercise
 
-    @cached_property
-    def answers(self) -> list[Transcript] | None:
-        """The answers, check by check; None for code that hangs or dies before the last."""
-        try:
-            return [*self._ask()]
-        except GraderError as error:
-            log.debug("%s: its answers are not all known: %s", self._exercise, error)
-            return None
+def _seen(results: Sequence[CheckResult], asked: Asked) -> bytes:
+    """Return a digest of all that a mistake is named by; empty where that is not known."""
+    if not asked.all_seen:
+        return b""
+    ends = [(r.check, str(r.verdict)) for r in results]
+    raised = [] if any(r.verdict is Verdict.FAILED for r in results) else _raised(results)
+    shown = repr((ends, raised)).encode("utf-8", "replace")
+    return hashlib.blake2b(asked.all_seen + shown, digest_size=16).digest()
+
+
+def _shown(entry: Entry | None) -> NamedMistake | None:
+    return NamedMistake(entry.title, entry.hint) if entry else None
 
 
 def _can_go_on(result: CheckResult) -> bool:
