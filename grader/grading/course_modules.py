@@ -9,9 +9,11 @@ Here: `sys.modules` and `sys.path`. Not here: where the folders are (`course.py`
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 
@@ -23,6 +25,8 @@ _names: set[str] = set()
 """Names of the packages and modules at the top of any course so far."""
 _roots: set[Path] = set()
 """Folders from which any course so far is imported."""
+_active: list[tuple[Path, bool]] = []
+"""The courses that are active, the innermost last, each with or without its environment."""
 
 
 class CourseModules:
@@ -49,18 +53,24 @@ class CourseModules:
         Args:
             environment: whether what notebooks may import can be imported as well.
         """
+        wanted = (self._course.folder, environment)
+        if _active[-1:] == [wanted]:
+            yield
+            return
         path, aside = list(sys.path), _taken()
         # the first time: what the process has imported of this course is not imported twice
         ours = {name: module for name, module in aside.items() if self._holds(module)}
         sys.modules.update(_kept.pop(self._course.folder, ours))
         others = _roots - set(self._roots)
         added = map(str, self._roots)
-        sys.path[:] = [*added, *(p for p in path if Path(p).resolve() not in others)]
+        sys.path[:] = [*added, *(p for p in path if _resolved(p) not in others)]
         if environment and self._course.environment.folder is not None:
             sys.path.append(str(self._course.environment.folder))
+        _active.append(wanted)
         try:
             yield
         finally:
+            _active.pop()
             _kept[self._course.folder] = _taken()
             sys.modules.update(aside)
             sys.path[:] = path
@@ -69,6 +79,15 @@ class CourseModules:
         """Return whether a module's file lies in this course; a package may have none."""
         file = getattr(module, "__file__", None)
         return bool(file) and any(Path(str(file)).is_relative_to(f) for f in self._folders)
+
+
+def _resolved(place: str) -> Path:
+    return _resolved_once(place) if os.path.isabs(place) else Path(place).resolve()
+
+
+@lru_cache(maxsize=256)
+def _resolved_once(place: str) -> Path:
+    return Path(place).resolve()
 
 
 def _taken() -> dict[str, ModuleType]:

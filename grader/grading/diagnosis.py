@@ -28,6 +28,7 @@ from grader.grading.asked import Asked
 from grader.grading.behaviour import behaviour_of
 from grader.grading.check_session import CheckSession
 from grader.grading.in_process import student_of
+from grader.grading.noted_student import NotedStudent
 from grader.kernel.student import Student
 from grader.kernel.transcript import NOT_COMPARED, Transcript
 from grader.records import CheckResult, Counterexample, NamedMistake
@@ -112,8 +113,7 @@ class Diagnosis:
     ) -> Entry | None:
         """Return the mistake of the bank whose answers all equal the student's."""
         alike = self._caught_alike(exercise, results)
-        found = self._agreeing(exercise, alike, results, asked) if alike else []
-        return found[0] if found else None
+        return next(self._agreeing(exercise, alike, results, asked), None) if alike else None
 
     def _caught_alike(self, exercise: Exercise, results: Sequence[CheckResult]) -> list[Entry]:
         """Return the mistakes that may be named and that fail the same checks."""
@@ -132,21 +132,19 @@ class Diagnosis:
         alike: Sequence[Entry],
         results: Sequence[CheckResult],
         asked: Asked,
-    ) -> list[Entry]:
-        """Return the mistakes whose answers all equal the student's."""
+    ) -> Iterator[Entry]:
+        """Yield the mistakes whose answers all equal the student's."""
         if exercise.kind == "values":
             said = _said(results)
-            return [e for e in alike if _said(self._results_of(exercise, e)) == said]
-        given = asked.answers
-        if given is None:
-            return []
-        return [
-            e
-            for e in alike
-            if self._answers_alike(exercise, e, given)
-            # properties left out of transcripts (parameters, layers) must fail with the same words
-            and self._fails_alike(exercise, e, results)
-        ]
+            yield from (e for e in alike if _said(self._results_of(exercise, e)) == said)
+        elif asked.answers is not None:
+            for entry in alike:
+                # properties left out of transcripts (parameters, layers) must fail with the same
+                # words
+                if self._answers_alike(exercise, entry, asked, asked.answers) and (
+                    self._fails_alike(exercise, entry, results)
+                ):
+                    yield entry
 
     def _fails_alike(
         self, exercise: Exercise, entry: Entry, results: Sequence[CheckResult]
@@ -165,14 +163,26 @@ class Diagnosis:
         )
         return theirs == ours
 
-    def _answers(self, exercise: Exercise, student: Student) -> Iterator[Transcript]:
-        """Ask a student everything; yield the answers check by check."""
-        transcript = student.record()
-        for _ in self._session.probe(exercise, student):
-            yield transcript
-            transcript = student.record()
+    def _answers(
+        self, exercise: Exercise, entry: Entry, asked: Asked, given: Sequence[Transcript]
+    ) -> Iterator[Transcript]:
+        """Ask a mistake everything; yield the answers check by check.
 
-    def _answers_alike(self, exercise: Exercise, entry: Entry, given: Sequence[Transcript]) -> bool:
+        Where a check sees what it saw of the student, its record is the student's.
+        """
+        ours = NotedStudent(student_of(exercise, entry.answer))
+        for name, theirs in zip(self._session.names(exercise), given, strict=True):
+            calls = self._session.ask_ahead(exercise, name, ours)
+            if asked.is_whole and ours.held().seen(calls) == asked.seen(name):
+                yield theirs
+                continue
+            transcript = ours.record()
+            self._session.probe_one(exercise, name, ours)
+            yield transcript
+
+    def _answers_alike(
+        self, exercise: Exercise, entry: Entry, asked: Asked, given: Sequence[Transcript]
+    ) -> bool:
         """Return whether a mistake answers everything as the student does.
 
         It is asked check by check, up to the first answer that differs: the first questions tell
@@ -189,8 +199,8 @@ class Diagnosis:
                 again = load_bank(exercise.folder / "bank.py").mistakes
             entry = next(one for one in again if one.name == entry.name)
         found: list[Transcript] = []
-        with _silence():
-            for ours in self._answers(exercise, student_of(exercise, entry.answer)):
+        with _silence(), self._session.modules.active():
+            for ours in self._answers(exercise, entry, asked, given):
                 found.append(ours)
                 if not same_answers(given[len(found) - 1], ours):
                     break
