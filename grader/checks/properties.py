@@ -137,16 +137,18 @@ class Properties:
     ) -> BaseException | None:
         """Return the error of the smallest failing example found within the time for it.
 
-        Without one, return the first error.
+        Without one, return the first error. A check that breaks at its first failing example is not
+        shrunk: that says nothing of the answer.
         """
         for one in fixtures.values():
             if isinstance(one, Student):
                 one.ask_live()
         smallest, last = first, dict[str, Any]()
+        broken: Exception | None = None
         began, spent = time.monotonic(), time.process_time()
 
         def live(**arguments: Any) -> None:
-            nonlocal smallest, last
+            nonlocal smallest, last, broken
             # a busy machine shrinks as far as a quiet one; a slow answer is no reason to wait long
             if (
                 time.process_time() - spent > self._shrink_s
@@ -161,11 +163,18 @@ class Properties:
                 # each failing example of the shrinker is smaller than the one before
                 smallest, last = error, arguments
                 raise
+            except HypothesisException:
+                raise
+            except Exception as error:
+                if smallest is None:
+                    broken = error
+                    raise _Stop from error
+                raise
 
         try:
             _run_with(check, live, fixtures, self._seed)
         except (_Stop, Flaky):
-            return smallest
+            return broken or smallest
         except (AssertionError, GraderError) as error:
             self.smallest = {k: v for k, v in last.items() if k not in fixtures}
             return error

@@ -76,7 +76,7 @@ class FailureMemory:
 
     def keep_name(self, exercise: Exercise, seen: bytes, mistake: str, behaviour: str) -> None:
         """Keep which mistake gives these answers, and their behaviour."""
-        self._of(exercise).names[seen.hex()] = (mistake, behaviour)
+        self._of(exercise).add_name(seen.hex(), (mistake, behaviour))
         self._changed.add(exercise.name)
 
     def save(self, exercise: Exercise) -> None:

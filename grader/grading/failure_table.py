@@ -57,9 +57,13 @@ class FailureTable(msgspec.Struct):
                 for seen, packed in known.items():
                     whole.add(check, seen, packed)
             for seen, name in table.names.items():
-                if len(whole.names) < _MOST_NAMES:
-                    whole.names.setdefault(seen, name)
+                whole.add_name(seen, name)
         return whole
+
+    def add_name(self, seen: str, name: tuple[str, str]) -> None:
+        """Add a mistake and a behaviour where there is room; what is there stays."""
+        if len(self.names) < _MOST_NAMES:
+            self.names.setdefault(seen, name)
 
     def add(self, check: str, seen: str, packed: bytes) -> None:
         """Add a packed example where there is room; one that is there stays."""

@@ -247,9 +247,11 @@ def test_a_table_has_bounds():
     table = FailureTable("answer", "k")
     for number in range(3_000):
         table.add("test_negates", str(number), bytes(1_000))
+        table.add_name(str(number), ("keeps", "0"))
     table.add("test_negates", "large", bytes(1 << 17))
     assert len(table.examples["test_negates"]) < 1_100
     assert "large" not in table.examples["test_negates"]
+    assert len(table.names) == 2_000
 
 
 @pytest.mark.parametrize("name", ["corr2d_multi_in_out_1x1", "pool2d"])
@@ -283,3 +285,21 @@ def test_known_mistakes_are_shown_alike_with_and_without_memory(tmp_path, name):
             shown(first, entry)
     with opened(kept()) as later:
         assert [shown(later, entry) for entry in reversed(entries)] == alone[::-1]
+
+
+def test_an_answer_that_breaks_the_check_keeps_the_words_of_its_first_example(students):
+    checks = NEGATES.replace(
+        "assert_equal(student.answer(x), -x, call=f",
+        "assert_equal(student.answer(x).neg(), x, call=f",
+    )
+    some = students(checks)
+    small = some.small
+
+    def a_list(x):
+        return (-x).tolist()
+
+    (first, *_) = small.session.run(small.exercise, small.student(a_list), shrinks=False)
+    for _ in range(2):
+        (shown, _, _), _ = some.graded(a_list)
+        assert shown[0][1:3] == (first.verdict, first.message)
+    assert "could not use what your code returned" in first.message
