@@ -1,7 +1,9 @@
-"""What a first failure costs: a submission with one mistake against a right one, with shrinking.
+"""What a failure costs: a submission with one mistake against a right one, with its reasons.
 
-Each mistake is met for the first time by a worker that has graded right submissions, one exercise
-after another; the failing example is shrunk, and the mistake compared with the known ones.
+Each mistake is met three times. First by a worker that has graded right submissions: the failing
+example is shrunk, and the mistake compared with the known ones. Then by the same worker in another
+submission. Then by a new worker that finds on disk what the first has kept. All start with an
+empty cache.
 
     python benchmarks/failures.py [--only corr2d,pool2d]
 """
@@ -9,9 +11,11 @@ after another; the failing example is shrunk, and the mistake compared with the 
 from __future__ import annotations
 
 import argparse
-import os
+import itertools
 import statistics
+import tempfile
 import time
+from pathlib import Path
 
 from _measure import setting
 from _notebooks import ANSWERS, IMPORTS, SIX
@@ -19,7 +23,6 @@ from submission import kernels_counted
 
 from grader.grading.grader import Grader
 from grader.grading.plan import Plan
-from grader.grading.sheet_files import cache_folder
 from grader.records import Cell, Submission
 
 FAULTS = (
@@ -53,31 +56,42 @@ def graded(grader: Grader, number: int, answers: dict[str, str]) -> tuple[float,
         return time.perf_counter() - wall, cpu + sum(kernels), result.points == result.max_points
 
 
+def more(grader: Grader, number: int, answers: dict[str, str]) -> tuple[float, float, float, float]:
+    """Return wall and processor seconds of a right submission, and what a wrong one takes more."""
+    wall, cpu, is_right = graded(grader, 2 * number, ANSWERS)
+    assert is_right
+    later_wall, later_cpu, is_right = graded(grader, 2 * number + 1, answers)
+    assert not is_right
+    return wall, cpu, later_wall - wall, later_cpu - cpu
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default=",".join(SIX))
     wanted = parser.parse_args().only.split(",")
-    rows: list[tuple[float, ...]] = []
-    print(f"\nA first failure, beyond a right submission; {setting()}\n")
-    print("| | right wall s | more wall s | right CPU s | more CPU s |\n|---|---|---|---|---|")
-    plan = Plan("cnn", only=SIX, cache=cache_folder(os.environ))
-    with Grader(plan) as grader:
-        for number in range(3):  # what serves a class is worked out in the first
-            graded(grader, number, ANSWERS)
-        for number, (name, old, new) in enumerate(FAULTS, start=3):
-            if name not in wanted:
-                continue
-            wrong = {**ANSWERS, name: ANSWERS[name].replace(old, new)}
-            assert wrong != ANSWERS, old
-            wall, cpu, is_right = graded(grader, 2 * number, ANSWERS)
-            assert is_right
-            later_wall, later_cpu, is_right = graded(grader, 2 * number + 1, wrong)
-            assert not is_right, new
-            rows.append((wall, later_wall - wall, cpu, later_cpu - cpu))
-            values = " | ".join(f"{value:.2f}" for value in rows[-1])
-            print(f"| `{name}`: `{new}` | {values} |", flush=True)
-    columns = [*zip(*rows, strict=True)]
+    faults = [fault for fault in FAULTS if fault[0] in wanted]
+    wrong = [{**ANSWERS, name: ANSWERS[name].replace(old, new)} for name, old, new in faults]
+    numbers = itertools.count(3)
+    met: dict[str, list[tuple[float, float, float, float]]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        plan = Plan("cnn", only=SIX, cache=Path(folder))
+        for times in (("first", "again"), ("stored",)):
+            with Grader(plan) as grader:
+                for number in range(3):  # what serves a class is worked out in the first
+                    graded(grader, number, ANSWERS)
+                for answers in wrong:
+                    for time_ in times:
+                        found = more(grader, next(numbers), answers)
+                        met.setdefault(time_, []).append(found)
+    print(f"\nA failure, beyond a right submission, in seconds; {setting()}\n")
+    print("| | right CPU | more CPU: first | again | stored | more wall: first | again | stored |")
+    print("|---|---|---|---|---|---|---|---|")
+    columns = [[row[1] for row in met["first"]]]
+    columns += [[row[part] for row in met[time_]] for part in (3, 2) for time_ in met]
+    labels = [f"`{name}`: `{new}`" for name, _, new in faults]
+    for label, row in zip(labels, zip(*columns, strict=True), strict=True):
+        print(f"| {label} | {' | '.join(f'{value:.2f}' for value in row)} |")
     for label, of in (("median", statistics.median), ("most", max)):
         print(f"| {label} | {' | '.join(f'{of(column):.2f}' for column in columns)} |")
 

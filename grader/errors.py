@@ -73,6 +73,8 @@ class StudentError(GraderError):
 
     missing: tuple[str, ...] = ()
     """Packages that are not here and that the code used, as its own side says."""
+    seen: bytes = b""
+    """Digest of what a check sees of it, without its place; empty where it is not compared."""
 
 
 class NameNotDefined(StudentError):

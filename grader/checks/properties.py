@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import hypothesis
@@ -64,6 +65,10 @@ class Properties:
         self._shrink_s = shrink_s
         self.shrinks = True
         """Whether a failure is shrunk; its verdict is the same without."""
+        self.smallest: dict[str, Any] | None = None
+        """The example of the last search that came to its end, without fixtures."""
+        self._looks = False
+        self._only: dict[str, Any] | None = None
         self._drawn: dict[Callable[..., Any], list[dict[str, Any]]] = {}
         self.stored: Callable[[Callable[..., Any]], list[dict[str, Any]] | None] = lambda check: (
             None
@@ -96,33 +101,54 @@ class Properties:
         """Return the examples of a property; None before they are drawn."""
         return self._drawn.get(check)
 
+    @contextmanager
+    def looking(self, example: dict[str, Any] | None) -> Iterator[None]:
+        """Let properties look for the smallest failing example only, or ask this one alone."""
+        self._looks, self._only, self.smallest = True, example, None
+        try:
+            yield
+        finally:
+            self._looks, self._only = False, None
+
     def run(self, check: Callable[..., Any], fixtures: dict[str, Any]) -> None:
         """Ask one student every example; raise what the smallest failing one raises."""
         body = check.hypothesis.inner_test  # type: ignore[attr-defined]
+        if self._only is not None:
+            body(**fixtures, **copy.deepcopy(self._only))
+            return
+        if self._looks:
+            if (error := self._shrunk(check, body, fixtures, None)) is not None:
+                raise error from None
+            return
         for example in self.examples(check, fixtures):
             try:
                 body(**fixtures, **copy.deepcopy(example))
             except (AssertionError, GraderError) as error:
                 if not self.shrinks or isinstance(error, _NOT_WORTH_SHRINKING):
                     raise
-                raise self._shrunk(check, body, fixtures, error) from None
+                raise (self._shrunk(check, body, fixtures, error) or error) from None
 
     def _shrunk(
         self,
         check: Callable[..., Any],
         body: Callable[..., Any],
         fixtures: dict[str, Any],
-        first: BaseException,
-    ) -> BaseException:
-        """Return the error of the smallest failing example found within the time for it."""
+        first: BaseException | None,
+    ) -> BaseException | None:
+        """Return the error of the smallest failing example found within the time for it.
+
+        Without one, return the first error. A check that breaks at its first failing example is not
+        shrunk: that says nothing of the answer.
+        """
         for one in fixtures.values():
             if isinstance(one, Student):
                 one.ask_live()
-        smallest = first
+        smallest, last = first, dict[str, Any]()
+        broken: Exception | None = None
         began, spent = time.monotonic(), time.process_time()
 
         def live(**arguments: Any) -> None:
-            nonlocal smallest
+            nonlocal smallest, last, broken
             # a busy machine shrinks as far as a quiet one; a slow answer is no reason to wait long
             if (
                 time.process_time() - spent > self._shrink_s
@@ -135,14 +161,22 @@ class Properties:
                 raise _Stop from error
             except (AssertionError, GraderError) as error:
                 # each failing example of the shrinker is smaller than the one before
-                smallest = error
+                smallest, last = error, arguments
+                raise
+            except HypothesisException:
+                raise
+            except Exception as error:
+                if smallest is None:
+                    broken = error
+                    raise _Stop from error
                 raise
 
         try:
             _run_with(check, live, fixtures, self._seed)
         except (_Stop, Flaky):
-            return smallest
+            return broken or smallest
         except (AssertionError, GraderError) as error:
+            self.smallest = {k: v for k, v in last.items() if k not in fixtures}
             return error
         return first  # it did not fail again: the answer differs between calls
 

@@ -29,13 +29,16 @@ import pytest
 
 from grader import errors
 from grader.checks.bank import load_bank
-from grader.checks.decorator import Check, check_of
+from grader.checks.decorator import Check
 from grader.checks.properties import SHRINK_S, is_property
 from grader.course import Assignment, Course, Exercise
+from grader.grading.check_items import QUIET, CollectionErrors, by_exercise, claim_of, mark_of
 from grader.grading.check_plugin import ERROR, CheckPlugin, fixtures_of
 from grader.grading.check_results import may_shrink, result_of, unusable
 from grader.grading.course_modules import CourseModules
+from grader.grading.failure_memory import FailureMemory
 from grader.grading.in_process import student_of
+from grader.grading.noted_student import NotedStudent
 from grader.grading.pytest_internals import configure, run_item, unconfigure
 from grader.grading.sheets import SheetCache, Sheets
 from grader.kernel.student import Student
@@ -46,17 +49,6 @@ Blame = Callable[[CheckResult, frozenset[str]], CheckResult]
 COLLECTED = "collected"
 COLLECTED_CLAIM = "Written answers are collected by section, for manual grading."
 log = logging.getLogger(__name__)
-_QUIET = ["--disable-plugin-autoload", "--import-mode=importlib", "--capture=no"]
-_QUIET += [
-    f"-pno:{plugin}"
-    for plugin in (
-        # `exercises/conftest.py` asks for it, for people; here the session brings its own
-        "grader.pytest_plugin",
-        *("cacheprovider", "warnings", "terminal", "faulthandler", "junitxml", "doctest"),
-        *("unittest", "pastebin", "setuponly", "stepwise", "debugging", "logging"),
-        *("threadexception", "unraisableexception"),
-    )
-]
 
 
 class CheckSession:
@@ -77,6 +69,8 @@ class CheckSession:
     ) -> None:
         self._plugin = CheckPlugin(seed, shrink_s)
         self._sheets = Sheets(self._run_on, seed, self._plugin.properties, cache)
+        self.failures = FailureMemory(cache or SheetCache())
+        """What failures have shown before, for the same answers."""
         # manual grading has a row in every report, and no checks
         self.exercises = tuple(e for e in exercises if e.kind != "answers")
         self._course = course
@@ -89,16 +83,18 @@ class CheckSession:
 
     def _collected(self) -> Self:
         folders = [str(exercise.folder) for exercise in self.exercises]
-        args = [*folders, *_QUIET, "-c", os.devnull]
+        args = [*folders, *QUIET, "-c", os.devnull]
         # a conftest.py of the course may hold fixtures; one above it belongs to another project
         root = self._course.root
         args += [f"--rootdir={root}", f"--confcutdir={root}"]
-        self._config = configure(args, [self._plugin, _CollectionErrors()])
+        self._config = configure(args, [self._plugin, CollectionErrors()])
         try:
             self._session = pytest.Session.from_config(self._config)
             self._config.hook.pytest_sessionstart(session=self._session)
             # without a folder pytest would collect from the working directory
-            self._items = self._sorted(self._session.perform_collect() if folders else ())
+            self._items = by_exercise(
+                self.exercises, self._session.perform_collect() if folders else ()
+            )
         except BaseException:
             unconfigure(self._config)
             raise
@@ -117,12 +113,12 @@ class CheckSession:
         """Return name, claim, mark and points of every check of an exercise, in order."""
         if exercise.kind == "answers":
             return [(COLLECTED, COLLECTED_CLAIM, Check(0), Fraction(0))]
-        marks = [(item, _mark(item)) for item in self._items[exercise.name]]
+        marks = [(item, mark_of(item)) for item in self._items[exercise.name]]
         total = sum(mark.points for _, mark in marks)
         scale = Fraction(1)
         if exercise.total is not None:
             scale = exercise.total / total if total else Fraction(0)
-        return [(item.name, _claim(item), mark, mark.points * scale) for item, mark in marks]
+        return [(item.name, claim_of(item), mark, mark.points * scale) for item, mark in marks]
 
     def run(
         self, exercise: Exercise, student: object, blame: Blame = lambda check, missing: check,
@@ -144,6 +140,7 @@ class CheckSession:
     def shrunk(
         self, exercise: Exercise, results: Sequence[CheckResult], student: Callable[[], object],
         blame: Blame = lambda check, missing: check,
+        seen: Callable[[str], bytes] = lambda check: b"",
     ) -> list[CheckResult]:  # fmt: skip
         """Return results of a run without shrinking with the smallest failing examples.
 
@@ -154,6 +151,7 @@ class CheckSession:
             results: of all checks, in order.
             student: makes the notebook that they are results of, if it is asked.
             blame: as of the run.
+            seen: returns a digest of the notebook's answers to a check, by its name.
         """
         items = self._items[exercise.name]
         failed = {
@@ -163,12 +161,38 @@ class CheckSession:
         }
         if not failed:
             return list(results)
+        digests = {name: seen(name) for name in failed}  # before the search, which asks more
         asked = student()
+        if isinstance(asked, Student):
+            asked = NotedStudent(asked)
         with self._asking(asked, shrinks=True):
             for name, (item, first) in failed.items():
-                again = self._ended(exercise, item, first, asked, blame, ahead=False)
+                again = self._smallest(exercise, item, first, asked, blame, digests[name])
                 failed[name] = item, again if again.verdict is first.verdict else first
         return [failed[one.check][1] if one.check in failed else one for one in results]
+
+    def _smallest(
+        self, exercise: Exercise, item: pytest.Function, first: CheckResult, student: object,
+        blame: Blame, seen: bytes,
+    ) -> CheckResult:  # fmt: skip
+        """Return how a check ends on its smallest failing example, searched for or remembered."""
+
+        def ended_on(example: dict[str, Any] | None) -> CheckResult:
+            with self._plugin.properties.looking(example):
+                return self._ended(exercise, item, first, student, blame, ahead=False)
+
+        if not isinstance(student, NotedStudent) or not seen:
+            return ended_on(None)
+        known = self.failures.smallest(exercise, item.name, seen, student)
+        if known is not None and (again := ended_on(known)).verdict is first.verdict:
+            return again
+        student.notes.begin()
+        found = ended_on(None)
+        notes, smallest = student.notes.ended(), self._plugin.properties.smallest
+        # only what shows the same once more can stand for the search
+        if smallest is not None and _shows(ended_on(smallest)) == _shows(found):
+            self.failures.keep_smallest(exercise, item.name, seen, smallest, notes)
+        return found
 
     @contextmanager
     def _asking(self, student: object, *, shrinks: bool) -> Iterator[None]:
@@ -206,7 +230,7 @@ class CheckSession:
         """Run one check on a student and return how it ended, its calls made ahead or not."""
         started = time.perf_counter()
         error = self._asked(exercise, item, student, ahead=ahead)
-        result = result_of(asked, _mark(item), error, time.perf_counter() - started)
+        result = result_of(asked, mark_of(item), error, time.perf_counter() - started)
         if result.verdict.is_ours and self._passes_on_a_right_answer(exercise, item, error):
             log.info("%s: %s cannot use an answer: %r", exercise.name, item.name, error)
             result = unusable(result, error)
@@ -228,7 +252,7 @@ class CheckSession:
             return False
         return self._run_on(item, student_of(exercise, rewrites[0].answer)) is None
 
-    def probe(self, exercise: Exercise, student: object) -> Iterator[str]:
+    def probe(self, exercise: Exercise, student: Student) -> Iterator[str]:
         """Ask a student all questions of an exercise's checks, and ignore how the checks end.
 
         Yields the name of each check once its questions are asked.
@@ -236,10 +260,41 @@ class CheckSession:
         Raises:
             CallTimedOut, KernelDied, OutOfMemory: further questions would be useless.
         """
-        for item in self._items[exercise.name]:
-            with self.modules.active():
-                self._probe(exercise, item, student)
-            yield item.name
+        for name in self.names(exercise):
+            self.ask_ahead(exercise, name, student)
+            self.probe_one(exercise, name, student)
+            yield name
+
+    def names(self, exercise: Exercise) -> list[str]:
+        """Return the names of an exercise's checks, in order."""
+        return [item.name for item in self._items[exercise.name]]
+
+    def ask_ahead(self, exercise: Exercise, check: str, student: Student) -> int:
+        """Make the calls that a check makes of a right answer; return how many are known.
+
+        The student keeps the answers for the check.
+        """
+        with self.modules.active():
+            return self._sheets.ask(exercise, self._item(exercise, check), student)
+
+    def probe_one(self, exercise: Exercise, check: str, student: Student) -> None:
+        """Ask a student all questions of one check, and ignore how it ends.
+
+        Raises:
+            CallTimedOut, KernelDied, OutOfMemory: further questions would be useless.
+        """
+        item = self._item(exercise, check)
+        with self.modules.active():
+            for example in self._examples(item):
+                try:
+                    _ask(item, example, student)
+                except (errors.CallTimedOut, errors.KernelDied, errors.OutOfMemory):
+                    raise
+                except Exception:  # a check that breaks on an answer is reported by its verdict
+                    continue
+
+    def _item(self, exercise: Exercise, check: str) -> pytest.Function:
+        return next(item for item in self._items[exercise.name] if item.name == check)
 
     def single_runs(self, exercise: Exercise) -> Iterator[tuple[str, Callable[[object], None]]]:
         """Yield the name of each check of one student, and what asks one example of it.
@@ -256,17 +311,6 @@ class CheckSession:
         if is_property(item.obj):
             return self._plugin.properties.examples(item.obj, {"student": None})
         return [{}]
-
-    def _probe(self, exercise: Exercise, item: pytest.Function, student: object) -> None:
-        examples = self._examples(item)
-        self._sheets.passes(exercise, item, student)
-        for example in examples:
-            try:
-                _ask(item, example, student)
-            except (errors.CallTimedOut, errors.KernelDied, errors.OutOfMemory):
-                raise
-            except Exception:  # a check that breaks on an answer is reported by its verdict
-                continue
 
     def single_questions(self, exercise: Exercise) -> frozenset[str]:
         """Return the names of the checks that are no properties: each asks one fixed question."""
@@ -315,28 +359,6 @@ class CheckSession:
         del item.stash[ERROR]
         return error
 
-    def _sorted(self, items: Sequence[Any]) -> dict[str, list[pytest.Function]]:
-        found: dict[str, list[pytest.Function]] = {e.name: [] for e in self.exercises}
-        by_folder = {exercise.folder: exercise.name for exercise in self.exercises}
-        for item in items:
-            if check_of(item.obj) is None:
-                raise errors.CourseError(f"{item.nodeid} is no check: put @check above it.")
-            folder = next(parent for parent in item.path.parents if parent in by_folder)
-            found[by_folder[folder]].append(item)
-        for name, checks in found.items():
-            if not checks:
-                raise errors.CourseError(f"the exercise {name} has no checks.")
-            seen: set[str] = set()
-            for item in checks:
-                unknown = set(_mark(item).needs) - seen
-                if unknown:
-                    raise errors.CourseError(
-                        f"{name}: {item.name} needs {', '.join(sorted(unknown))}, "
-                        "which is no check before it."
-                    )
-                seen.add(item.name)
-        return found
-
 
 def rubric_points(assignment: Assignment) -> list[tuple[Exercise, Fraction]]:
     """Return every exercise of an assignment with what it is worth."""
@@ -345,25 +367,6 @@ def rubric_points(assignment: Assignment) -> list[tuple[Exercise, Fraction]]:
             (exercise, sum((points for *_, points in session.rubric(exercise)), Fraction(0)))
             for exercise in assignment.exercises
         ]
-
-
-class _CollectionErrors:
-    """Turns the first error of the collection into a `CourseError` that names the file."""
-
-    def pytest_exception_interact(
-        self, node: pytest.Item | pytest.Collector, call: pytest.CallInfo[Any]
-    ) -> None:
-        """Raise what went wrong with a file of checks; errors of a check are its verdict."""
-        if isinstance(node, pytest.Item) or call.excinfo is None:
-            return
-        error = call.excinfo.value
-        if isinstance(error, errors.CourseError):
-            raise errors.CourseError(f"{node.path}: {error}") from error
-        # pytest wraps what an import raised in a text with a traceback
-        cause = error.__cause__ or error
-        raise errors.CourseError(
-            f"{node.path} cannot be imported: {type(cause).__name__}: {cause}"
-        ) from error
 
 
 def _ask(item: pytest.Function, example: dict[str, Any], student: object) -> None:
@@ -385,16 +388,10 @@ def _used_by(student: object) -> frozenset[str]:
     if not isinstance(student, Student):
         return frozenset()
     used = frozenset(student.missing)
-    if not student.remembered:  # what one check has worked out, others use
+    if not vars(student)["remembered"]:  # what one check has worked out, others use
         student.missing.clear()
     return used
 
 
-def _mark(item: pytest.Function) -> Check:
-    mark = check_of(item.obj)
-    assert mark is not None, "only checks are kept"
-    return mark
-
-
-def _claim(item: pytest.Function) -> str:
-    return " ".join((item.obj.__doc__ or "").split())
+def _shows(result: CheckResult) -> tuple[object, ...]:
+    return result.verdict, result.message, result.counterexample

@@ -9,11 +9,11 @@ Here: `sys.modules` and `sys.path`. Not here: where the folders are (`course.py`
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 
@@ -27,6 +27,8 @@ _roots: set[Path] = set()
 """Folders from which any course so far is imported."""
 _of_none: set[str] = set()
 """Names of modules that were seen and are of no course so far: there are thousands."""
+_active: list[tuple[Path, bool]] = []
+"""The courses that are active, the innermost last, each with or without its environment."""
 
 
 class CourseModules:
@@ -54,18 +56,24 @@ class CourseModules:
         Args:
             environment: whether what notebooks may import can be imported as well.
         """
+        wanted = (self._course.folder, environment)
+        if _active[-1:] == [wanted]:
+            yield
+            return
         path, aside = list(sys.path), _taken()
         # the first time: what the process has imported of this course is not imported twice
         ours = {name: module for name, module in aside.items() if self._holds(module)}
         sys.modules.update(_kept.pop(self._course.folder, ours))
         others = _roots - set(self._roots)
         added = map(str, self._roots)
-        sys.path[:] = [*added, *(p for p in path if _place(p) not in others)]
+        sys.path[:] = [*added, *(p for p in path if _resolved(p) not in others)]
         if environment and self._course.environment.folder is not None:
             sys.path.append(str(self._course.environment.folder))
+        _active.append(wanted)
         try:
             yield
         finally:
+            _active.pop()
             _kept[self._course.folder] = _taken()
             sys.modules.update(aside)
             sys.path[:] = path
@@ -76,19 +84,18 @@ class CourseModules:
         return bool(file) and any(Path(str(file)).is_relative_to(f) for f in self._folders)
 
 
+def _resolved(place: str) -> Path:
+    return _resolved_once(place) if os.path.isabs(place) else Path(place).resolve()
+
+
+@lru_cache(maxsize=256)
+def _resolved_once(place: str) -> Path:
+    return Path(place).resolve()
+
+
 def _taken() -> dict[str, ModuleType]:
     """Remove the modules of courses from `sys.modules` and return them."""
     unseen = sys.modules.keys() - _of_none
     names = {name for name in unseen if name.partition(".")[0] in _names}
     _of_none.update(unseen - names)
     return {name: sys.modules.pop(name) for name in names}
-
-
-def _place(entry: str) -> Path:
-    """Return the folder that an entry of `sys.path` names."""
-    return _resolved(entry) if os.path.isabs(entry) else Path(entry).resolve()
-
-
-@functools.lru_cache(maxsize=256)
-def _resolved(entry: str) -> Path:
-    return Path(entry).resolve()

@@ -11,13 +11,12 @@ of an answer is in the digest (`behaviour.py`).
 
 from __future__ import annotations
 
-import logging
+import hashlib
 import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import torch
@@ -25,17 +24,17 @@ from torch import Tensor
 
 from grader.checks.bank import Entry, load_bank
 from grader.course import Exercise
-from grader.errors import GraderError
+from grader.grading.asked import Asked
 from grader.grading.behaviour import behaviour_of
 from grader.grading.check_session import CheckSession
 from grader.grading.in_process import student_of
+from grader.grading.noted_student import NotedStudent
 from grader.kernel.student import Student
 from grader.kernel.transcript import NOT_COMPARED, Transcript
 from grader.records import CheckResult, Counterexample, NamedMistake
 from grader.verdict import Verdict
 from grader.wire.messages import Refusal
 
-log = logging.getLogger(__name__)
 _ANSWERED = frozenset((Verdict.FAILED, Verdict.RAISED, Verdict.PASSED, Verdict.SKIPPED))
 
 
@@ -82,23 +81,39 @@ class Diagnosis:
         return self.diagnose(exercise, results, student).mistake
 
     def diagnose(
-        self,
-        exercise: Exercise,
-        results: Sequence[CheckResult],
-        student: Callable[[], Student],
-    ) -> Diagnosed:
+        self, exercise: Exercise, results: Sequence[CheckResult], student: Callable[[], Student],
+        asked: Asked | None = None,
+    ) -> Diagnosed:  # fmt: skip
         """Return the mistake whose answers all equal the student's, and the digest of these.
 
         The digest is that of a function; objects with random parameters have none.
+
+        Args:
+            exercise: what was asked.
+            results: of the student's candidate.
+            student: makes the student of that candidate anew.
+            asked: what this candidate answers, if it was asked before.
         """
-        asked = _Asked(lambda: self._answers(exercise, student()), exercise.name)
+        asked = asked or Asked(self._session, exercise, student)
+        if not answers_on(exercise, results):
+            return Diagnosed(_shown(self._alike(exercise, results, asked)))
+        failures, seen = self._session.failures, _seen(results, asked)
+        if (known := failures.name(exercise, seen)) is not None:
+            name, behaviour = known
+            of_bank = {entry.name: entry for entry in self._banks[exercise.name].mistakes}
+            return Diagnosed(_shown(of_bank.get(name)), behaviour)
+        found = self._alike(exercise, results, asked)
+        behaviour = behaviour_of([one for of in asked.answers or [] for one in of])
+        if seen and asked.answers is not None and asked.is_whole:
+            failures.keep_name(exercise, seen, found.name if found else "", behaviour)
+        return Diagnosed(_shown(found), behaviour)
+
+    def _alike(
+        self, exercise: Exercise, results: Sequence[CheckResult], asked: Asked
+    ) -> Entry | None:
+        """Return the mistake of the bank whose answers all equal the student's."""
         alike = self._caught_alike(exercise, results)
-        found = self._agreeing(exercise, alike, results, asked) if alike else []
-        mistake = NamedMistake(found[0].title, found[0].hint) if found else None
-        digested = exercise.kind == "function" and all(map(_can_go_on, results))
-        if not digested:
-            return Diagnosed(mistake)
-        return Diagnosed(mistake, behaviour_of([one for of in asked.answers or [] for one in of]))
+        return next(self._agreeing(exercise, alike, results, asked), None) if alike else None
 
     def _caught_alike(self, exercise: Exercise, results: Sequence[CheckResult]) -> list[Entry]:
         """Return the mistakes that may be named and that fail the same checks."""
@@ -116,22 +131,20 @@ class Diagnosis:
         exercise: Exercise,
         alike: Sequence[Entry],
         results: Sequence[CheckResult],
-        asked: _Asked,
-    ) -> list[Entry]:
-        """Return the mistakes whose answers all equal the student's."""
+        asked: Asked,
+    ) -> Iterator[Entry]:
+        """Yield the mistakes whose answers all equal the student's."""
         if exercise.kind == "values":
             said = _said(results)
-            return [e for e in alike if _said(self._results_of(exercise, e)) == said]
-        given = asked.answers
-        if given is None:
-            return []
-        return [
-            e
-            for e in alike
-            if self._answers_alike(exercise, e, given)
-            # properties left out of transcripts (parameters, layers) must fail with the same words
-            and self._fails_alike(exercise, e, results)
-        ]
+            yield from (e for e in alike if _said(self._results_of(exercise, e)) == said)
+        elif asked.answers is not None:
+            for entry in alike:
+                # properties left out of transcripts (parameters, layers) must fail with the same
+                # words
+                if self._answers_alike(exercise, entry, asked, asked.answers) and (
+                    self._fails_alike(exercise, entry, results)
+                ):
+                    yield entry
 
     def _fails_alike(
         self, exercise: Exercise, entry: Entry, results: Sequence[CheckResult]
@@ -150,14 +163,26 @@ class Diagnosis:
         )
         return theirs == ours
 
-    def _answers(self, exercise: Exercise, student: Student) -> Iterator[Transcript]:
-        """Ask a student everything; yield the answers check by check."""
-        transcript = student.record()
-        for _ in self._session.probe(exercise, student):
-            yield transcript
-            transcript = student.record()
+    def _answers(
+        self, exercise: Exercise, entry: Entry, asked: Asked, given: Sequence[Transcript]
+    ) -> Iterator[Transcript]:
+        """Ask a mistake everything; yield the answers check by check.
 
-    def _answers_alike(self, exercise: Exercise, entry: Entry, given: Sequence[Transcript]) -> bool:
+        Where a check sees what it saw of the student, its record is the student's.
+        """
+        ours = NotedStudent(student_of(exercise, entry.answer))
+        for name, theirs in zip(self._session.names(exercise), given, strict=True):
+            calls = self._session.ask_ahead(exercise, name, ours)
+            if asked.is_whole and ours.held().seen(calls) == asked.seen(name):
+                yield theirs
+                continue
+            transcript = ours.record()
+            self._session.probe_one(exercise, name, ours)
+            yield transcript
+
+    def _answers_alike(
+        self, exercise: Exercise, entry: Entry, asked: Asked, given: Sequence[Transcript]
+    ) -> bool:
         """Return whether a mistake answers everything as the student does.
 
         It is asked check by check, up to the first answer that differs: the first questions tell
@@ -174,8 +199,8 @@ class Diagnosis:
                 again = load_bank(exercise.folder / "bank.py").mistakes
             entry = next(one for one in again if one.name == entry.name)
         found: list[Transcript] = []
-        with _silence():
-            for ours in self._answers(exercise, student_of(exercise, entry.answer)):
+        with _silence(), self._session.modules.active():
+            for ours in self._answers(exercise, entry, asked, given):
                 found.append(ours)
                 if not same_answers(given[len(found) - 1], ours):
                     break
@@ -196,21 +221,23 @@ class Diagnosis:
         return [tuple(name.sub(exercise.name, text) for text in row) for row in found]
 
 
-class _Asked:
-    """The answers of a student, asked for when they are first needed."""
+def answers_on(exercise: Exercise, results: Sequence[CheckResult]) -> bool:
+    """Return whether all questions can be asked of a function, those after a failure too."""
+    return exercise.kind == "function" and all(map(_can_go_on, results))
 
-    def __init__(self, ask: Callable[[], Iterator[Transcript]], exercise: str) -> None:
-        self._ask = ask
-        self._exercise = exercise
 
-    @cached_property
-    def answers(self) -> list[Transcript] | None:
-        """The answers, check by check; None for code that hangs or dies before the last."""
-        try:
-            return [*self._ask()]
-        except GraderError as error:
-            log.debug("%s: its answers are not all known: %s", self._exercise, error)
-            return None
+def _seen(results: Sequence[CheckResult], asked: Asked) -> bytes:
+    """Return a digest of all that a mistake is named by; empty where that is not known."""
+    if not asked.all_seen:
+        return b""
+    ends = [(r.check, str(r.verdict)) for r in results]
+    raised = [] if any(r.verdict is Verdict.FAILED for r in results) else _raised(results)
+    shown = repr((ends, raised)).encode("utf-8", "replace")
+    return hashlib.blake2b(asked.all_seen + shown, digest_size=16).digest()
+
+
+def _shown(entry: Entry | None) -> NamedMistake | None:
+    return NamedMistake(entry.title, entry.hint) if entry else None
 
 
 def _can_go_on(result: CheckResult) -> bool:

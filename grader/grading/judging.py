@@ -15,8 +15,9 @@ from dataclasses import replace
 
 from grader.course import Assignment, Exercise
 from grader.errors import SandboxError
+from grader.grading.asked import Asked
 from grader.grading.check_session import CheckSession
-from grader.grading.diagnosis import UNKNOWN, Diagnosed, Diagnosis
+from grader.grading.diagnosis import UNKNOWN, Diagnosed, Diagnosis, answers_on
 from grader.grading.forbidden import without_forbidden
 from grader.grading.missing_packages import Blame
 from grader.grading.open_notebook import OpenNotebook
@@ -116,14 +117,18 @@ class Judge:
         def again() -> Student:
             return notebook.student(exercise, candidate)
 
-        checks = self._session.shrunk(exercise, checks, again, blame)
+        asked = Asked(self._session, exercise, again)
+        seen = asked.seen if answers_on(exercise, checks) else (lambda check: b"")
+        checks = self._session.shrunk(exercise, checks, again, blame, seen)
         try:
-            return checks, self._diagnosis.diagnose(exercise, checks, again)
+            return checks, self._diagnosis.diagnose(exercise, checks, again, asked)
         except SandboxError:
             raise
         except Exception:  # odd answers; the verdicts stand without a name for the mistake
             log.warning("%s: its answers cannot be compared", exercise.name, exc_info=True)
             return checks, UNKNOWN
+        finally:
+            self._session.failures.save(exercise)
 
 
 def has_reasons(result: ExerciseResult) -> bool:

@@ -27,7 +27,9 @@ from grader.checks.properties import Properties, is_property
 from grader.course import Exercise
 from grader.errors import SandboxError
 from grader.grading.check_plugin import fixtures_of
+from grader.grading.failure_table import FailureTable, bytes_of, table_of
 from grader.grading.in_process import student_of
+from grader.grading.noted_student import MORE_THAN_ANSWERS, holds_object
 from grader.grading.plan import Plan
 from grader.grading.sheet_content import (
     CheckSheet,
@@ -48,10 +50,7 @@ from grader.wire.messages import WireError
 
 RunsOn = Callable[[pytest.Function, Student], BaseException | None]
 _MOST_CALLS, _MOST_BYTES = 500, 4 << 20
-# what a check may know about a notebook beside the answers of its functions
-_MORE_THAN_ANSWERS = frozenset(
-    ("first_run", "has", "is_one_model", "models", "own_name", "remembered", "secret")
-)
+_FAILURES = ".failures"
 
 
 @dataclass(frozen=True)
@@ -79,6 +78,21 @@ class SheetCache:
         if self.files is not None and sheet.key:
             whole = sheet.completed_by(self.load(sheet.exercise))
             self.files.write(self.assignment, sheet.exercise, sheet.key, packed(whole))
+
+    def load_failures(self, exercise: str) -> FailureTable:
+        """Return what is kept of the failures of an exercise; an empty table without."""
+        key = self.keys.get(exercise, "")
+        content = None
+        if self.files is not None and key:
+            content = self.files.read(self.assignment, exercise + _FAILURES, key)
+        return table_of(content, exercise, key)
+
+    def save_failures(self, table: FailureTable) -> None:
+        """Keep a table of failures, with what another run has kept of them meanwhile."""
+        if self.files is not None and table.key:
+            whole = table.completed_by(self.load_failures(table.exercise))
+            name = table.exercise + _FAILURES
+            self.files.write(self.assignment, name, table.key, bytes_of(whole))
 
 
 def cache_of(plan: Plan) -> SheetCache | None:
@@ -121,6 +135,15 @@ class Sheets:
         """
         sheet = self._of(exercise, item)
         return bool(sheet) and isinstance(student, Student) and student.ask_ahead(sheet)
+
+    def ask(self, exercise: Exercise, item: pytest.Function, student: Student) -> int:
+        """Ask a student what the check will ask; return the number of calls.
+
+        The student keeps the answers for the check.
+        """
+        sheet = self._of(exercise, item)
+        student.ask_ahead(sheet)
+        return len(sheet)
 
     def save(self, exercise: Exercise) -> None:
         """Keep for later runs what was drawn and learned since the last call."""
@@ -182,7 +205,7 @@ class _RightStudent(Student):
     """A right answer, of which only functions can be asked."""
 
     def __getattribute__(self, name: str) -> Any:
-        if name in _MORE_THAN_ANSWERS:
+        if name in MORE_THAN_ANSWERS:
             raise _OnlyLive(name)
         return super().__getattribute__(name)
 
@@ -233,13 +256,3 @@ class _Learner:
 def _needs_only_a_student(item: pytest.Function) -> bool:
     """Return whether no other fixture plays a part; `student` itself asks for `request`."""
     return fixtures_of(item.obj) == ["student"] and {*item.fixturenames} <= {"student", "request"}
-
-
-def holds_object(node: messages.Node) -> bool:
-    """Return whether a reply holds anything but plain values and tensors."""
-    match node:
-        case messages.HandleNode() | messages.RefusalNode():
-            return True
-        case messages.SequenceNode(items=items) | messages.MappingNode(items=items):
-            return any(map(holds_object, items))
-    return False

@@ -11,6 +11,7 @@ Not here: how calls are learned (`grading/sheets.py`), sending and deadlines (`c
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from grader.wire.codec import Decoder, Encoder
 
 _WRITER = msgspec.msgpack.Encoder()
 _READER = msgspec.msgpack.Decoder(tuple[messages.Node, list[messages.Node], str])
+_SEEN = 16  # bytes of a digest
+_MOST_SEEN = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,21 @@ class KnownCall:
         args = [decoder.value(node) for node in self.args]
         return call_text(name, args, {k: decoder.value(node) for k, node in self.kwargs.items()})
 
+    def is_right(self, reply: messages.Reply, payload: bytearray) -> bool:
+        """Return whether a reply has exactly the bytes of the right one."""
+        if reply.failure is not None or reply.missing or payload != self.right_payload:
+            return False
+        return content_of(reply) == self.right
+
+
+@dataclass(frozen=True)
+class RepeatedCall(KnownCall):
+    """A call that an earlier notebook answered, right or wrong; `right` is `seen_of` its reply."""
+
+    def is_right(self, reply: messages.Reply, payload: bytearray) -> bool:
+        """Return whether a check sees the same of a reply as of the earlier one."""
+        return seen_of(reply, payload) == self.right
+
 
 @dataclass(frozen=True)
 class Sent:
@@ -75,10 +93,7 @@ class Sent:
 
     def is_right(self, reply: messages.Reply, payload: bytearray) -> bool:
         """Return whether a reply has exactly the bytes of the right one."""
-        known = self.known
-        if reply.failure is not None or reply.missing or payload != known.right_payload:
-            return False
-        return content_of(reply) == known.right
+        return self.known.is_right(reply, payload)
 
     def is_asked_by(
         self, request: messages.Request, args: Sequence[object], kwargs: dict[str, object]
@@ -119,6 +134,13 @@ class Waiting:
     def __init__(self) -> None:
         self._left: deque[tuple[Sent, Outcome]] = deque()
 
+    def seen(self, calls: int) -> bytes:
+        """Return a digest of what a check sees of so many answers; empty where one is not there."""
+        if not calls or len(self._left) != calls:
+            return b""
+        each = [_seen_of_outcome(outcome) for _, outcome in self._left]
+        return hashlib.blake2b(b"".join(each), digest_size=_SEEN).digest() if all(each) else b""
+
     def keep(self, sent: Sequence[Sent], outcomes: Sequence[Outcome]) -> None:
         """Wait with these outcomes, of the first of these calls, and no others."""
         self._left = deque(zip(sent, outcomes, strict=False))
@@ -153,6 +175,30 @@ def content_of(reply: messages.Reply) -> bytes:
     As bytes, because 1, 1.0 and True are equal in Python and different to a check.
     """
     return _WRITER.encode((reply.value, reply.arguments, reply.printed))
+
+
+def seen_of(reply: messages.Reply, payload: bytes | bytearray) -> bytes:
+    """Return a digest of what a check sees of a reply: its content, or the error without its place.
+
+    Empty for a large reply and for one that came by way of a missing package: these are not
+    compared.
+    """
+    if reply.missing or len(payload) > _MOST_SEEN:
+        return b""
+    failure = reply.failure
+    raised = None if failure is None else (failure.kind, failure.message, failure.refused)
+    said = _WRITER.encode((reply.value, reply.arguments, reply.printed, raised))
+    if len(said) > _MOST_SEEN:
+        return b""
+    digest = hashlib.blake2b(said, digest_size=_SEEN)
+    digest.update(payload)
+    return digest.digest()
+
+
+def _seen_of_outcome(outcome: Outcome) -> bytes:
+    if isinstance(outcome, RightReply):
+        return seen_of(outcome.reply, outcome.payload)
+    return outcome.seen
 
 
 def content_read(content: bytes) -> messages.Node:

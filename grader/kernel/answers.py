@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from grader.errors import GpuOutOfMemory, MemoryRefused, StudentError, StudentRaised
+from grader.kernel.ahead import seen_of
 from grader.kernel.describe import CallText
 from grader.wire import messages
 from grader.wire.codec import Decoder
@@ -36,7 +37,7 @@ def read_answer(
     missing = tuple(name[:_MOST_NAME] for name in reply.missing[:_MOST_MISSING])
     if reply.failure is not None:
         error = _error_of(reply.failure, str(call))
-        error.missing = missing
+        error.missing, error.seen = missing, seen_of(reply, payload)
         raise error
     decoder = Decoder(payload, decode)
     return messages.Answer(
@@ -44,6 +45,7 @@ def read_answer(
         [decoder.value(node) for node in reply.arguments],
         reply.printed[:100_000],
         missing,
+        seen_of(reply, payload),
     )
 
 

@@ -286,6 +286,7 @@ class Student:
             request.args, request.kwargs = call.args, call.kwargs
             sent.append(Sent(call, request, found.name))
         outcomes = self._connection.ask_all(sent, self._handle) if sent else []
+        self._waiting = Waiting()  # who holds the last one may resume it
         self._waiting.keep(sent, outcomes)
         right = sum(isinstance(one, RightReply) for one in outcomes)
         return right == len(calls) and self._transcript is None

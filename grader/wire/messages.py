@@ -138,6 +138,8 @@ class Answer:
     printed: str = ""
     missing: tuple[str, ...] = ()
     """Packages that are not here and that the answer came by way of, as the other side says."""
+    seen: bytes = b""
+    """Digest of what a check sees of the reply; empty where replies like it are not compared."""
 
 
 @dataclass(frozen=True)

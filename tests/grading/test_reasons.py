@@ -46,9 +46,23 @@ def grader(tmp_path_factory, write_course):
         yield grader
 
 
+RIGHT = """
+from grader.checks import rewrite
+
+@rewrite
+def doubles(x):
+    return 2 * x
+"""
+
+
 @pytest.fixture
-def graded(grader, monkeypatch, tmp_path, write_notebook):
+def graded(grader, watched):
     """Grade cells; return the results by exercise, and whose failures were shrunk."""
+    return watched(grader)
+
+
+@pytest.fixture
+def watched(monkeypatch, tmp_path, write_notebook):
     shrunk = []
     original = Properties._shrunk
 
@@ -58,13 +72,16 @@ def graded(grader, monkeypatch, tmp_path, write_notebook):
 
     monkeypatch.setattr(Properties, "_shrunk", counted)
 
-    def run(*cells):
-        path = write_notebook(tmp_path / "hw.ipynb", *cells)
-        (found,) = find_submissions([path], assignment="small")
-        result = grader.grade(found)
-        return {one.exercise: one for one in result.exercises}, shrunk
+    def watching(grader):
+        def run(*cells):
+            path = write_notebook(tmp_path / "hw.ipynb", *cells)
+            (found,) = find_submissions([path], assignment="small")
+            result = grader.grade(found)
+            return {one.exercise: one for one in result.exercises}, shrunk
 
-    return run
+        return run
+
+    return watching
 
 
 def verdicts(result):
@@ -104,3 +121,24 @@ def test_of_several_definitions_only_the_best_is_shrunk(graded):
     results, shrunk = graded(DOUBLE, nearly, "def quadruple(x): return x + 1")
     assert (shrunk, results["quadruple"].cell) == (["quadruple"], 1)
     assert largest(results["quadruple"]) == 6
+
+
+def test_a_mistake_is_shrunk_once_for_all_notebooks_of_all_runs(tmp_path, write_course, watched):
+    folder = write_course(tmp_path / "course", {"double": ASKS.format(name="double", due=2)})
+    (folder / "double" / "bank.py").write_text(RIGHT)
+    plan = Plan(str(folder), cache=tmp_path / "cache")
+    with Grader(plan) as one:
+        run = watched(one)
+        for _ in range(2):
+            run(DOUBLE)  # the sheets are learned
+        first, shrunk = run(TRIPLES)
+        again, _ = run("import torch", "def double(x):\n    return x + x + x")
+    with Grader(plan) as other:
+        later, _ = watched(other)(TRIPLES)
+    assert shrunk == ["double"]
+    assert largest(first["double"]) == 1
+    for results in (again, later):
+        assert results["double"].behaviour == first["double"].behaviour
+        assert [(c.verdict, c.message) for c in results["double"].checks] == [
+            (c.verdict, c.message) for c in first["double"].checks
+        ]
