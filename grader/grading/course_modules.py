@@ -73,5 +73,6 @@ class CourseModules:
 
 def _taken() -> dict[str, ModuleType]:
     """Remove the modules of courses from `sys.modules` and return them."""
-    names = [name for name in sys.modules if name.partition(".")[0] in _names]
+    inside = tuple(f"{name}." for name in _names)
+    names = [name for name in sys.modules if name in _names or name.startswith(inside)]
     return {name: sys.modules.pop(name) for name in names}
