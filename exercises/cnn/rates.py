@@ -20,15 +20,17 @@ def assert_rate(student, name, *way):
         name: of the exercise.
         way: the arguments before the rate.
     """
-    if has_no_rate(student, name, *way):
+    with student.unrecorded():
+        model = make(student, name, way)
+    if has_no_rate(student, model, name, *way):
         return
     if student.is_one_model(name):  # made by the notebook, with a rate of its own
         call = student.own_name(name)
-        assert_has_one_to_train_with(rate_of(make(student, name), call), call)
+        assert_has_one_to_train_with(rate_of(model, call), call)
         return
     given, plain = (f"{name}({', '.join(['arch'] * len(way) + last)})" for last in (["lr=0.3"], []))
     assert_keeps(rate_of(make(student, name, way, lr=GIVEN), given), given)
-    assert_has_one_to_train_with(rate_of(make(student, name, way), plain), plain)
+    assert_has_one_to_train_with(rate_of(model, plain), plain)
 
 
 def rate_of(model, call):
@@ -61,13 +63,12 @@ def rate_of_optimiser(model):
     return rate if type(rate) is float else None
 
 
-def has_no_rate(student, name, *way):
+def has_no_rate(student, model, name, *way):
     """Return whether a model keeps no rate and has no use for one, as in plain PyTorch.
 
     It has a use for one if it takes a rate and makes an optimiser.
     """
     with student.unrecorded():
-        model = make(student, name, way)
         if _answers(lambda: model.attribute("lr")):
             return False
         takes = _answers(lambda: student.make(name, *way, lr=GIVEN))

@@ -215,8 +215,9 @@ def assert_gradients(model: Handle, x: Tensor, *, call: str) -> None:
         Mismatch: a gradient is missing; the message names the parameters.
         StudentError: the student's model raised.
     """
-    _, aside, _ = groups_of(model, x)
-    axes = {name: len(shape) for name, shape in model.sizes().items()}
+    structure = model.structure(x)
+    _, aside = groups_of(structure)
+    axes = {name: len(shape) for name, shape in structure.sizes.items()}
     for training in (False, True):
         said = f"{call} in training mode" if training else call
         try:

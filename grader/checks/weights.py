@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from grader.checks.compare import fail
 from grader.guest.layers import NothingIsDrawn, run_layers
 from grader.kernel.handle import Handle
+from grader.kernel.observations import Structure
 
 Shape = tuple[int, ...]
 _SEED = 8
@@ -113,8 +114,9 @@ def transplant(model: Handle, reference: nn.Module, x: Tensor, *, call: str) -> 
 
 def put(model: Handle, parts: Sequence[Part], x: Tensor, call: str) -> None:
     """Load the numbers of parts into the student's model, as `transplant` does."""
-    called, aside, names = groups_of(model, x, undrawn=True)
-    buffers = model.buffers()
+    structure = model.structure(x, undrawn=True)
+    called, aside = groups_of(structure)
+    buffers = structure.buffers
     values: dict[str, Tensor] = {}
     for part in parts:
         wanted = Counter(shapes_of(part.parameters.values()))
@@ -134,23 +136,17 @@ def put(model: Handle, parts: Sequence[Part], x: Tensor, call: str) -> None:
     due = Counter(s for part in parts for s in shapes_of(part.parameters.values()))
     assert_parameters(placed + left, due, call)
     unused = {name: torch.zeros(shape) for name, shape in aside.items()}
-    model.load([_narrow((values | unused)[name]) for name in names], list(buffers.values()))
+    numbers = values | unused
+    model.load([_narrow(numbers[name]) for name in structure.sizes], list(buffers.values()))
 
 
-def groups_of(
-    model: Handle, x: Tensor, *, undrawn: bool = False
-) -> tuple[list[dict[str, Shape]], dict[str, Shape], list[str]]:
-    """Return parameters with their shapes: layer by layer in the order of calls, and all others.
-
-    The third result is all names in module order.
-    """
-    order = [layer.path for layer in model.eval().layers(x, undrawn=undrawn, order=True)]
-    groups: dict[str, dict[str, Shape]] = {path: {} for path in order}
+def groups_of(model: Structure) -> tuple[list[dict[str, Shape]], dict[str, Shape]]:
+    """Return parameters with their shapes: layer by layer in the order of calls, and all others."""
+    groups: dict[str, dict[str, Shape]] = {path: {} for path in model.order}
     aside: dict[str, Shape] = {}
-    sizes = model.sizes()
-    for name, shape in sizes.items():
+    for name, shape in model.sizes.items():
         groups.get(name.rpartition(".")[0], aside)[name] = shape
-    return [group for group in groups.values() if group], aside, list(sizes)
+    return [group for group in groups.values() if group], aside
 
 
 def _first_of_shapes(
@@ -188,12 +184,12 @@ def _narrow(value: Tensor) -> Tensor:
 
 def parts_of(model: Handle, x: Tensor) -> list[Part]:
     """Return the layers of the student's model by shape, without their numbers."""
-    called, _, _ = groups_of(model, x)
-    buffers = model.buffers()
+    structure = model.structure(x)
+    called, _ = groups_of(structure)
 
     def part(group: dict[str, Shape]) -> Part:
         path = next(iter(group)).rpartition(".")[0] + "."
-        own = {k.removeprefix(path): v for k, v in buffers.items() if k.startswith(path)}
+        own = {k.removeprefix(path): v for k, v in structure.buffers.items() if k.startswith(path)}
         return Part({k.removeprefix(path): torch.empty(v) for k, v in group.items()}, own)
 
     return [part(group) for group in called]

@@ -17,6 +17,7 @@ from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 
 _MOST_LAYERS = 2_000
+_FIRST = 4_096
 _DRAWS = ("uniform_", "normal_")  # by name: large ones are drawn by functions of ours
 
 
@@ -27,8 +28,7 @@ class NothingIsDrawn(TorchFunctionMode):
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         given = kwargs or {}
-        name, module = (getattr(func, key, "") for key in ("__name__", "__module__"))
-        if name in _DRAWS or module == "torch.nn.init":
+        if func.__name__ in _DRAWS or getattr(func, "__module__", "") == "torch.nn.init":
             return args[0] if args else given.get("tensor")
         return func(*args, **given)
 
@@ -123,6 +123,17 @@ def _is_shares(y: torch.Tensor) -> bool:
 def layer_size(parameter: torch.Tensor) -> tuple[int, ...]:
     """Return the shape of a parameter; () for a lazy one that no forward has filled."""
     return () if is_lazy(parameter) else tuple(parameter.shape)
+
+
+def is_reached(parameter: torch.Tensor) -> bool:
+    """Return whether a parameter has a gradient other than 0, looking at its first numbers first.
+
+    `any` on the 17 million numbers of a large layer takes as long as computing them.
+    """
+    if parameter.grad is None:
+        return False
+    numbers = parameter.grad.reshape(-1)
+    return bool(numbers[:_FIRST].any()) or bool(numbers.any())
 
 
 def repeats_to(value: torch.Tensor, place: torch.Tensor) -> bool:

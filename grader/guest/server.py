@@ -26,6 +26,7 @@ from grader.guest.fresh_state import FreshState, set_seeds
 from grader.guest.held_models import maker_of, rows
 from grader.guest.layers import (
     NothingIsDrawn,
+    is_reached,
     layer_size,
     logits_in,
     repeats_to,
@@ -224,21 +225,31 @@ class Guest:
         y = module(*args) if through is None else self._defined(through)(module, *args)
         y = logits_in(y)
         (y.flatten() * torch.arange(1.0, y.numel() + 1)).sum().backward()
-        grads = [(name, parameter.grad) for name, parameter in module.named_parameters()]
-        return {name: grad is not None and bool(grad.any()) for name, grad in grads}
+        return {name: is_reached(parameter) for name, parameter in module.named_parameters()}
 
     def op_layers(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """Run a module and list its innermost modules in the order in which they are called.
-
-        With `kwargs['undrawn']` lazy weights stay uninitialised: the caller writes them next.
-        With `kwargs['order']` the order alone counts, and no image need be computed.
-        """
+        """Run a module and list its innermost modules in the order in which they are called."""
         module = self._module(request)
         names = {id(part): name for name, part in module.named_modules()}
-        with NothingIsDrawn() if kwargs.get("undrawn") else nullcontext():
-            of_order = kwargs.get("order") and len(args) == 1
-            calls, _ = run_for_order(module, args[0]) if of_order else run_layers(module, args)
+        calls, _ = run_layers(module, args)
         return [(names.get(id(part), ""), type(part).__name__, shape) for part, shape in calls]
+
+    def op_structure(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Run a module in evaluation mode on `args[0]`, of which no image need be computed.
+
+        Returns the paths of its innermost modules in the order of calls, the shapes of parameters
+        by name, and the buffers by name. With `kwargs['undrawn']` lazy weights stay
+        uninitialised: the caller writes them next.
+        """
+        module = self._module(request).eval()
+        names = {id(part): name for name, part in module.named_modules()}
+        with NothingIsDrawn() if kwargs.get("undrawn") else nullcontext():
+            calls, _ = run_for_order(module, args[0])
+        return (
+            [names.get(id(part), "") for part, _ in calls],
+            self.op_sizes(request, [], {}),
+            self.op_buffers(request, [], {}),
+        )
 
     def op_outline(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Make a module and run it on an input of shape `args[0]`, almost without computing.

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from grader.kernel import observations
-from grader.kernel.observations import Call, Layer
+from grader.kernel.observations import Call, Layer, Structure
 from grader.text import one_line
 from grader.wire import messages
 
@@ -78,8 +78,7 @@ class Handle:
     def sizes(self) -> dict[str, tuple[int, ...]]:
         """Return the shapes of the parameters by name, in module order."""
         found = self._ask("sizes", (), {}).value
-        with observations.believed(f"{self.type_name}.sizes", "shapes by name"):
-            return {name: tuple(map(int, shape)) for name, shape in found.items()}
+        return observations.read_sizes(f"{self.type_name}.sizes", found)
 
     def load(
         self,
@@ -125,15 +124,17 @@ class Handle:
         with observations.believed(f"{self.type_name}.reached", "yes or no by name"):
             return {name: value is True for name, value in found.items()}
 
-    def layers(self, *args: Any, undrawn: bool = False, order: bool = False) -> list[Layer]:
-        """Run the module and list its innermost layers in the order in which they are called.
+    def structure(self, x: Tensor, *, undrawn: bool = False) -> Structure:
+        """Put the module in evaluation mode, run it, and list what it is made of.
 
         `undrawn` skips the initialisation of lazy weights, for callers that load others next.
-        `order` asks for the order alone: shapes may be those of an empty batch, which costs less.
         """
-        options = {"undrawn": undrawn, "order": order}
-        given = {name: True for name, asked in options.items() if asked}
-        rows = self._ask("layers", args, given).value
+        found = self._ask("structure", (x,), {"undrawn": undrawn}).value
+        return observations.read_structure(f"{self.type_name}.layers", found)
+
+    def layers(self, *args: Any) -> list[Layer]:
+        """Run the module and list its innermost layers in the order in which they are called."""
+        rows = self._ask("layers", args, {}).value
         with observations.believed(f"{self.type_name}.layers", "layers"):
             return [
                 Layer(str(path)[:_MOST_NAME], str(kind)[:_MOST_NAME], tuple(map(int, n)))

@@ -79,6 +79,18 @@ class Layer:
 
 
 @dataclass(frozen=True)
+class Structure:
+    """What a module is made of, and the order of its layers."""
+
+    order: list[str]
+    """Paths of its innermost modules, as they were called."""
+    sizes: dict[str, tuple[int, ...]]
+    """Shapes of the parameters by name, in module order."""
+    buffers: dict[str, Tensor]
+    """By name, in module order."""
+
+
+@dataclass(frozen=True)
 class Outline:
     """The shapes of a model, found without computing."""
 
@@ -216,6 +228,28 @@ def read_outline(call: str, value: Any) -> Outline:
         )
     except (TypeError, ValueError, OverflowError) as error:  # int(inf) overflows
         raise BadAnswer(call, "a model whose layers cannot be listed", "a model") from error
+
+
+def read_sizes(call: str, found: Any) -> dict[str, tuple[int, ...]]:
+    """Parse the shapes of parameters by name.
+
+    Raises:
+        BadAnswer: the answer has another form.
+    """
+    with believed(call, "shapes by name"):
+        return {name: _shape(shape) for name, shape in found.items()}
+
+
+def read_structure(call: str, found: Any) -> Structure:
+    """Parse the order of a module's layers, shapes of its parameters, and buffers.
+
+    Raises:
+        BadAnswer: the answer has another form.
+    """
+    with believed(call, "layers"):
+        order, sizes, buffers = found
+        paths = [str(path)[:_MOST_NAME] for path in order]
+        return Structure(paths, read_sizes(call, sizes), tensors_of(buffers))
 
 
 def read_sources(rows: object) -> dict[int, str]:

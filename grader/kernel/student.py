@@ -30,7 +30,7 @@ from grader.kernel.answers import read_answer
 from grader.kernel.describe import CallText, call_text, describe
 from grader.kernel.handle import Handle
 from grader.kernel.observations import Call, Captured, HeldModel, Lacking, Outline, ReplayFacts
-from grader.kernel.transcript import Transcript, as_noted
+from grader.kernel.transcript import Transcript, rows_of
 from grader.records import DEFAULT_SEED, CellRun
 from grader.wire import messages
 
@@ -394,7 +394,7 @@ class Student:
 
     def _note(self, op: str, answer: Any) -> None:
         if self._transcript is not None:
-            self._transcript.append((op, as_noted(op, answer)))
+            self._transcript.extend(rows_of(op, answer))
 
     def _handle(self, node: messages.HandleNode) -> Handle:
         return Handle(self._ask, node, self.unrecorded)

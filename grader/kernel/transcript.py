@@ -27,6 +27,17 @@ class Inside:
     is_module: bool
 
 
+def rows_of(op: str, answer: Any) -> Transcript:
+    """Return how a question and its answer are noted; the two parts of a structure one by one.
+
+    Of these the shapes of parameters are compared, and the order of layers is not.
+    """
+    if op != "structure":
+        return [(op, as_noted(op, answer))]
+    sizes = answer[1:2] if type(answer) is tuple else ()
+    return [("layers", None), *(("sizes", as_noted("sizes", found)) for found in sizes)]
+
+
 def as_noted(op: str, answer: Any) -> Any:
     """Return an answer as a record keeps it: nothing that is never compared, and no handles.
 

@@ -9,7 +9,7 @@ from grader.errors import CallTimedOut, CourseError
 from grader.grading.diagnosis import Diagnosis, same_answers
 from grader.grading.in_process import grade_in_process
 from grader.kernel.handle import Handle
-from grader.kernel.transcript import Inside, as_noted
+from grader.kernel.transcript import Inside, as_noted, rows_of
 from grader.verdict import Verdict
 from grader.wire.messages import HandleNode
 
@@ -201,6 +201,12 @@ def test_a_record_keeps_the_kind_of_an_object_and_not_the_object():
         {"a": (Inside(True), 1.0)},
     ]
     assert as_noted("parameters", {"weight": torch.ones(9)}) is None
+
+
+def test_a_record_compares_the_shapes_of_a_structure_and_not_its_order():
+    structure = (["a", "b"], {"a.weight": (2, 3)}, {"b.mean": torch.ones(9)})
+    assert rows_of("structure", structure) == [("layers", None), ("sizes", {"a.weight": (2, 3)})]
+    assert rows_of("structure", "ValueError") == [("layers", None)]
 
 
 def test_a_student_who_hangs_while_probed_has_no_name(course):

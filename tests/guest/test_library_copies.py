@@ -18,6 +18,7 @@ import pytest
 import torch
 from torch import nn
 
+from grader.guest import library_copies
 from grader.guest.import_rewriting import HOOK as PACKAGES
 from grader.guest.import_rewriting import ImportRewriter
 from grader.guest.library_answers import LibraryAnswers
@@ -150,6 +151,28 @@ def without_trace(function):
     return answer
 
 
+def without_profile(function):
+    def answer(*args):
+        noted = sys.getprofile()
+        sys.setprofile(None)
+        try:
+            return function(*args)
+        finally:
+            getattr(noted, "enable", lambda: None)()
+
+    return answer
+
+
+def wiped_out(function):
+    def answer(*args):
+        try:
+            return function(*args)
+        finally:
+            getattr(sys.getprofile(), "clear", lambda: None)()
+
+    return answer
+
+
 def catches(function):
     def answer(*args):
         try:
@@ -273,10 +296,41 @@ def test_an_answer_that_turns_the_watch_off_is_refused(library, answers):
         sys.settrace(None)
 
 
-def test_an_answer_that_turns_the_watch_off_for_a_while_is_refused(library, answers):
-    answer = without_trace(of_code(library.smooth.__code__))
+@pytest.mark.parametrize("without", [without_trace, without_profile])
+def test_an_answer_that_turns_the_watch_off_for_a_while_is_refused(library, answers, without):
+    answer = without(of_code(library.smooth.__code__))
     answers.hide(["smooth"])
-    with pytest.raises(CopyOfLibrary, match="settrace"), answers.copies.watched({}):
+    with pytest.raises(CopyOfLibrary), answers.copies.watched({}):
+        answer(X, K)
+
+
+def test_an_answer_that_wipes_out_what_was_noted_is_refused(library, answers):
+    answer = wiped_out(of_code(library.smooth.__code__))
+    answers.hide(["smooth"])
+    with pytest.raises(CopyOfLibrary), answers.copies.watched({}):
+        answer(X, K)
+
+
+@pytest.mark.parametrize("leave", [sys.settrace, sys.setprofile])
+def test_a_copy_is_noted_under_a_tracer_that_a_cell_has_left(library, answers, leave):
+    answer = of_code(library.smooth.__code__)
+    answers.hide(["smooth"])
+    leave(lambda *_: None)
+    try:
+        with pytest.raises(CopyOfLibrary), answers.copies.watched({}):
+            answer(X, K)
+    finally:
+        leave(None)
+
+
+def test_a_code_of_the_notebook_is_looked_up_once(library, answers, monkeypatch):
+    text = inspect.getsource(library.smooth)
+    answer = executed(text, "smooth")
+    answers.hide(["smooth"])
+    with answers.copies.watched({0: text}):
+        answer(X, K)
+    monkeypatch.setattr(library_copies, "form_of", None)
+    with answers.copies.watched({0: text}):
         answer(X, K)
 
 

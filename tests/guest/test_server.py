@@ -236,6 +236,27 @@ def test_layers_are_listed_in_the_order_of_calls(net):
     assert layers[1].shape == (2, 4)
 
 
+def test_a_structure_lists_layers_shapes_and_buffers_in_evaluation_mode(net):
+    found = net.train().structure(torch.ones(2, 2))
+    assert found.order == ["norm", "body.0", "body.1", "body.2"]
+    assert found.sizes == net.sizes()
+    assert list(found.buffers) == list(net.buffers())
+    assert net.attribute("training") is False
+
+
+def test_a_gradient_that_is_0_but_for_its_last_number_arrives(student):
+    class Last(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(3, 5_000))
+            self.other = nn.Parameter(torch.ones(3, 5_000))
+
+        def forward(self, x):
+            return x * self.weight[-1:, -1:] + 0 * self.other[-1:, -1:]
+
+    assert student(Net=Last).Net().reached(torch.ones(1, 1)) == {"weight": True, "other": False}
+
+
 def test_a_module_can_be_put_into_either_mode(net):
     assert net.eval().attribute("training") is False
     assert net.train().attribute("training") is True
