@@ -340,6 +340,8 @@ def _kernel(order: messages.Fork, folder: str) -> Any:
     # with context lines, a traceback of a thousand frames takes seconds to format
     settings.InteractiveShell.xmode = "Plain"
     settings.BaseIPythonApplication.auto_create = False
+    # the picture of a figure takes 50 ms, and no output is read
+    settings.InlineBackend.figure_formats = set()
     profile = f"{folder}/home/.ipython"
     os.makedirs(profile, exist_ok=True)
     settings.ProfileDir.location = profile
@@ -374,7 +376,7 @@ def _prepare_shell(shell: Any, order: messages.Fork) -> None:
     home = os.getcwd()
     machine_gaps.install(home)
     sys.path.insert(0, "")  # a cell may write a module and import it; `python -P` leaves this out
-    # pyplot was imported before there was a shell: without this a figure has no picture
+    # pyplot was imported before there was a shell: without this figures stay open
     shell.enable_matplotlib("inline")
     captured = recorder.Recorder(shell.user_ns)
     recorder.attach(shell, captured)
