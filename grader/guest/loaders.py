@@ -113,10 +113,10 @@ def _rest(loader: DataLoader[Any], batch: Any, count: int) -> Iterator[Any]:
         length = len(loader)
     except TypeError:  # data without an end
         return
-    started = time.monotonic()
+    started = time.process_time()
     for number in range(count, length):
-        # a network that is a function computes every batch
-        if losses.late() or time.monotonic() - started > settings.training_most_s:
+        # a network that is a function computes every batch; not by the wall clock, as `trained_s`
+        if losses.late() or time.process_time() - started > settings.training_most_s:
             return
         cheap_batches.set_idle(True)
         yield _last(loader, batch) if number == length - 1 else batch
