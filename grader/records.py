@@ -181,11 +181,11 @@ class Limits:
     interrupt_s: float = 6.0
     """For an interrupted cell to end. A step of a large network is one call of torch, and no
     interrupt is seen before it ends; to run the notebook again without the cell costs more."""
-    training_s: float = 1.0
+    training_s: float = 0.5
     """For one training of a cell; no verdict depends on its length."""
     training_most_s: float = 6.0
     """The same while the cell has taken few steps, each of which is slow."""
-    training_steps: int = 60
+    training_steps: int = 30
     cpu_s: int = 600
     memory_bytes: int = 4 << 30
     gpu_memory_fraction: float = 0.5

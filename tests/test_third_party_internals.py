@@ -206,6 +206,24 @@ def test_a_change_in_place_gives_a_tensor_another_version():
     assert torch_internals.version_of(x) != before
 
 
+def test_a_loader_makes_its_batches_by_a_function_that_can_be_replaced(monkeypatch):
+    fetcher = torch_internals._MapDatasetFetcher
+    monkeypatch.setattr(fetcher, "fetch", fetcher.fetch)
+    seen = []
+
+    def change(fetch):
+        def backwards(it, places):
+            seen.append((it.dataset, it.auto_collation, it.collate_fn))
+            return fetch(it, places[::-1])
+
+        return backwards
+
+    torch_internals.change_fetch(change)
+    (batch,) = torch.utils.data.DataLoader([1, 2, 3], batch_size=3)
+    assert batch.tolist() == [3, 2, 1]
+    assert seen == [([1, 2, 3], True, torch.utils.data.default_collate)]
+
+
 def test_torchs_print_options_are_one_table():
     before = dict(torch_internals.print_options())
     torch.set_printoptions(precision=2, sci_mode=True)

@@ -12,7 +12,7 @@ Here: what models and optimisers do with such batches. Not here: which batches a
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -68,15 +68,39 @@ def is_idle() -> bool:
 def repeat(batch: list[Any] | tuple[Any, ...], most: int) -> list[Any] | tuple[Any, ...]:
     """Return a batch of the same size with its first `most` rows again and again."""
     whole = len(batch[0])
-    if whole <= most:
+    if whole <= most or (_is_repeated(batch[0]) and _state.distinct.get(whole) == most):
         return batch
-    rows = torch.arange(whole) % most
-    same = [isinstance(part, Tensor) and part.ndim and len(part) == whole for part in batch]
-    parts = [part[rows] if fits else part for part, fits in zip(batch, same, strict=True)]
-    _state.distinct[whole] = most
-    if same[0]:
-        _state.repeated = ref(parts[0]), version_of(parts[0])
+    fits = [isinstance(part, Tensor) and part.ndim and len(part) == whole for part in batch]
+    parts = _again(batch, fits, most, whole)
     return parts if type(batch) is list else tuple(parts)
+
+
+def fill(few: list[Tensor], whole: int) -> list[Any]:
+    """Return a batch of `whole` rows that are the rows of a smaller one again and again.
+
+    Args:
+        few: images, and what belongs to each.
+        whole: how many rows the batch is to have.
+    """
+    most = len(few[0])
+    return few if whole <= most else _again(few, [True] * len(few), most, whole)
+
+
+def _again(parts: Sequence[Any], fits: Sequence[Any], most: int, whole: int) -> list[Any]:
+    rows = torch.arange(whole) % most
+    made = [part[rows] if fit else part for part, fit in zip(parts, fits, strict=True)]
+    _state.distinct[whole] = most
+    if fits[0]:
+        _state.repeated = ref(made[0]), version_of(made[0])
+    return made
+
+
+def _is_repeated(x: Tensor) -> bool:
+    """Return whether images are those of the last repeated batch, unchanged."""
+    if _state.repeated is None:
+        return False
+    made, version = _state.repeated
+    return made() is x and version_of(x) == version
 
 
 def install() -> None:
@@ -183,11 +207,8 @@ def _repeats(x: Tensor, most: int) -> bool:
 
     Of a batch that was made here, changes through `.data` or NumPy are not seen.
     """
-    if _state.repeated is not None:  # 25 MB that this module made need no look
-        made, version = _state.repeated
-        if made() is x and version_of(x) == version:
-            return True
-    return torch.equal(x[most:], x[: len(x) - most])
+    # 25 MB that this module made need no look
+    return _is_repeated(x) or torch.equal(x[most:], x[: len(x) - most])
 
 
 def _map(change: Callable[[Tensor], Tensor], value: Any) -> Any:

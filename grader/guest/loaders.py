@@ -14,14 +14,15 @@ from __future__ import annotations
 import functools
 import inspect
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, default_collate
 
 from grader.guest import cheap_batches, losses, training_settings
 from grader.guest.training_settings import settings
+from grader.wire.torch_internals import change_fetch
 
 _MARK = "_without_workers"
 # batch normalisation of a small feature map refuses a batch of one
@@ -86,7 +87,24 @@ def install() -> None:
     setattr(without_workers, _MARK, True)
     DataLoader.__init__ = without_workers  # type: ignore[method-assign]
     DataLoader.__iter__ = bounded  # type: ignore[method-assign, assignment]
+    change_fetch(_at_once)
     cheap_batches.install()
+
+
+def _at_once(fetch: Callable[..., Any]) -> Callable[..., Any]:
+    """Ask data sets of a course for a whole batch, by `__getbatch__`, in place of its examples."""
+    if hasattr(fetch, _MARK):
+        return fetch
+
+    @functools.wraps(fetch)
+    def whole_or_joined(fetcher: Any, places: Any) -> Any:
+        ask = getattr(fetcher.dataset, "__getbatch__", None)
+        plain = fetcher.auto_collation and fetcher.collate_fn is default_collate
+        batch = ask(places) if plain and ask is not None else None
+        return fetch(fetcher, places) if batch is None else batch
+
+    setattr(whole_or_joined, _MARK, True)
+    return whole_or_joined
 
 
 def _rest(loader: DataLoader[Any], batch: Any, count: int) -> Iterator[Any]:

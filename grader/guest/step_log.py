@@ -66,7 +66,9 @@ class StepLog:
         if torch.is_grad_enabled():
             before = [p.detach().clone() for p in probe.parameters()]
             self.start = self.start or before
-            self.waiting = (x.clone(), before)
+            # of most steps no more than the first image is kept
+            kept = x if self.steps + 1 in _NOTED else x[:1]
+            self.waiting = (kept.clone(), before)
             if self.steps:  # an initialisation before the first step is no training
                 pairs = zip(self.changes or [0] * len(before), before, self.last, strict=True)
                 self.changes = [n + (not torch.equal(now, then)) for n, now, then in pairs]
@@ -96,9 +98,10 @@ class StepLog:
 
     def stepping(self, probe: nn.Module, optimiser: torch.optim.Optimizer) -> None:
         """Note the gradients and the rate that an optimiser takes a step with."""
-        step, own = self.current, list(probe.parameters())
+        step = self.current
         if step is None or step.used:
             return
+        own = list(probe.parameters())
         held = {id(p) for p in own}
         groups = [g for g in optimiser.param_groups if any(id(p) in held for p in g["params"])]
         if groups:

@@ -26,10 +26,10 @@ LEAST_STEPS = 5
 class Settings:
     """The budget of one fit in seconds and steps, where data lies, and the seed of drawn data."""
 
-    training_s: float = 1.0
+    training_s: float = 0.5
     training_most_s: float = 6.0
     """The budget of a cell whose steps are slow: until it has taken `LEAST_STEPS`."""
-    training_steps: int = 60
+    training_steps: int = 30
     data_dir: Path | None = None
     seed: int = 0
     replaying: bool = False
@@ -45,8 +45,8 @@ def epoch_pixels() -> int:
 
 
 def configure(
-    training_s: float = 1.0,
-    training_steps: int = 60,
+    training_s: float = 0.5,
+    training_steps: int = 30,
     data_dir: str | Path | None = None,
     seed: int = 0,
     training_most_s: float = 6.0,

@@ -1,17 +1,20 @@
 """Uses of torch beyond its public interface, for every room.
 
 Covered by `tests/test_third_party_internals.py`. Here: tensors without their overloads and their
-changes in place, active modes, the tables of a module, the start of CUDA, the load of the compiler.
-Not here: their callers (`codec.py`, `guest/model_shell.py`, `sandbox/kernel_process.py`).
+changes in place, active modes, the tables of a module, how loaders fetch a batch, the start of
+CUDA, the load of the compiler. Not here: their callers (`codec.py`, `guest/model_shell.py`,
+`guest/loaders.py`, `sandbox/kernel_process.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data._utils.fetch import _MapDatasetFetcher
 
 
 def without_overloads() -> AbstractContextManager[None]:
@@ -56,6 +59,17 @@ def is_made(module: nn.Module) -> bool:
 def version_of(tensor: Tensor) -> int:
     """Return how often a tensor was changed in place, so that a change is seen without a look."""
     return tensor._version
+
+
+def change_fetch(change: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+    """Replace the function by which loaders of data with places make a batch.
+
+    Args:
+        change: called with the function, which takes a fetcher and the places of a batch; returns
+            what stands in for it.
+    """
+    fetcher: Any = _MapDatasetFetcher
+    fetcher.fetch = change(fetcher.fetch)
 
 
 def when_cuda_starts(call: Callable[[], None]) -> None:

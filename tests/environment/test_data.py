@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from torch import nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, default_collate
 from torchvision import transforms
 
 from grader.guest import training_settings
@@ -271,6 +271,28 @@ def test_a_batch_holds_what_its_images_hold_one_by_one(kind, transform, indices)
             assert x == due
 
 
+@pytest.mark.parametrize("kind", [_datasets.FashionMNIST, _datasets.CIFAR10])
+@pytest.mark.parametrize("side", [None, 28, 96, 224])
+def test_a_whole_batch_is_what_a_loader_joins_of_its_images(kind, side):
+    resize = [] if side is None else [transforms.Resize((side, side))]
+    images = kind(transform=transforms.Compose([*resize, transforms.ToTensor()]))
+    images.targets[4_001] = 7  # by the notebook
+    wanted = [4_001, 17, 59_999 if kind is _datasets.FashionMNIST else 49_999, 3, 17]
+    due, whole = default_collate(images.__getitems__(wanted)), images.__getbatch__(wanted)
+    assert [part.dtype for part in whole] == [part.dtype for part in due]
+    assert all(torch.equal(one, other) for one, other in zip(whole, due, strict=True))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"transform": transforms.ToTensor(), "target_transform": float}],
+    ids=["pictures", "labels of the notebook's own"],
+)
+def test_what_a_loader_has_to_join_itself_is_no_whole_batch(settings):
+    assert _datasets.FashionMNIST(**settings).__getbatch__([1, 2]) is None
+    assert _datasets.FashionMNIST(transform=transforms.ToTensor()).__getbatch__([60_000]) is None
+
+
 def test_a_data_set_of_the_notebook_s_own_is_asked_for_each_image():
     class Dark(_datasets.FashionMNIST):
         def __getitem__(self, index):
@@ -279,6 +301,7 @@ def test_a_data_set_of_the_notebook_s_own_is_asked_for_each_image():
 
     images = Dark(train=False, transform=transforms.ToTensor())
     assert not any(x.any() for x, _ in images.__getitems__([1, 2]))
+    assert not next(iter(DataLoader(images, 2)))[0].any()
     with pytest.raises(IndexError):
         images.__getitems__([10_000])
 

@@ -6,6 +6,7 @@ import copy
 
 import pytest
 import torch
+from d2l import _budget
 from d2l import torch as d2l
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,6 +49,12 @@ def test_a_fit_changes_the_weights_and_lowers_the_loss(budget, losses):
 def test_a_fit_has_fewer_epochs_when_steps_run_out(budget):
     budget.configure(training_steps=2)
     assert fitted(Small(), epochs=5).train_batch_idx == 2
+
+
+def test_a_pass_that_ends_early_makes_no_batch_beyond_its_last():
+    made = []
+    loader = _budget.Limited((made.append(i) or i for i in range(9)), 3, stop=lambda: False)
+    assert [*loader] == made == [0, 1, 2]
 
 
 def test_a_fit_without_time_still_takes_one_batch(budget):

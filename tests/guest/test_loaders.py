@@ -7,7 +7,7 @@ import time
 import pytest
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, TensorDataset, default_collate
 
 from grader.guest import cheap_batches, loaders, losses, training_settings
 
@@ -57,6 +57,30 @@ def images(count, side=28):
     return TensorDataset(x, torch.arange(count))
 
 
+class Batches(TensorDataset):
+    """Counts up; gives whole batches of negative numbers, so that it shows which were asked for."""
+
+    def __getbatch__(self, places):
+        return [-self.tensors[0][places]] if len(places) > 1 else None
+
+
+@pytest.mark.parametrize(
+    ("settings", "whole"),
+    [
+        ({"batch_size": 5}, True),
+        ({"batch_size": 5, "collate_fn": lambda rows: [*default_collate(rows)]}, False),
+        ({"batch_size": 1}, False),
+        ({"batch_size": None}, False),
+    ],
+    ids=["by default", "joined by the notebook", "no whole one", "no batches"],
+)
+def test_a_data_set_that_makes_whole_batches_is_asked_where_the_loader_only_joins(settings, whole):
+    numbers = Batches(torch.arange(1, 11))
+    sign = -1 if whole else 1
+    seen = [int(x) for (batch,) in DataLoader(numbers, **settings) for x in batch.reshape(-1)]
+    assert seen == [sign * number for number in range(1, 11)]
+
+
 def a_model():
     return nn.Sequential(nn.Flatten(), nn.LazyLinear(3))
 
@@ -68,6 +92,18 @@ def test_a_batch_of_large_images_keeps_its_size_and_shows_few_of_them():
     assert torch.equal(X[:, 0, 0, 0], y.float())
     (X, y), *_ = DataLoader(images(32), 32)
     assert y.tolist() == [*range(32)]
+
+
+def test_a_batch_that_was_made_of_few_images_is_not_copied_to_repeat_them():
+    few = [torch.rand(2, 1, 224, 224), torch.arange(2)]
+    whole = cheap_batches.fill(few, 5)
+    assert whole[1].tolist() == [0, 1, 0, 1, 0]
+    assert cheap_batches.repeat(whole, 2) is whole
+    assert cheap_batches.fill(few, 2) is few
+    whole[0][4] += 1  # by the notebook
+    again = cheap_batches.repeat(whole, 2)
+    assert again is not whole
+    assert torch.equal(again[0][4], few[0][0])
 
 
 @pytest.mark.parametrize("spent", [False, True])

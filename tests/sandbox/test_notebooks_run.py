@@ -158,6 +158,16 @@ def test_what_notebooks_of_the_course_import_is_there(run, values):
     assert values(notebook)["done"] == 1
 
 
+def test_a_figure_that_is_shown_is_closed_and_never_drawn(run, values):
+    show = (
+        "import matplotlib.pyplot as plt\ndrawn = globals().get('drawn', [])\n"
+        "plt.plot([1, 2])\nplt.gcf().canvas.mpl_connect('draw_event', drawn.append)\nplt.show()"
+    )
+    notebook = run(show, f"%matplotlib inline\n{show}", "count = len(drawn + plt.get_fignums())")
+    assert statuses(notebook) == ["ok"] * 3
+    assert values(notebook)["count"] == 0
+
+
 def test_a_shell_command_and_a_top_level_await_work(run, values):
     notebook = run(
         "out = !echo hello\nword = out[0]", "import asyncio\nn = await asyncio.sleep(0, 5)"

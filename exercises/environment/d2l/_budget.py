@@ -17,6 +17,7 @@ from grader.guest.training_settings import settings
 
 _CELL = 2
 _LEAST_OF_A_REPLAY = 10
+_MOST_VALIDATED = 2
 
 
 class Budget:
@@ -51,8 +52,9 @@ class Budget:
         return Limited(loader, self.share, stop=lambda: self.spent, taken=self._take)
 
     def validation(self, loader: Any) -> Limited:
-        """Wrap a loader whose batches are not trained on; a third of the steps is plenty."""
-        return Limited(loader, max(1, self.share // 3), stop=lambda: self.late)
+        """Wrap a loader whose batches are not trained on: a third of the steps, two at the most."""
+        most = min(_MOST_VALIDATED, max(1, self.share // 3))
+        return Limited(loader, most, stop=lambda: self.late)
 
     def _take(self) -> None:
         self.steps += 1
@@ -90,11 +92,11 @@ class Limited:
             return self._most
 
     def __iter__(self) -> Iterator[Any]:
-        for i, batch in enumerate(self._loader):
-            if i and (i >= self._most or self._stop()):
-                return
+        for number, batch in enumerate(self._loader, start=1):
             self._taken()
             yield batch
+            if number >= self._most or self._stop():  # before another batch is made
+                return
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):  # copying looks for these before __init__ has run

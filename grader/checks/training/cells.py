@@ -157,6 +157,7 @@ class NotebookText:
             patterns: names of its classes or factories, `*Net*`; upper and lower case are alike.
             models: names that hold such a model, and the cells after which they do.
         """
+        self._names_left = _MOST_NAMES
         found: list[TrainingCells] = []
         variants: list[TrainingCells] = []
         forgotten = False

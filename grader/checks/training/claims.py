@@ -26,6 +26,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from grader.checks.compare import fail
 from grader.checks.training.cells import NotebookText, TrainingCells
@@ -132,7 +133,7 @@ def evidence_of(student: Student, kind: ModelKind) -> Evidence:
     if "training" not in student.remembered:
         sources = student.sources()
         patterns = kind.patterns(student)
-        text = NotebookText(sources)
+        text = _read(tuple(sources.items()))
         cells = text.trainings(patterns, _holders(student, kind))
         found: list[Evidence] = []
         lost: list[StudentError] = []  # a cell that hangs affects no other cell
@@ -152,6 +153,11 @@ def evidence_of(student: Student, kind: ModelKind) -> Evidence:
     if remembered is None:
         raise NothingTrained(kind.name)
     return remembered
+
+
+@lru_cache(maxsize=1)  # every training of a notebook is looked for in the same cells
+def _read(sources: tuple[tuple[int, str], ...]) -> NotebookText:
+    return NotebookText(dict(sources))
 
 
 def _showed_at_last(

@@ -28,6 +28,7 @@ _ALIKE = 0.97
 # less the mean over a batch of 16 images it has one of 0.94 or more, and divided by the spread over
 # a batch of 64 one of 0.85; with another image 0.46
 _ALIKE_IN_A_FORM = 0.85
+_EXACT = 0.999  # no other image comes so close
 _ENOUGH = 0.9  # share of a batch that is recognised
 _LEAST_SPREAD = 0.01  # of a pixel: some are the same in nearly all images
 _FORMS = (_PLAIN, _CENTRED, _STANDARD) = range(3)
@@ -165,13 +166,19 @@ def _most_similar(x: Tensor, gallery: _Gallery, enough: float) -> tuple[Tensor, 
 
 
 def _among_likely(x: Tensor, gallery: _Gallery) -> tuple[Tensor, Tensor]:
-    found = []
-    for each in (x, x.flip(-1)):
-        likely = (_coarse(each) @ gallery.coarse.T).abs_().topk(_LIKELY, dim=1).indices
-        alike = (gallery.rows[likely] @ _upright(each)[:, :, None])[..., 0].abs_().max(dim=1)
-        found.append((alike.values, likely.gather(1, alike.indices[:, None])[:, 0]))
-    (plain, at), (mirrored, at_mirrored) = found
-    return torch.maximum(plain, mirrored), torch.where(plain >= mirrored, at, at_mirrored)
+    alike, place = _among_likely_as_shown(x, gallery)
+    left = alike < _EXACT  # of the others none is more similar when mirrored
+    if bool(left.any()):
+        mirrored, at_mirrored = _among_likely_as_shown(x[left].flip(-1), gallery)
+        place[left] = torch.where(alike[left] >= mirrored, place[left], at_mirrored)
+        alike[left] = torch.maximum(alike[left], mirrored)
+    return alike, place
+
+
+def _among_likely_as_shown(x: Tensor, gallery: _Gallery) -> tuple[Tensor, Tensor]:
+    likely = (_coarse(x) @ gallery.coarse.T).abs_().topk(_LIKELY, dim=1).indices
+    alike = (gallery.rows[likely] @ _upright(x)[:, :, None])[..., 0].abs_().max(dim=1)
+    return alike.values, likely.gather(1, alike.indices[:, None])[:, 0]
 
 
 def _among_all(x: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
