@@ -43,6 +43,7 @@ _AGAIN = "Get selfcheck.py and selfcheck.dat again, and put both beside your not
 _SEED = 1
 _MORE_S = 5.0  # spent on further questions after the first wrong answer
 _MOST_NUMBERS, _MOST_TEXT = 49, 300
+_SPOKEN_WITH_AN = ("a", "e", "i", "o", "nd")  # an ndarray
 NO_PROMISE = "Right here is no promise of full points: the grader asks other questions, and more."
 
 
@@ -302,13 +303,9 @@ def _all_in(data: Data, names: Mapping[str, Any]) -> list[tuple[Exercise, Callab
 def _defined(exercise: Exercise, names: Mapping[str, Any]) -> Callable[..., Any] | None:
     """Return what the notebook defines for an exercise; of several, the one of the book's name."""
     found = {name: value for name, value in names.items() if exercise.is_named(name)}
-    own = {name: value for name, value in found.items() if callable(value) and not _is_torch(value)}
+    # a layer of torch may have the same name
+    own = {n: v for n, v in found.items() if callable(v) and type(v).__module__[:5] != "torch"}
     return own.get(exercise.name, next(iter(own.values()), None))
-
-
-def _is_torch(value: Any) -> bool:
-    """Return whether a value is an object of torch, such as a layer of the same name."""
-    return type(value).__module__.partition(".")[0] == "torch"
 
 
 def _fits(name: str, patterns: Sequence[str]) -> bool:
@@ -408,8 +405,7 @@ def _show_wrong(exercise: Exercise, question: Question, answer: Answer) -> None:
     print(f"  call      {question.call(exercise.name)}")
     if answer.error is not None:
         print(f"  raised    {type(answer.error).__name__}: {_cut(answer.error)}")
-        place = _own_line(answer.error)
-        print(f"  at        {place}" if place else "  at        the call itself")
+        print(f"  at        {_own_line(answer.error) or 'the call itself'}")
         print(f"  expected  {shown(question.right())}")
     elif answer.fault:
         print(f"  returned  {shown(answer.value)}")
@@ -442,11 +438,12 @@ def described(value: Any) -> str:
     """Return what a value is: `None`, `a list of 3`, `a float32 tensor (2, 3)`."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return _cut(repr(value))
+    kind = type(value).__name__
     if isinstance(value, torch.Tensor):
-        return f"a {str(value.dtype)[len('torch.') :]} tensor {tuple(value.shape)}"
-    if isinstance(value, (list, tuple, dict)):
-        return f"a {type(value).__name__} of {len(value)}"
-    return f"a {type(value).__name__}"
+        kind = f"{str(value.dtype)[len('torch.') :]} tensor {tuple(value.shape)}"
+    elif isinstance(value, (list, tuple, dict)):
+        kind = f"{kind} of {len(value)}"
+    return f"{'an' if kind.lower().startswith(_SPOKEN_WITH_AN) else 'a'} {kind}"
 
 
 def shown(value: Any) -> str:
@@ -497,3 +494,7 @@ def _cut(value: Any) -> str:
     except Exception:  # an error without words
         return ""
     return text if len(text) <= _MOST_TEXT else f"{text[:_MOST_TEXT]} ..."
+
+
+if __name__ == "__main__":
+    print("In a cell of your notebook: import selfcheck, and then selfcheck.check()")

@@ -37,6 +37,27 @@ def test_a_handed_in_file_is_recognised_by_its_beginning_and_its_data_by_their_n
     assert (self_checks.MODULE, self_checks.DATA) == ("selfcheck", student_file.DATA)
 
 
+def test_run_as_a_program_it_says_how_it_is_used():
+    done = subprocess.run([sys.executable, SOURCE], capture_output=True, text=True, check=True)
+    assert "selfcheck.check()" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (torch.ones(2), "a float32 tensor (2,)"),
+        (torch.tensor([1]), "an int64 tensor (1,)"),
+        (torch.tensor([1], dtype=torch.uint8), "a uint8 tensor (1,)"),
+        (torch.ones(1).numpy(), "an ndarray"),
+        ([1], "a list of 1"),
+        (object(), "an object"),
+        (len, "a builtin_function_or_method"),
+    ],
+)
+def test_a_value_has_the_article_that_is_spoken(value, words):
+    assert student_file.described(value) == words
+
+
 def test_right_answers_are_said_to_be_right_and_nothing_is_promised(ask):
     lines = ask("double", double=lambda x: x + x)
     assert lines == ["double: right on all 9 questions.", student_file.NO_PROMISE]
@@ -110,7 +131,7 @@ def wrong(ask, function):
     [
         (lambda x: (2 * x)[None], "The shape is (1, 2), and (2,) was expected."),
         (lambda x: (2 * x).tolist(), "A tensor was expected, not a list of 2."),
-        (lambda x: (2 * x).numpy(), "A tensor was expected, not a ndarray."),
+        (lambda x: (2 * x).numpy(), "A tensor was expected, not an ndarray."),
         (lambda x: None, "A tensor was expected, not None."),
         (lambda x: 2 * x + 0j, "The numbers are complex."),
         (lambda x: 2 * x * torch.nan, "At (0): nan, and 2 was expected (2 of 2 numbers differ)."),
