@@ -115,6 +115,21 @@ def test_a_missing_extension_stops_nothing(run, cell):
     assert run(f"{cell}\nprint(1 + 1)").endswith("2\n")
 
 
+@pytest.mark.parametrize(
+    "line", ["selfcheck.py", "-i selfcheck", "./selfcheck.py", '"a b/selfcheck.py"']
+)
+def test_the_self_check_of_a_handout_is_run_as_one_that_asks_nothing(run, shell, line):
+    assert run(f"%run {line}\nprint(check('f'))") == "None\n"
+
+
+def test_a_file_of_the_student_is_run(run, shell, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("selfcheck.py", "mine.py", "my_selfcheck.py"):
+        (tmp_path / name).write_text(f"found = {name!r}")
+        run(f"%run {name}")
+        assert shell.user_ns["found"] == name
+
+
 @pytest.mark.parametrize("cell", ["input('name? ')", "import getpass; getpass.getpass()"])
 def test_a_question_is_refused(run, cell):
     with pytest.raises(EOFError, match="gets no answer"):
