@@ -85,7 +85,7 @@ def passed_over_view(
 def cache_view(
     folder: Path | None, entries: Sequence[Entry], *, cleared: bool = False
 ) -> RenderableType:
-    """Show where the sheets of earlier runs lie, and how many of each assignment.
+    """Show where what earlier runs have kept lies, and how much of each assignment.
 
     Args:
         folder: of the cache; None where there is none.
@@ -96,7 +96,7 @@ def cache_view(
         return Text("no cache: GRADER_CACHE is off, or there is no home folder")
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("assignment", overflow="fold")
-    for name in ("exercises", "size"):
+    for name in ("entries", "size"):
         table.add_column(name, justify="right", no_wrap=True)
     for name in sorted({entry.assignment for entry in entries}):
         of_one = [entry.size for entry in entries if entry.assignment == name]

@@ -94,7 +94,7 @@ def test_the_cache_is_listed_by_assignment_with_its_size():
     lines = printed(cache_view(Path("/home/someone/c"), entries)).splitlines()
     assert [line.split() for line in lines] == [
         ["/home/someone/c"],
-        ["assignment", "exercises", "size"],
+        ["assignment", "entries", "size"],
         ["cnn", "2", "4.0", "MiB"],
         ["rnn", "1", "2.0", "KiB"],
         ["3", "entries,", "4.0", "MiB"],
