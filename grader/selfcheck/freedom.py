@@ -161,10 +161,14 @@ def _of_value(value: Any, tolerance: float) -> Iterator[Change]:
         yield lambda v: not v
     elif isinstance(value, int | float):
         yield from (_shift(2 * tolerance), _shift(-2 * tolerance), lambda v: 2 * v + 1)
+        if value:
+            yield lambda v: -v if isinstance(v, int | float) else v
     elif isinstance(value, str):
         yield from (lambda v: f"{v} ", lambda v: "")
     elif isinstance(value, dict | list | tuple) and value:
         yield lambda v: v[:0] if isinstance(v, list | tuple) else {}
+        if not isinstance(value, dict) and identity(value) != identity(value[::-1]):
+            yield lambda v: v[::-1] if isinstance(v, list | tuple) else v
         for key in value if isinstance(value, dict) else range(len(value)):
             for change in _of_value(value[key], tolerance):
                 yield _inside(key, change)

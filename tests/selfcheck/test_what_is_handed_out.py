@@ -54,6 +54,21 @@ def one_check(write_course, tmp_path, body, bank=BANK, more=""):
     return build(folder)["sort"]
 
 
+FREE_NUMBERS = {
+    "takes both roots": ("x.sum().item()", "assert abs(abs(student.sort(x)) - 6) < 1e-4"),
+    "takes any order": ("[1.0, 2.0, 3.0]", "assert sorted(student.sort(x)) == [1.0, 2.0, 3.0]"),
+    "takes any order of a pair": ("(3, 1)", "assert set(student.sort(x)) == {1, 3}"),
+    "takes either sign of one part": (
+        "(3, 1)", "y = student.sort(x)\n    assert (abs(y[0]), y[1]) == (3, 1)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("answer", "body"), FREE_NUMBERS.values(), ids=FREE_NUMBERS)
+def test_so_it_is_with_answers_that_are_numbers(write_course, tmp_path, answer, body):
+    found = one_check(write_course, tmp_path, body, BANK.replace("x.sort().values", answer))
+    assert (found.questions, found.reason) == ((), exercises.FREEDOM)
+
+
 @pytest.mark.parametrize("body", FREE.values(), ids=FREE)
 def test_a_check_that_accepts_other_answers_hands_out_no_question(write_course, tmp_path, body):
     found = one_check(write_course, tmp_path, body)
