@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 from grader.course import Exercise
 from grader.grading.candidates import is_named, parsed
-from grader.reading.self_checks import MODULE, self_check_names, without_self_checks
+from grader.reading.self_checks import names_imported, self_checking_cells
 from grader.records import Cell
 
 _ACTS = re.compile(r"^\s*[%!]", re.MULTILINE)  # a magic or a shell command
@@ -65,6 +65,9 @@ def needed_cells(cells: Sequence[Cell], exercises: Sequence[Exercise]) -> frozen
     if any(tree and _has_very_many_scopes(tree) for tree in trees.values()):
         return None
     flows = _flows_of(sources, trees)
+    for index in self_checking_cells(cells):  # needed only by a cell that uses what it imports
+        binds = frozenset(names_imported([trees[index]]))
+        flows[index] = _Flow(flows[index].uses, binds, always=False)
     needed = {index for index, flow in flows.items() if flow.always}
     for exercise in exercises:
         if exercise.kind == "answers":
@@ -91,16 +94,13 @@ def saves_work(cells: Sequence[Cell], needed: frozenset[int]) -> bool:
     It does where another cell may take time. Otherwise all cells run at once, since a second run
     costs more than cells that only define functions and bind constants.
     """
-    return any(_works(tree) for index, tree in _trees_of(cells).items() if index not in needed)
+    left_alone = needed | self_checking_cells(cells)
+    return any(_works(tree) for index, tree in _trees_of(cells).items() if index not in left_alone)
 
 
 def _trees_of(cells: Sequence[Cell]) -> dict[int, ast.Module | None]:
-    """Return the code cells as trees, without their self-checks; None where one does not parse."""
-    trees = {cell.index: parsed(cell.source) for cell in cells if cell.kind == "code"}
-    if not any(MODULE in cell.source for cell in cells):
-        return trees
-    names = self_check_names(trees.values())
-    return {i: without_self_checks(tree, names) if tree else None for i, tree in trees.items()}
+    """Return the code cells as trees; None where one does not parse."""
+    return {cell.index: parsed(cell.source) for cell in cells if cell.kind == "code"}
 
 
 def _works(tree: ast.Module | None) -> bool:

@@ -37,25 +37,28 @@ def self_check_names(trees: Iterable[ast.Module | None]) -> frozenset[str]:
 
     A name that the cells also bind otherwise is theirs.
     """
-    bound: set[str] = set()
     own: set[str] = set()
-    for tree in trees:
+    known = list(trees)
+    for tree in known:
         for node in ast.walk(tree) if tree else ():
             if isinstance(node, ast.Import | ast.ImportFrom):
-                names = {one.asname or one.name for one in node.names}
-                bound |= names if _imports_it(node) else set()
-                own |= set() if _imports_it(node) else names
+                own |= set() if _imports_it(node) else {n.asname or n.name for n in node.names}
             elif isinstance(node, ast.FunctionDef | ast.ClassDef):
                 own.add(node.name)
             elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 own.add(node.id)
-    return frozenset(bound - own)
+    return frozenset(names_imported(known) - own)
 
 
-def without_self_checks(tree: ast.Module, names: frozenset[str]) -> ast.Module:
-    """Return the statements of a cell that do more than import and call the self-check."""
-    kept = [one for one in tree.body if not _only_self_checks(one, names)]
-    return tree if len(kept) == len(tree.body) else ast.Module(kept, [])
+def names_imported(trees: Iterable[ast.Module | None]) -> set[str]:
+    """Return the names that imports of the self-check bind; with `*`, that of its function."""
+    return {
+        one.asname or ("check" if one.name == "*" else one.name)
+        for tree in trees
+        for node in (ast.walk(tree) if tree else ())
+        if isinstance(node, ast.Import | ast.ImportFrom) and _imports_it(node)
+        for one in node.names
+    }
 
 
 def self_checking_cells(cells: Sequence[Cell]) -> frozenset[int]:
@@ -68,7 +71,7 @@ def self_checking_cells(cells: Sequence[Cell]) -> frozenset[int]:
     return frozenset(
         index
         for index, tree in trees.items()
-        if tree and tree.body and not without_self_checks(tree, names).body
+        if tree and tree.body and all(_only_self_checks(one, names) for one in tree.body)
     )
 
 

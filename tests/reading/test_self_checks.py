@@ -12,6 +12,7 @@ ONLY = [
     "import selfcheck",
     "import selfcheck as sc",
     "from selfcheck import check",
+    "from selfcheck import *\ncheck('f')",
     "from selfcheck import check as ask\nask()",
     "import selfcheck\nselfcheck.check()",
     "import selfcheck\n# all of mine\nselfcheck.check(f, g)\nselfcheck.check('f')",

@@ -89,3 +89,18 @@ def test_a_module_of_the_student_that_is_named_so_is_used(grader, tmp_path, writ
 def test_a_self_check_is_no_needed_cell(grader):
     cells = [Cell(i, "code", text) for i, text in enumerate(["import torch", RIGHT, *CHECKS])]
     assert needed_cells(cells, [grader.plan.assignment.exercises[0]]) == {0, 1}
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [
+        ["from selfcheck import check", f"{RIGHT}\ncheck(double)"],
+        ["from selfcheck import *", f"{RIGHT}\ncheck(double)"],
+        ["import selfcheck as s\ns.check()", f"{RIGHT}\ns.check(double)"],
+        ["import selfcheck", "f = 3", f"{RIGHT}\nselfcheck.check(double)\nselfcheck.check(f)"],
+    ],
+)
+def test_what_a_needed_cell_takes_for_its_self_check_is_needed(grader, sources):
+    cells = [Cell(i, "code", text) for i, text in enumerate(["x = open('x')", *sources])]
+    needed = needed_cells(cells, [grader.plan.assignment.exercises[0]])
+    assert needed == set(range(1, len(cells)))
