@@ -18,6 +18,7 @@ from grader.grading.plan import Plan
 from grader.records import Cell, Submission
 from grader.runs import worker_memory
 
+_FEWEST = 8
 WRONG_HEADS = (
     "nn.LazyLinear(4096), nn.ReLU(), nn.LazyLinear(4096), nn.ReLU(), nn.LazyLinear(num_classes)",
     "nn.LazyLinear(4096), nn.ReLU(), nn.Dropout(0.2),"
@@ -87,6 +88,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--submissions", type=int, default=300)
     count = parser.parse_args().submissions
+    if count < _FEWEST:
+        parser.error(f"at least {_FEWEST}: the first half holds three wrong networks")
     shown = {1, count, *(n for n in (10, 50, 100, 150, 200) if n < count)}
     named: set[str] = set()
     with Grader(Plan("cnn")) as grader:
