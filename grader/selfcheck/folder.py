@@ -33,8 +33,8 @@ Check your functions while you work
     In a cell, after the cell with your function:
 
         import selfcheck
-        selfcheck.check({example})      # one function
-        selfcheck.check()            # all that you have defined
+        {example}  # one function
+        {everything}  # all that you have defined
 
     You see that all answers are right, or the smallest call that goes wrong.
     You need PyTorch and nothing else. It runs in your own Python: a function that never
@@ -42,12 +42,14 @@ Check your functions while you work
 
 It asks about
 {asked}
-It does not ask about the following; `grader check` asks what is not graded by hand:
 {others}
-
 Right on all its questions is no promise of full points. The grader asks other questions, and
 also whether a function does what the assignment forbids.
 You may hand in your notebook with its cells of self-checks; they cost nothing.
+"""
+_OTHERS = """\
+It does not ask about the following; `grader check` asks what is not graded by hand:
+{others}
 """
 _GRADER = """
 With the grader installed, `grader check {notebook}` asks all that you may see.
@@ -156,7 +158,7 @@ def _without_outputs(path: Path) -> bytes:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return textwrap.indent(textwrap.fill(", ".join(names) or "nothing", 88), "    ")
+    return textwrap.indent(textwrap.fill(", ".join(names), 88), "    ")
 
 
 def _read(path: Path) -> bytes:
@@ -178,5 +180,11 @@ def _readme(assignment: Assignment, checks: SelfChecks, files: Mapping[str, byte
     listed = [f"    {name}  {told.get(name, '')}".rstrip() for name in (*files, README)]
     text = _FILES.format(title=assignment.title, files="\n".join(listed))
     if asked:
-        text += _SELF_CHECK.format(example=asked[0], asked=_listed(asked), others=_listed(others))
+        one, everything = f"selfcheck.check({asked[0]})", "selfcheck.check()"
+        text += _SELF_CHECK.format(
+            example=one,
+            everything=everything.ljust(len(one)),
+            asked=_listed(asked),
+            others=_OTHERS.format(others=_listed(others)) if others else "",
+        )
     return text + _GRADER.format(notebook=notebook if notebook in files else "NOTEBOOK.ipynb")

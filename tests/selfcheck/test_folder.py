@@ -9,6 +9,7 @@ import pytest
 
 from grader.course import load_assignment
 from grader.errors import CourseError, UsageError
+from grader.grading.plan import Plan
 from grader.selfcheck import folder
 from grader.selfcheck.exercises import SelfChecks
 
@@ -94,3 +95,16 @@ def test_a_file_in_the_place_of_the_folder_is_refused(assignment, tmp_path):
         folder.require_room(tmp_path / "out", set(), force=True)
     with pytest.raises(UsageError, match=r"cannot write .*\. Give another folder"):
         folder.write(tmp_path / "out", {"a": b""})
+
+
+def test_the_readme_names_what_is_not_asked_only_where_there_is_any(course, checks):
+    plan = Plan(str(course))
+    asked = replace(checks, exercises=tuple(one for one in checks.exercises if one.questions))
+    readmes = [
+        folder.files_of(plan.assignment, one)["README.txt"].decode() for one in (checks, asked)
+    ]
+    assert "It does not ask about" in readmes[0]
+    assert "It does not ask about" not in readmes[1]
+    assert "    double, fourfold\n\nRight on all" in readmes[1]
+    assert all("check(double)  # one function\n" in text for text in readmes)
+    assert all("check()        # all that" in text for text in readmes)
