@@ -18,6 +18,8 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 MOST_HASHED = 64 << 20
+_OF_A_RUN = "gradebook.sqlite"
+"""In the folder of `--out`, which may lie in a course; no report of a run decides a grade."""
 _NO_PART = ("~", ".pyc", ".md", ".rst")
 _IMPORT = re.compile(
     r"^[ \t]*(?:from[ \t]+(?P<base>\.*[\w.]*)[ \t]+import[ \t]+(?P<names>\([^)]*\)|[^\n]*)"
@@ -74,7 +76,9 @@ def assignment_files(
         for path in sorted(course.iterdir()):
             if not path.is_dir():
                 yield from filter(_counts, [path])
-            elif path != folder and not (path / "assignment.toml").is_file() and _counts(path):
+            elif path != folder and _counts(path) and not any(
+                (path / name).is_file() for name in ("assignment.toml", _OF_A_RUN)
+            ):  # fmt: skip
                 yield from _files_below(path)
     yield from filter(Path.is_file, [root / "conftest.py"])
     if reference is not None and not reference.is_relative_to(course):
@@ -82,12 +86,13 @@ def assignment_files(
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
+    runs = {path.parent for path in folder.rglob(_OF_A_RUN)} - {folder}
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
         # a dangling link is an error; a pipe or device is left out
-        if (path.is_file() or (path.is_symlink() and not path.exists())) and all(
-            _counts(Path(part)) for part in inside.parts
-        ):
+        if not (path.is_file() or (path.is_symlink() and not path.exists())):
+            continue
+        if runs.isdisjoint(path.parents) and all(_counts(Path(part)) for part in inside.parts):
             yield path
 
 

@@ -154,6 +154,19 @@ def test_a_helper_changes_the_results_of_the_exercises_that_import_it_and_of_no_
     assert {name for name in before if before[name] != after[name]} == {"add"}
 
 
+def test_reports_of_a_run_that_lie_in_the_course_decide_nothing(plan):
+    before = plan.key(HANDED_IN)
+    course = plan.assignment.folder
+    for out in (course / "reports" / "latest", course.parent / "out"):
+        (out / "feedback").mkdir(parents=True)
+        for name in ("gradebook.sqlite", "grades.csv", "feedback/kim.html"):
+            (out / name).write_text("1")
+    again = Plan(str(course))
+    assert again.key(HANDED_IN) == before
+    (course / "reports" / "table.csv").write_text("1")
+    assert Plan(str(course)).key(HANDED_IN) != before
+
+
 def test_a_helper_that_no_exercise_imports_changes_nothing(plan):
     before = content(plan)
     (plan.assignment.folder / "tools.py").write_text("f = 1\n")
