@@ -108,7 +108,8 @@ def grade(
 
     def begin() -> None:
         if not quiet:
-            _print_first(look(plan, collected, out, workers or 1), about_times)
+            count = elsewhere.workers if elsewhere else workers
+            _print_first(look(plan, collected, out, count), about_times)
 
     def note(event: Event) -> None:
         show(event)

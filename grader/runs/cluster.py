@@ -130,7 +130,8 @@ class Cluster:
         self._client = client
         self._device = device
         self._pool = Pool(client, plan.isolation, device, tell)
-        self._pool.wait("no worker has connected")
+        self.workers = len(self._pool.wait("no worker has connected"))
+        """How many can be used at first."""
         self.plan = replace(plan, gpus=(), elsewhere=self._pool.inputs)
         """The plan, with the inputs that the machines of the cluster have."""
 

@@ -195,6 +195,11 @@ def test_a_cluster_whose_workers_are_all_refused_says_why(plan):
         Cluster(Machines(odd=ImportError("no grader")), plan, "cpu", print)
 
 
+def test_a_cluster_counts_the_workers_that_can_be_used(plan):
+    machines = Machines(a=HERE, b=HERE, c=OTHER)
+    assert Cluster(machines, plan, "cpu", [].append).workers == 2
+
+
 def test_nothing_to_grade_sends_nothing(plan):
     machines = Machines(one=HERE)
     assert graded(machines, plan, []) == (Counter(), {})
