@@ -33,6 +33,11 @@ def without_surrogates(text: str) -> str:
     return _SURROGATES.sub("\ufffd", text)
 
 
+def with_article(noun: str) -> str:
+    """Return a noun with its article: `an int64 tensor`, `a uint8 tensor`."""
+    return f"{'an' if noun[:1].lower() in tuple('aeio') else 'a'} {noun}"
+
+
 def clean(text: str) -> str:
     """Make text safe for a file: newlines alone end lines, no control characters, no surrogates."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from grader.kernel.ahead import KnownCall, content_read
+from grader.text import with_article
 from grader.wire import messages
 from grader.wire.codec import Decoder, Encoder
 
@@ -143,7 +144,7 @@ def examples_of(drawn: Sequence[dict[str, Any]]) -> Examples | None:
 
 
 def _no_object(value: object) -> messages.RefusalNode:
-    return messages.RefusalNode(f"a {type(value).__name__}")
+    return messages.RefusalNode(with_article(type(value).__name__))
 
 
 def _no_handle(node: messages.HandleNode) -> object:

@@ -38,6 +38,7 @@ from grader.guest.probe_network import ProbeShape
 from grader.guest.recorder import Recorder
 from grader.guest.short_training import fit, tail_of
 from grader.guest.training_replay import TrainingReplay
+from grader.text import with_article
 from grader.wire import messages
 from grader.wire.codec import Decoder, Encoder, plain_text
 from grader.wire.messages import Request
@@ -376,8 +377,7 @@ def _is_worth_keeping(value: object) -> bool:
 
 
 def _describe(value: object) -> str:
-    name = _type_name(value)
-    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+    return with_article(_type_name(value))
 
 
 def _type_name(value: object) -> str:

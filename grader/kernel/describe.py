@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
+from grader.text import with_article
 from grader.wire.codec import is_transpose
 
 _SIX_DIGITS = 1e6
@@ -22,13 +23,15 @@ def describe(value: object) -> str:
     if value is None:
         return "None"
     if isinstance(value, Tensor):
-        return f"a {str(value.dtype).removeprefix('torch.')} tensor {tuple(value.shape)}"
+        return with_article(
+            f"{str(value.dtype).removeprefix('torch.')} tensor {tuple(value.shape)}"
+        )
     if isinstance(value, tuple | list | dict):
-        return f"a {type(value).__name__} of {len(value)}"
+        return with_article(f"{type(value).__name__} of {len(value)}")
     if isinstance(value, bool | int | float | str):
         text = repr(value)
         return text if len(text) <= 60 else f"{text[:57]}..."
-    return getattr(value, "description", None) or f"a {type(value).__name__}"
+    return getattr(value, "description", None) or with_article(type(value).__name__)
 
 
 def show(value: object) -> str:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from grader.kernel import observations
 from grader.kernel.observations import Call, Layer, Structure
-from grader.text import one_line
+from grader.text import one_line, with_article
 from grader.wire import messages
 
 _MOST_NAME = 100
@@ -57,7 +57,7 @@ class Handle:
     @property
     def description(self) -> str:
         """The object in words, for a message."""
-        return f"a {self.type_name} object"
+        return with_article(f"{self.type_name} object")
 
     def call(self, method: str, *args: Any, **kwargs: Any) -> Call:
         """Call a method."""
@@ -169,4 +169,4 @@ def handle_nodes(value: object) -> messages.HandleNode | messages.RefusalNode:
         return value._node
     if isinstance(value, torch.nn.Module):
         raise TypeError("a module cannot be sent; make one inside with student.build(...)")
-    raise TypeError(f"a {type(value).__name__} cannot be sent to the student's code")
+    raise TypeError(f"{with_article(type(value).__name__)} cannot be sent to the student's code")

@@ -18,6 +18,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 
+from grader.text import with_article
 from grader.wire.messages import (
     ALIGN,
     BOUNDS,
@@ -116,15 +117,18 @@ class Encoder:
         kept = self._keep(value)
         return self._refuse(kept.what) if isinstance(kept, RefusalNode) else kept
 
+    def _refuse_a(self, noun: str) -> RefusalNode:
+        return self._refuse(with_article(noun))
+
     def _refuse(self, what: str) -> RefusalNode:
         self.refused.append(what)
         return RefusalNode(plain_text(what, _MOST_DESCRIPTION))
 
     def _reserve(self, kind: str, items: int, depth: int) -> RefusalNode | None:
         if depth > self._bounds.depth:
-            return self._refuse(f"a {kind} that is nested too deep")
+            return self._refuse_a(f"{kind} that is nested too deep")
         if items > self._items_left:
-            return self._refuse(f"a {kind} of {items} items, too many to send")
+            return self._refuse_a(f"{kind} of {items} items, too many to send")
         self._items_left -= items
         return None
 
@@ -142,15 +146,15 @@ class Encoder:
         if plain.layout != torch.strided or name is None or plain.is_quantized:
             name = str(dtype).removeprefix("torch.")
             layout = str(plain.layout).removeprefix("torch.").replace("strided", "").strip()
-            return self._refuse(f"a {layout} {name} tensor {shape}".replace("  ", " "))
+            return self._refuse_a(f"{layout} {name} tensor {shape}".strip())
         size = plain.numel() * dtype.itemsize
         if plain.is_meta:
             on = "it lies on the meta device"
-            return self._refuse(f"a {name} tensor {shape} that has no values: {on}")
+            return self._refuse_a(f"{name} tensor {shape} that has no values: {on}")
         if (size or _hidden_in(shape) * dtype.itemsize) > self._bounds.payload_bytes // 2:
-            return self._refuse(f"a {name} tensor {shape}, too large to send")
+            return self._refuse_a(f"{name} tensor {shape}, too large to send")
         if len(shape) > self._bounds.rank:
-            return self._refuse(f"a {name} tensor of {len(shape)} axes")
+            return self._refuse_a(f"{name} tensor of {len(shape)} axes")
         if self.payload.size + ALIGN + size > self._bounds.payload_bytes:
             return self._refuse("more tensors than may be sent at once")
         plain = plain.resolve_neg().cpu()

@@ -124,7 +124,7 @@ def test_empty_tensors_of_one_shape_are_equal():
         ("text", "'text'"),
         (3, "3"),
         ("x" * 100, "'" + "x" * 56 + "..."),
-        (object(), "a object"),
+        (object(), "an object"),
     ],
 )
 def test_what_is_no_tensor_is_described(value, words):
@@ -159,7 +159,7 @@ def test_values_are_written_as_a_person_types_them():
     assert show((tensor([0.1]), None, 1.0, "a", True)) == "([0.1], None, 1, 'a', True)"
     assert show((1,)) == "(1,)"
     assert show([tensor(2), [3.0]]) == "[2, [3]]"
-    assert describe(torch.zeros(2, 3, dtype=torch.int32)) == "a int32 tensor (2, 3)"
+    assert describe(torch.zeros(2, 3, dtype=torch.int32)) == "an int32 tensor (2, 3)"
 
 
 def test_the_author_of_a_check_says_how_the_first_wrong_entry_is_worked_out():

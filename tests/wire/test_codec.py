@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from grader.text import with_article
 from grader.wire import messages
 from grader.wire.codec import Decoder, Encoder, plain_text
 from grader.wire.messages import HandleNode, RefusalNode, SequenceNode, TensorNode, WireError
@@ -25,7 +26,7 @@ DTYPES = (
 
 
 def refuse(value: object) -> RefusalNode:
-    return RefusalNode(f"a {type(value).__name__}")
+    return RefusalNode(with_article(type(value).__name__))
 
 
 def keep(node: HandleNode) -> HandleNode:
@@ -253,7 +254,7 @@ def test_a_negated_view_is_sent_with_its_sign():
         (2**64, "an integer of more than 64 bits"),
         ([0.5] * 1_000_000, "a list of 1000000 items, too many to send"),
         ({1: 2}, "a dict"),
-        (object(), "a object"),
+        (object(), "an object"),
     ],
 )
 def test_what_cannot_cross_is_described(value, words):
