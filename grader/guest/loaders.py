@@ -98,9 +98,10 @@ def _at_once(fetch: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(fetch)
     def whole_or_joined(fetcher: Any, places: Any) -> Any:
-        ask = getattr(fetcher.dataset, "__getbatch__", None)
+        data = fetcher.dataset
+        ask = getattr(type(data), "__getbatch__", None)  # not of the data that this set wraps
         plain = fetcher.auto_collation and fetcher.collate_fn is default_collate
-        batch = ask(places) if plain and ask is not None else None
+        batch = ask(data, places) if plain and ask is not None else None
         return fetch(fetcher, places) if batch is None else batch
 
     setattr(whole_or_joined, _MARK, True)

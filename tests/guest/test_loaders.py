@@ -7,7 +7,7 @@ import time
 import pytest
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset, default_collate
+from torch.utils.data import DataLoader, Dataset, TensorDataset, default_collate
 
 from grader.guest import cheap_batches, loaders, losses, training_settings
 
@@ -79,6 +79,27 @@ def test_a_data_set_that_makes_whole_batches_is_asked_where_the_loader_only_join
     sign = -1 if whole else 1
     seen = [int(x) for (batch,) in DataLoader(numbers, **settings) for x in batch.reshape(-1)]
     assert seen == [sign * number for number in range(1, 11)]
+
+
+class Negative(Dataset):
+    """Changes the examples of a data set, and has all else from it."""
+
+    def __init__(self, whole):
+        self.whole = whole
+
+    def __len__(self):
+        return len(self.whole)
+
+    def __getitem__(self, place):
+        return [-self.whole[place][0] * 2]
+
+    def __getattr__(self, name):
+        return getattr(self.whole, name)
+
+
+def test_a_data_set_that_wraps_another_gives_its_own_examples():
+    seen = [batch.tolist() for (batch,) in DataLoader(Negative(Batches(torch.arange(1, 5))), 2)]
+    assert seen == [[-2, -4], [-6, -8]]
 
 
 def a_model():
