@@ -21,12 +21,11 @@ import os
 import sys
 import threading
 import types
-from _lsprof import Profiler  # the base class of `cProfile.Profile`, which code cannot change
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from torch import nn
@@ -39,7 +38,6 @@ _ALIKE = 0.6  # of the steps of a hidden function, in order, make a code a copy 
 _NAMES_ALIKE = 0.4  # of the names that it uses; few codes are then compared step by step
 _MOST_FILES, _MOST_BYTES = 50, 1 << 20
 _MARK = "_registered_by_the_library"
-_WATCHES = frozenset(("sys.settrace", "sys.setprofile"))
 _number_of = object.__hash__
 """Returns what `id` returns, as another number, and is no event that wakes an audit hook."""
 
@@ -55,22 +53,23 @@ class _Escapes:
         self.count = 0
         self.of_threads = 0
         """Of other threads: started without `threading`, or with their trace changed."""
+        self._thread_now = _thread.get_ident  # names in `threading` can be replaced
 
         # reading the code of a frame is an event too, at every call of an answer: a function with
         # one test takes a third of the time that a method takes
         def note(event: str, args: tuple[Any, ...]) -> None:
-            if event in _WATCHES:
-                self._note_watch(event, sys._getframe(1).f_code)
+            if event == "sys.settrace":
+                self._note_trace(sys._getframe(1).f_code)
 
         sys.addaudithook(note)
 
-    def _note_watch(self, event: str, code: types.CodeType) -> None:
-        """Count a trace or profile function that this code has set."""
-        if event == "sys.settrace" and code is _STARTS:  # each thread sets its own as it begins
+    def _note_trace(self, code: types.CodeType) -> None:
+        """Count a trace function that this code has set."""
+        if code is _STARTS:  # each thread sets its own as it begins
             return
-        if threading.get_ident() == threading.main_thread().ident:
+        if self._thread_now() == _MAIN:
             self.count += 1
-        elif event == "sys.settrace":  # other threads are traced, not profiled
+        else:
             self.of_threads += 1
 
     def watch_starts(self) -> None:
@@ -101,69 +100,6 @@ class _Hidden:
         if len(names & self.names) < _NAMES_ALIKE * len(self.names):
             return False
         return in_common(self.steps, steps_of(code)) >= _ALIKE * len(self.steps)
-
-
-class _Watch(Protocol):
-    """Notes the code that runs in this thread."""
-
-    def begin(self) -> None:
-        """Note what runs from now on."""
-
-    def end(self) -> tuple[dict[int, types.CodeType], bool]:
-        """Note no more; return the codes that it holds, and whether it was on all the time."""
-
-
-class _Profile:
-    """Watches by way of the profiler of `cProfile`, which notes codes in C.
-
-    Python 3.11 runs all code at half its speed while a trace function is set, and at two thirds
-    under this profiler. Later versions notice no `sys.setprofile` that replaces it.
-    """
-
-    @staticmethod
-    def is_of_use() -> bool:
-        """Return whether this Python has such a profiler, and no cell has set another one."""
-        return sys.version_info < (3, 12) and sys.getprofile() is None and sys.gettrace() is None
-
-    def __init__(self) -> None:
-        self._profiler = Profiler(subcalls=False, builtins=False)
-
-    def begin(self) -> None:
-        """Note what runs from now on, a call of our own first."""
-        self._profiler.enable()
-        _mark_beginning()
-
-    def end(self) -> tuple[dict[int, types.CodeType], bool]:
-        """Note no more; return the codes, and whether that first call is still among them."""
-        now: object = sys.getprofile()
-        self._profiler.disable()
-        codes: list[Any] = [one.code for one in self._profiler.getstats()]
-        noted = {_number_of(code): code for code in codes}
-        return noted, now is self._profiler and _number_of(_BEGINNING) in noted
-
-
-class _Trace:
-    """Watches by way of a trace function, which notes the codes elsewhere."""
-
-    def __init__(self, called: Callable[[types.FrameType, str, Any], Any]) -> None:
-        self._called, self._before = called, sys.gettrace()
-
-    def begin(self) -> None:
-        """Set the trace function."""
-        sys.settrace(self._called)
-
-    def end(self) -> tuple[dict[int, types.CodeType], bool]:
-        """Set the trace function of before; return no codes, and whether ours was set."""
-        held = sys.gettrace() is self._called
-        sys.settrace(self._before)
-        return {}, held
-
-
-def _mark_beginning() -> None:
-    """Do nothing: what is noted begins with this call."""
-
-
-_BEGINNING = _mark_beginning.__code__
 
 
 class LibraryCopies:
@@ -232,20 +168,19 @@ class LibraryCopies:
             yield
             return
         ran = self._ran = {}
-        watch: _Watch = _Profile() if _Profile.is_of_use() else _Trace(self._called)
         layers: set[str] = set()
 
         noting = self._noting_layers(layers) if self._names & self._class_names else nullcontext()
+        traced = sys.gettrace()
+        sys.settrace(self._called)
         threading.settrace(self._called)
-        watch.begin()
         before_it = _escapes.count
         try:
             with noting:
                 yield
         finally:
-            escaped = _escapes.count != before_it
-            noted, was_on = watch.end()
-            ran |= noted
+            watching = sys.gettrace() is self._called and _escapes.count == before_it
+            sys.settrace(traced)
             self._ran = None
         copies = [(code, name) for code in list(ran.values()) if (name := self._copied(code))]
         for code, name in copies:
@@ -253,10 +188,8 @@ class LibraryCopies:
                 raise CopyOfLibrary(_said(name))
         if layers:
             raise CopyOfLibrary(_said(min(layers)))
-        if escaped or not was_on:
-            raise CopyOfLibrary(
-                "this answer calls sys.settrace or sys.setprofile; leave that to a debugger"
-            )
+        if not watching:
+            raise CopyOfLibrary("this answer calls sys.settrace; leave that to a debugger")
         if _escapes.of_threads > self._threads_before:
             raise CopyOfLibrary("the notebook starts a thread without the module threading")
 
@@ -365,5 +298,6 @@ def _said(name: str) -> str:
     )
 
 
+_MAIN = threading.main_thread().ident
 _STARTS = threading.Thread._bootstrap_inner.__code__  # type: ignore[attr-defined]
 _escapes = _Escapes()

@@ -3,6 +3,7 @@
 import _thread
 import ast
 import copy
+import cProfile
 import functools
 import importlib.util
 import inspect
@@ -163,16 +164,6 @@ def without_profile(function):
     return answer
 
 
-def wiped_out(function):
-    def answer(*args):
-        try:
-            return function(*args)
-        finally:
-            getattr(sys.getprofile(), "clear", lambda: None)()
-
-    return answer
-
-
 def catches(function):
     def answer(*args):
         try:
@@ -304,11 +295,37 @@ def test_an_answer_that_turns_the_watch_off_for_a_while_is_refused(library, answ
         answer(X, K)
 
 
-def test_an_answer_that_wipes_out_what_was_noted_is_refused(library, answers):
-    answer = wiped_out(of_code(library.smooth.__code__))
+def another_thread(monkeypatch):
+    monkeypatch.setattr(threading, "_main_thread", threading.Thread())
+
+
+def another_number(monkeypatch):
+    monkeypatch.setattr(threading, "get_ident", lambda: 0)
+
+
+@pytest.mark.parametrize("disguise", [another_thread, another_number])
+def test_an_answer_turns_no_watch_off_under_the_name_of_another_thread(
+    library, answers, monkeypatch, disguise
+):
+    answer = without_trace(of_code(library.smooth.__code__))
     answers.hide(["smooth"])
-    with pytest.raises(CopyOfLibrary), answers.copies.watched({}):
+    disguise(monkeypatch)
+    with pytest.raises(CopyOfLibrary, match="settrace"), answers.copies.watched({}):
         answer(X, K)
+
+
+def test_an_answer_may_profile_itself(answers):
+    mine = executed(TYPED, "mine")
+    answers.hide(["smooth"])
+    with answers.copies.watched({0: TYPED}):
+        assert cProfile.Profile().runcall(mine, X, K).shape == (3, 3)
+
+
+def test_an_answer_that_profiles_itself_is_watched(library, answers):
+    smooth = of_code(library.smooth.__code__)
+    answers.hide(["smooth"])
+    with pytest.raises(CopyOfLibrary, match="own smooth"), answers.copies.watched({}):
+        cProfile.Profile().runcall(smooth, X, K)
 
 
 @pytest.mark.parametrize("leave", [sys.settrace, sys.setprofile])
