@@ -63,6 +63,10 @@ class Handle:
         """Call a method."""
         return self._ask("call", args, kwargs, method=method)
 
+    def forward(self, x: Tensor, *, training: bool) -> Call:
+        """Put the module in training or evaluation mode, and call its forward."""
+        return self._ask("forward", (x,), {}, method="train" if training else "eval")
+
     def attribute(self, name: str) -> Any:
         """Return an attribute."""
         return self._ask("attribute", (), {}, method=name).value
@@ -112,9 +116,18 @@ class Handle:
         """Return what the forward ends with: logits, softmax or log_softmax."""
         return str(self._ask("tail", (x,), {}).value)[:_MOST_NAME]
 
-    def reached(self, *args: Any) -> dict[str, bool]:
-        """Return by parameter name whether a gradient other than 0 reaches the parameter."""
-        found = self._ask("reached", args, {}).value
+    def reached(
+        self, *args: Any, training: bool | None = None, large_by_graph: bool = False
+    ) -> dict[str, bool]:
+        """Return by parameter name whether a gradient other than 0 reaches the parameter.
+
+        Args:
+            args: of the call.
+            training: the mode that the module is put in before; None leaves it as it is.
+            large_by_graph: whether a way back to a large parameter is enough, without its numbers.
+        """
+        options = {"training": training, "large_by_graph": large_by_graph}
+        found = self._ask("reached", args, options).value
         with observations.believed(f"{self.type_name}.reached", "yes or no by name"):
             return {name: value is True for name, value in found.items()}
 

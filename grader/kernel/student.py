@@ -383,7 +383,7 @@ class Student:
         # numbers of objects that stay inside are chosen here, never by the sandbox
         return messages.Request(
             self._next, op, definition, handle, method, keep=self._next * 64, seed=self._seed,
-            printed=op == "call", back=op == "call", batch=batch,
+            printed=(called := op in ("call", "forward")), back=called, batch=batch,
         )  # fmt: skip
 
     def _explained(self, kind: str, message: str) -> str:
