@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from grader.kernel import observations
+from grader.kernel.describe import CallText
 from grader.kernel.observations import Call, Layer, Structure
 from grader.text import one_line
 from grader.wire import messages
@@ -127,7 +128,7 @@ class Handle:
             large_by_graph: whether a way back to a large parameter is enough, without its numbers.
         """
         options = {"training": training, "large_by_graph": large_by_graph}
-        found = self._ask("reached", args, options).value
+        found = self._ask("reached", args, {}, unshown=options).value
         with observations.believed(f"{self.type_name}.reached", "yes or no by name"):
             return {name: value is True for name, value in found.items()}
 
@@ -165,15 +166,18 @@ class Handle:
 
     def _ask(
         self, op: str, args: Sequence[Any], kwargs: dict[str, Any], method: str = "",
-        limit_s: float | None = None,
+        limit_s: float | None = None, unshown: dict[str, Any] | None = None,
     ) -> Call:  # fmt: skip
+        """Ask the student's side; `unshown` are options of ours that no message shows."""
         what = f"{self.type_name}.{method}" if method else self.type_name
         if op != "call":
             what = f"{self.type_name}.{op}"
         number = self._node.number
+        call = CallText(what, args, kwargs) if unshown else ""
         return self._ask_student(
-            op, what, args, kwargs, handle=number, method=method, limit_s=limit_s
-        )
+            op, what, args, kwargs | (unshown or {}),
+            handle=number, method=method, call=call, limit_s=limit_s,
+        )  # fmt: skip
 
 
 def handle_nodes(value: object) -> messages.HandleNode | messages.RefusalNode:

@@ -353,7 +353,7 @@ class Student:
 
     def _ask(
         self, op: str, what: str, args: Sequence[Any], kwargs: dict[str, Any], *,
-        definition: int = -1, handle: int = -1, method: str = "", call: str = "",
+        definition: int = -1, handle: int = -1, method: str = "", call: str | CallText = "",
         limit_s: float | None = None,
     ) -> Call:  # fmt: skip
         request = self._request(op, definition, handle, method)
