@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -59,8 +60,24 @@ def numbered(model: nn.Module, shape: Shape, *, gain: float = 2**0.5) -> nn.Modu
     return model.eval()
 
 
+_known: WeakKeyDictionary[nn.Module, tuple[Hashable, list[str]]] = WeakKeyDictionary()
+"""By reference: the paths of its leaves, and what they were found for."""
+
+
 def _leaves(model: nn.Module, shape: Shape) -> list[nn.Module]:
-    """Return the innermost modules with parameters in the order of their first calls."""
+    """Return the innermost modules with parameters in the order of their first calls.
+
+    The calls are looked at once for a reference, as long as it holds the same modules.
+    """
+    paths = {id(part): path for path, part in model.named_modules()}
+    state = (shape[1:], *paths.items())
+    found = _known.get(model)
+    if found is None or found[0] != state:
+        found = _known[model] = (state, [paths[id(part)] for part in _called(model, shape)])
+    return [model.get_submodule(path) for path in found[1]]
+
+
+def _called(model: nn.Module, shape: Shape) -> list[nn.Module]:
     with torch.no_grad(), NothingIsDrawn():
         calls, _ = run_layers(model.eval(), [torch.zeros(0, *shape[1:])])
     parts = dict.fromkeys(part for part, _ in calls)
@@ -137,7 +154,7 @@ def put(model: Handle, parts: Sequence[Part], x: Tensor, call: str) -> None:
     assert_parameters(placed + left, due, call)
     unused = {name: torch.zeros(shape) for name, shape in aside.items()}
     numbers = values | unused
-    model.load([_narrow(numbers[name]) for name in structure.sizes], list(buffers.values()))
+    model.load([narrow(numbers[name]) for name in structure.sizes], list(buffers.values()))
 
 
 def groups_of(model: Structure) -> tuple[list[dict[str, Shape]], dict[str, Shape]]:
@@ -174,7 +191,7 @@ def _by_shape(names: dict[str, Shape], part: Part) -> dict[str, Tensor]:
     return values
 
 
-def _narrow(value: Tensor) -> Tensor:
+def narrow(value: Tensor) -> Tensor:
     """Reduce rows that repeat one number to that number, so that it is sent once."""
     for axis, (step, size) in enumerate(zip(value.stride(), value.shape, strict=True)):
         if step == 0 and size > 1:

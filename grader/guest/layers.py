@@ -17,7 +17,6 @@ from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 
 _MOST_LAYERS = 2_000
-_FIRST = 4_096
 _DRAWS = ("uniform_", "normal_")  # by name: large ones are drawn by functions of ours
 
 
@@ -123,17 +122,6 @@ def _is_shares(y: torch.Tensor) -> bool:
 def layer_size(parameter: torch.Tensor) -> tuple[int, ...]:
     """Return the shape of a parameter; () for a lazy one that no forward has filled."""
     return () if is_lazy(parameter) else tuple(parameter.shape)
-
-
-def is_reached(parameter: torch.Tensor) -> bool:
-    """Return whether a parameter has a gradient other than 0, looking at its first numbers first.
-
-    `any` on the 17 million numbers of a large layer takes as long as computing them.
-    """
-    if parameter.grad is None:
-        return False
-    numbers = parameter.grad.reshape(-1)
-    return bool(numbers[:_FIRST].any()) or bool(numbers.any())
 
 
 def repeats_to(value: torch.Tensor, place: torch.Tensor) -> bool:

@@ -23,10 +23,10 @@ from torch.nn.parameter import is_lazy
 
 from grader.guest import environment, layers, losses, missing_modules
 from grader.guest.fresh_state import FreshState, set_seeds
+from grader.guest.gradients import reached_from
 from grader.guest.held_models import maker_of, rows
 from grader.guest.layers import (
     NothingIsDrawn,
-    is_reached,
     layer_size,
     logits_in,
     repeats_to,
@@ -150,6 +150,11 @@ class Guest:
             target = getattr(target, request.method)
         return target(*args, **kwargs)
 
+    def op_forward(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Call a module's forward in the mode `request.method`, train or eval."""
+        self._module(request).train(request.method == "train")
+        return self._module(request).forward(*args)
+
     def op_make(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Call a class or factory; of a model that the notebook holds, make a copy."""
         return maker_of(self._target(request))(*args, **kwargs)
@@ -208,9 +213,8 @@ class Guest:
 
     def op_gradients(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Back-propagate `kwargs['upstream']` through `module(*args)`; return gradients by name."""
-        module = self._module(request)
+        module, upstream = self._module(request), kwargs["upstream"]
         module.zero_grad(set_to_none=True)
-        upstream = kwargs["upstream"]
         y = logits_in(module(*args))
         (y.sum() if upstream is None else (y * upstream).sum()).backward()
         return {name: parameter.grad for name, parameter in module.named_parameters()}
@@ -219,14 +223,13 @@ class Guest:
         """Return by parameter name whether a gradient other than 0 reaches it.
 
         `kwargs['through']` is a function that gets the module, for the result of that one.
-        The numbers are weighted, because a plain sum of a softmax is constant.
         """
-        module, through = self._module(request), kwargs.get("through")
+        module, through, mode = self._module(request), kwargs.get("through"), kwargs.get("training")
+        if mode is not None:
+            module.train(mode)
         module.zero_grad(set_to_none=True)
         y = module(*args) if through is None else self._defined(through)(module, *args)
-        y = logits_in(y)
-        (y.flatten() * torch.arange(1.0, y.numel() + 1)).sum().backward()
-        return {name: is_reached(parameter) for name, parameter in module.named_parameters()}
+        return reached_from(logits_in(y), module, bool(kwargs.get("large_by_graph")))
 
     def op_layers(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Run a module and list its innermost modules in the order in which they are called."""

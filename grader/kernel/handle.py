@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from grader.kernel import observations
+from grader.kernel.describe import CallText
 from grader.kernel.observations import Call, Layer, Structure
 from grader.text import one_line, with_article
 from grader.wire import messages
@@ -62,6 +63,10 @@ class Handle:
     def call(self, method: str, *args: Any, **kwargs: Any) -> Call:
         """Call a method."""
         return self._ask("call", args, kwargs, method=method)
+
+    def forward(self, x: Tensor, *, training: bool) -> Call:
+        """Put the module in training or evaluation mode, and call its forward."""
+        return self._ask("forward", (x,), {}, method="train" if training else "eval")
 
     def attribute(self, name: str) -> Any:
         """Return an attribute."""
@@ -112,9 +117,18 @@ class Handle:
         """Return what the forward ends with: logits, softmax or log_softmax."""
         return str(self._ask("tail", (x,), {}).value)[:_MOST_NAME]
 
-    def reached(self, *args: Any) -> dict[str, bool]:
-        """Return by parameter name whether a gradient other than 0 reaches the parameter."""
-        found = self._ask("reached", args, {}).value
+    def reached(
+        self, *args: Any, training: bool | None = None, large_by_graph: bool = False
+    ) -> dict[str, bool]:
+        """Return by parameter name whether a gradient other than 0 reaches the parameter.
+
+        Args:
+            args: of the call.
+            training: the mode that the module is put in before; None leaves it as it is.
+            large_by_graph: whether a way back to a large parameter is enough, without its numbers.
+        """
+        options = {"training": training, "large_by_graph": large_by_graph}
+        found = self._ask("reached", args, {}, unshown=options).value
         with observations.believed(f"{self.type_name}.reached", "yes or no by name"):
             return {name: value is True for name, value in found.items()}
 
@@ -152,15 +166,18 @@ class Handle:
 
     def _ask(
         self, op: str, args: Sequence[Any], kwargs: dict[str, Any], method: str = "",
-        limit_s: float | None = None,
+        limit_s: float | None = None, unshown: dict[str, Any] | None = None,
     ) -> Call:  # fmt: skip
+        """Ask the student's side; `unshown` are options of ours that no message shows."""
         what = f"{self.type_name}.{method}" if method else self.type_name
         if op != "call":
             what = f"{self.type_name}.{op}"
         number = self._node.number
+        call = CallText(what, args, kwargs) if unshown else ""
         return self._ask_student(
-            op, what, args, kwargs, handle=number, method=method, limit_s=limit_s
-        )
+            op, what, args, kwargs | (unshown or {}),
+            handle=number, method=method, call=call, limit_s=limit_s,
+        )  # fmt: skip
 
 
 def handle_nodes(value: object) -> messages.HandleNode | messages.RefusalNode:

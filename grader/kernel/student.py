@@ -353,7 +353,7 @@ class Student:
 
     def _ask(
         self, op: str, what: str, args: Sequence[Any], kwargs: dict[str, Any], *,
-        definition: int = -1, handle: int = -1, method: str = "", call: str = "",
+        definition: int = -1, handle: int = -1, method: str = "", call: str | CallText = "",
         limit_s: float | None = None,
     ) -> Call:  # fmt: skip
         request = self._request(op, definition, handle, method)
@@ -383,7 +383,7 @@ class Student:
         # numbers of objects that stay inside are chosen here, never by the sandbox
         return messages.Request(
             self._next, op, definition, handle, method, keep=self._next * 64, seed=self._seed,
-            printed=op == "call", back=op == "call", batch=batch,
+            printed=(called := op in ("call", "forward")), back=called, batch=batch,
         )  # fmt: skip
 
     def _explained(self, kind: str, message: str) -> str:

@@ -328,3 +328,17 @@ def test_layers_are_listed_in_order_where_a_forward_cannot_do_without_images(for
     found, output = run_for_order(net, torch.ones(1, 2))
     assert [part for part, _ in found] == [net.one, net.two]
     assert output.shape[1:] == (2,)
+
+
+def test_a_forward_and_a_way_back_run_in_the_mode_that_is_asked_for(net):
+    for training in (True, False):
+        net.forward(torch.ones(2, 2), training=training)
+        assert net.attribute("training") is training
+        net.reached(torch.ones(2, 2), training=not training)
+        assert net.attribute("training") is not training
+
+
+def test_the_error_of_a_way_back_shows_no_options_of_ours(net):
+    with pytest.raises(StudentRaised) as raised:
+        net.reached(training=True, large_by_graph=True)
+    assert "reached()" in raised.value.call
