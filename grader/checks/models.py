@@ -219,8 +219,7 @@ def assert_gradients(model: Handle, x: Tensor, *, call: str) -> None:
     for training in (False, True):
         said = f"{call} in training mode" if training else call
         try:
-            # the numbers of large gradients, which take most of the time, are looked at once
-            reached = model.reached(x, training=training, large_by_graph=training)
+            reached = model.reached(x, training=training)
         except StudentRaised as error:
             model.structure(x)  # which says so if the way forward raises already
             backward = f"the gradient of {said}"

@@ -17,12 +17,9 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 _FIRST = 4_096
-_LARGE = 1 << 18  # numbers; the gradients of smaller parameters cost next to nothing
 
 
-def reached_from(
-    y: torch.Tensor, module: nn.Module, large_by_graph: bool = False
-) -> dict[str, bool]:
+def reached_from(y: torch.Tensor, module: nn.Module) -> dict[str, bool]:
     """Back-propagate a result; return by parameter name whether a gradient other than 0 arrives.
 
     The numbers are weighted, because a plain sum of a softmax is constant.
@@ -30,14 +27,12 @@ def reached_from(
     Args:
         y: the result.
         module: whose gradients were None before it was computed.
-        large_by_graph: whether a way back to a large parameter is enough, without its numbers.
     """
     total: Any = (y.flatten() * torch.arange(1.0, y.numel() + 1)).sum()
     parameters = dict(module.named_parameters())
     able: list[Any] = [
         p for p in parameters.values() if p.requires_grad and p.is_leaf and not is_lazy(p)
     ]
-    small = [p for p in able if p.numel() < _LARGE]
     found: set[int] = set()
 
     def look(parameter: torch.Tensor) -> None:
@@ -47,33 +42,11 @@ def reached_from(
 
     hooks = [parameter.register_post_accumulate_grad_hook(look) for parameter in able]
     try:
-        if large_by_graph and small:
-            wanted = {id(parameter) for parameter in able} - {id(parameter) for parameter in small}
-            found |= wanted & _on_the_way_back(total)
-            total.backward(inputs=small)
-        else:
-            total.backward()
+        total.backward()
     finally:
         for hook in hooks:
             hook.remove()
     return {name: id(p) in found or _is_reached(p) for name, p in parameters.items()}
-
-
-def _on_the_way_back(y: torch.Tensor) -> set[int]:
-    """Return the identities of the leaves from which a result was computed."""
-    steps: dict[Any, None] = dict.fromkeys([y.grad_fn] if y.grad_fn is not None else [])
-    waiting = list(steps)
-    leaves: set[int] = set()
-    while waiting:
-        step = waiting.pop()
-        leaf = getattr(step, "variable", None)
-        if leaf is not None:
-            leaves.add(id(leaf))
-        for before, _ in step.next_functions:
-            if before is not None and before not in steps:
-                steps[before] = None
-                waiting.append(before)
-    return leaves
 
 
 def _is_reached(parameter: torch.Tensor) -> bool:

@@ -229,7 +229,7 @@ class Guest:
             module.train(mode)
         module.zero_grad(set_to_none=True)
         y = module(*args) if through is None else self._defined(through)(module, *args)
-        return reached_from(logits_in(y), module, bool(kwargs.get("large_by_graph")))
+        return reached_from(logits_in(y), module)
 
     def op_layers(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Run a module and list its innermost modules in the order in which they are called."""

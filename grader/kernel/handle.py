@@ -117,18 +117,14 @@ class Handle:
         """Return what the forward ends with: logits, softmax or log_softmax."""
         return str(self._ask("tail", (x,), {}).value)[:_MOST_NAME]
 
-    def reached(
-        self, *args: Any, training: bool | None = None, large_by_graph: bool = False
-    ) -> dict[str, bool]:
+    def reached(self, *args: Any, training: bool | None = None) -> dict[str, bool]:
         """Return by parameter name whether a gradient other than 0 reaches the parameter.
 
         Args:
             args: of the call.
             training: the mode that the module is put in before; None leaves it as it is.
-            large_by_graph: whether a way back to a large parameter is enough, without its numbers.
         """
-        options = {"training": training, "large_by_graph": large_by_graph}
-        found = self._ask("reached", args, {}, unshown=options).value
+        found = self._ask("reached", args, {}, unshown={"training": training}).value
         with observations.believed(f"{self.type_name}.reached", "yes or no by name"):
             return {name: value is True for name, value in found.items()}
 

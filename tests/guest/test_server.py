@@ -340,5 +340,5 @@ def test_a_forward_and_a_way_back_run_in_the_mode_that_is_asked_for(net):
 
 def test_the_error_of_a_way_back_shows_no_options_of_ours(net):
     with pytest.raises(StudentRaised) as raised:
-        net.reached(training=True, large_by_graph=True)
+        net.reached(training=True)
     assert "reached()" in raised.value.call
