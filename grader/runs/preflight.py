@@ -33,8 +33,8 @@ from grader.runs.pipeline import points_of
 from grader.runs.stored_run import GRADEBOOK, POINTS
 
 _T = TypeVar("_T")
-_START_S = 4.0
-NOTEBOOK_S, EXERCISE_S = 0.5, 0.4
+_START_S = 3.0
+NOTEBOOK_S, EXERCISE_S = 0.5, 0.3
 """Seconds by rule, of a worker: for a notebook, and for each exercise of it."""
 _LIBRARY = Path(__file__).resolve().parents[1] / "guest" / "library"
 

@@ -91,7 +91,7 @@ def test_a_stored_result_says_what_hangs_on_a_package_and_how_long_it_took(look,
 
 def test_without_stored_results_the_time_comes_from_a_rule_that_is_told(look, hand_in):
     hand_in("ann/a.ipynb", "x = 1")
-    assert "by rule: 0.5 s a notebook and 0.4 s an exercise" in in_full(look())[-1]
+    assert "by rule: 0.5 s a notebook and 0.3 s an exercise" in in_full(look())[-1]
     assert not look.out.exists()
 
 
