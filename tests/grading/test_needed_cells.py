@@ -167,10 +167,9 @@ def test_the_sample_class_has_the_verdicts_of_a_full_run(monkeypatch):
     # no verdict depends on the length of a training
     limits = replace(Plan("cnn").spending, training_s=0.2, training_most_s=1.0, training_steps=5)
     plan = Plan("cnn", only=names, limits=limits)
-    places = [
-        plan.assignment.course.root / "submissions" / "cnn" / one
-        for one in ("ada-k", "chen-m", "nora-e")
-    ]
+    place = plan.assignment.course.root / "submissions" / "cnn"
+    waits = {"gita-r"}  # for the deadline of a cell, which takes a minute
+    places = [folder for folder in sorted(place.iterdir()) if folder.name not in waits]
     with Grader(plan) as grader:
         for one in find_submissions(places, assignment="cnn"):
             short = grader.grade(one)
