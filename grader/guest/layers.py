@@ -27,7 +27,10 @@ class NothingIsDrawn(TorchFunctionMode):
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         given = kwargs or {}
-        if func.__name__ in _DRAWS or getattr(func, "__module__", "") == "torch.nn.init":
+        if (
+            getattr(func, "__name__", "") in _DRAWS
+            or getattr(func, "__module__", "") == "torch.nn.init"
+        ):
             return args[0] if args else given.get("tensor")
         return func(*args, **given)
 
